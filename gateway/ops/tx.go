@@ -1,0 +1,35 @@
+package ops
+
+import (
+	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/entry"
+	"github.com/holtcache/holt/raftfsm/store"
+)
+
+// Reader is the state of one slot as one command sees it. An operation that only reads takes a Reader; it runs under
+// a lock of the slot, must not block, and copies what it keeps.
+type Reader interface {
+	// Now is the shard's clock in milliseconds since the Unix epoch. It never goes back.
+	Now() int64
+	// Get returns the item of a key, false where there is none or where it has expired. Item.Value is lent.
+	Get(key []byte) (store.Item, bool)
+}
+
+// Tx is the latest state of a shard, with the changes of this and all earlier requests, on the executor of its leader.
+// An operation that may write takes a Tx. An operation that fails changes nothing: it checks before it writes.
+// Every key and value that is passed in is copied before the call returns.
+type Tx interface {
+	Reader
+	// Set gives key a whole new value, type and expiry (0 = never) and returns the version of the change.
+	Set(key, value []byte, typ entry.Type, expireAt int64) (version uint64)
+	// Patch overwrites part of the value of an existing key from offset on; the value grows where data reaches past
+	// its end, and offset is at most its length. Type and expiry stay.
+	Patch(key []byte, offset int, data []byte) (version uint64)
+	// Delete deletes a key and tells whether it existed.
+	Delete(key []byte) bool
+	// Expire changes the expiry of an existing key (0 = never); an instant that has passed deletes it.
+	// It tells whether the key existed.
+	Expire(key []byte, expireAt int64) bool
+	// Flush deletes all keys of the slots.
+	Flush(slots []slot.Range)
+}

@@ -1,0 +1,71 @@
+package entry
+
+import "github.com/holtcache/holt/proto/slot"
+
+// Type is the type tag of a value. The numbers stand on disk: they are never reused.
+type Type uint8
+
+// TypeString is a string of bytes, the only type so far.
+const TypeString Type = 1
+
+// String is the name that the TYPE command answers.
+func (t Type) String() string {
+	if t == TypeString {
+		return "string"
+	}
+	return "unknown"
+}
+
+// EffectKind tells what an effect does. The numbers stand on disk: they are never reused.
+type EffectKind uint8
+
+const (
+	// EffectSet gives a key a whole new value, type and expiry.
+	EffectSet EffectKind = 1
+	// EffectPatch overwrites a part of a key's value, which grows where the part reaches past its end.
+	EffectPatch EffectKind = 2
+	// EffectDel deletes a key.
+	EffectDel EffectKind = 3
+	// EffectExpire changes the expiry of a key, and nothing else.
+	EffectExpire EffectKind = 4
+	// EffectDone records the result of a request that carries an id. Reserved: request ids are not taken yet.
+	EffectDone EffectKind = 5
+)
+
+// Reason tells why a key went. The numbers stand on disk: they are never reused.
+type Reason uint8
+
+const (
+	// ReasonDelete is a client's wish.
+	ReasonDelete Reason = 1
+	// ReasonExpire is the clock.
+	ReasonExpire Reason = 2
+	// ReasonEvict is memory pressure.
+	ReasonEvict Reason = 3
+)
+
+// Effect is one change of one key. Which fields count depends on the kind:
+//
+//	Set     Value, Type, ExpireAt, Version
+//	Patch   Offset, Value (the bytes to write), Version
+//	Del     Reason, Version
+//	Expire  ExpireAt, Version
+type Effect struct {
+	Kind   EffectKind
+	Type   Type
+	Reason Reason
+	Key    []byte
+	Value  []byte
+	// ExpireAt is the instant at which the key expires, in milliseconds since the Unix epoch; 0 means never.
+	ExpireAt int64
+	// Offset is where a patch begins, in bytes from the start of the value.
+	Offset uint64
+	// Version is the shard's counter at this change. A version is never given out twice.
+	Version uint64
+}
+
+// Section is the effects of one batch on one slot, in the order in which they apply.
+type Section struct {
+	Slot    slot.ID
+	Effects []Effect
+}

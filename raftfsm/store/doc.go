@@ -1,0 +1,2 @@
+// Package store holds the keys of one shard in memory, slot by slot.
+package store
