@@ -11,8 +11,6 @@
 // 	protoc        (unknown)
 // source: holt/cache/v1/cache_service.proto
 
-// Package cachev1 is what clients do to data: CacheService with its messages.
-
 package cachev1
 
 import (

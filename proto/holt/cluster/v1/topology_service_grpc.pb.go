@@ -6,8 +6,6 @@
 // - protoc             (unknown)
 // source: holt/cluster/v1/topology_service.proto
 
-// Package clusterv1 is what clients, operators too, ask about the cluster: TopologyService, AdminService.
-
 package clusterv1
 
 import (

@@ -6,8 +6,6 @@
 // - protoc             (unknown)
 // source: holt/node/v1/node_service.proto
 
-// Package nodev1 is what nodes ask of each other: NodeService with its messages.
-
 package nodev1
 
 import (
