@@ -1,0 +1,115 @@
+package entry
+
+import (
+	"encoding/binary"
+
+	"github.com/holtcache/holt/proto/slot"
+)
+
+// Batch is the effects of the requests that were evaluated together. Drops apply before Sections.
+type Batch struct {
+	// Version is the shard's version counter after the batch. Effects that were composed away may have used
+	// versions that no effect here carries.
+	Version uint64
+	// Drops empties whole ranges of slots.
+	Drops []slot.Range
+	// Sections holds at most one section per slot.
+	Sections []Section
+}
+
+// minEffectBytes is the length of the shortest effect: kind, tag, empty key, version, and one field.
+const minEffectBytes = 5
+
+// AppendBatch appends the record of a batch to dst.
+func AppendBatch(dst []byte, h Header, b *Batch) []byte {
+	h.Kind = KindBatch
+	start := len(dst)
+	dst = appendHeader(dst, h)
+	dst = binary.LittleEndian.AppendUint64(dst, b.Version)
+	dst = appendRanges(dst, b.Drops)
+	dst = binary.AppendUvarint(dst, uint64(len(b.Sections)))
+	for i := range b.Sections {
+		s := &b.Sections[i]
+		dst = binary.LittleEndian.AppendUint16(dst, uint16(s.Slot))
+		dst = binary.AppendUvarint(dst, uint64(len(s.Effects)))
+		for j := range s.Effects {
+			dst = appendEffect(dst, b.Version, &s.Effects[j])
+		}
+	}
+	return appendTrailer(dst, start)
+}
+
+// appendEffect writes versions as distance from the batch's: they are close, so they are short.
+func appendEffect(dst []byte, base uint64, e *Effect) []byte {
+	dst = append(dst, byte(e.Kind), byte(e.Type)|byte(e.Reason))
+	dst = appendBytes(dst, e.Key)
+	dst = binary.AppendUvarint(dst, base-e.Version)
+	switch e.Kind {
+	case EffectSet:
+		dst = binary.AppendUvarint(dst, uint64(e.ExpireAt))
+		dst = appendBytes(dst, e.Value)
+	case EffectPatch:
+		dst = binary.AppendUvarint(dst, e.Offset)
+		dst = appendBytes(dst, e.Value)
+	case EffectDel:
+		dst = append(dst, 0)
+	case EffectExpire:
+		dst = binary.AppendUvarint(dst, uint64(e.ExpireAt))
+	default:
+		panic("entry: effect of an unknown kind")
+	}
+	return dst
+}
+
+// DecodeBatch reads the body of KindBatch into b, whose slices are used again. Keys and values are parts of body.
+func DecodeBatch(body []byte, b *Batch) error {
+	d := decoder{rest: body}
+	b.Version = d.uint64()
+	b.Drops = d.ranges(b.Drops[:0])
+	n := d.count(3)
+	b.Sections = growSections(b.Sections, n)
+	for i := 0; i < n && !d.bad; i++ {
+		s := &b.Sections[i]
+		s.Slot = d.slot()
+		s.Effects = s.Effects[:0]
+		for m := d.count(minEffectBytes); m > 0 && !d.bad; m-- {
+			s.Effects = append(s.Effects, d.effect(b.Version))
+		}
+	}
+	return d.end("batch")
+}
+
+// growSections gives n sections and keeps the effect slices of those that were there.
+func growSections(sections []Section, n int) []Section {
+	if n <= cap(sections) {
+		return sections[:n]
+	}
+	return append(sections[:cap(sections)], make([]Section, n-cap(sections))...)
+}
+
+func (d *decoder) effect(base uint64) Effect {
+	e := Effect{Kind: EffectKind(d.byte())}
+	tag := d.byte()
+	e.Key = d.bytes()
+	e.Version = base - d.uvarint()
+	switch e.Kind {
+	case EffectSet:
+		e.Type = Type(tag)
+		e.ExpireAt = int64(d.uvarint())
+		e.Value = d.bytes()
+	case EffectPatch:
+		e.Type = Type(tag)
+		e.Offset = d.uvarint()
+		e.Value = d.bytes()
+	case EffectDel:
+		e.Reason = Reason(tag)
+		d.bad = d.bad || d.byte() != 0
+	case EffectExpire:
+		e.Type = Type(tag)
+		e.ExpireAt = int64(d.uvarint())
+	default:
+		d.bad = true
+	}
+	d.bad = d.bad || e.Version > base || e.ExpireAt < 0
+	return e
+}

@@ -1,0 +1,196 @@
+package entry
+
+import (
+	"slices"
+
+	"github.com/holtcache/holt/proto/slot"
+)
+
+// Builder collects the effects of one batch and composes those of a key, so that a hot key costs one effect a batch:
+//
+//	Set and Del replace every earlier effect of the key
+//	Patch or Expire after Set become part of the Set
+//	Expire after Expire replaces it
+//	Patch and Expire otherwise append, in order
+//	Drop removes every earlier effect on its slots and keeps a tombstone in front of the later ones
+//
+// The builder copies keys and values into memory of its own, which later batches do not use again: what refers to it
+// (an overlay, a held reply) may keep it.
+type Builder struct {
+	version  uint64
+	drops    []slot.Range
+	sections []buildSection
+	bySlot   map[slot.ID]int
+	// latest finds the last live effect of a key.
+	latest map[string]effectRef
+	arena  arena
+	live   int
+}
+
+type buildSection struct {
+	slot    slot.ID
+	effects []buildEffect
+}
+
+// buildEffect is an effect and the place of the key's effect before it in the same section, -1 for none.
+// A replaced effect has Kind 0.
+type buildEffect struct {
+	Effect
+	previous int
+}
+
+type effectRef struct{ section, effect int }
+
+// effectOverheadBytes is what an effect costs beside its key and value: kind, tag, lengths, version, expiry.
+const effectOverheadBytes = 20
+
+// NewBuilder returns an empty builder.
+func NewBuilder() *Builder {
+	return &Builder{bySlot: map[slot.ID]int{}, latest: map[string]effectRef{}}
+}
+
+// Reset empties the builder for the next batch. The memory of the batch before stays with those who refer to it.
+func (b *Builder) Reset() {
+	b.version, b.live = 0, 0
+	b.drops, b.arena = nil, arena{}
+	for i := range b.sections {
+		b.sections[i].effects = b.sections[i].effects[:0]
+	}
+	b.sections = b.sections[:0]
+	clear(b.bySlot)
+	clear(b.latest)
+}
+
+// Empty tells whether the batch has no effect at all.
+func (b *Builder) Empty() bool { return b.live == 0 && len(b.drops) == 0 }
+
+// SizeBytes is about how long the encoded batch will be.
+func (b *Builder) SizeBytes() int { return b.live + 4*len(b.drops) }
+
+// ArenaBytes is how much memory the batch has used for keys and values, replaced ones included.
+func (b *Builder) ArenaBytes() int { return b.arena.used }
+
+// Copy copies bytes into the memory of the batch.
+func (b *Builder) Copy(data []byte) []byte { return b.arena.copy(data) }
+
+// Add composes an effect into the batch. Key and Value must be memory that nobody changes (see Copy).
+// Versions rise from call to call.
+func (b *Builder) Add(s slot.ID, e Effect) {
+	b.version = e.Version
+	i := b.section(s)
+	effects := b.sections[i].effects
+	last := -1
+	if ref, ok := b.latest[string(e.Key)]; ok {
+		last = ref.effect
+	}
+	switch e.Kind {
+	case EffectSet, EffectDel:
+		for last >= 0 {
+			previous := effects[last].previous
+			b.kill(&effects[last])
+			last = previous
+		}
+	case EffectExpire:
+		if last >= 0 && (effects[last].Kind == EffectSet || effects[last].Kind == EffectExpire) {
+			effects[last].ExpireAt, effects[last].Version = e.ExpireAt, e.Version
+			return
+		}
+	case EffectPatch:
+		if last >= 0 && effects[last].Kind == EffectSet {
+			set := &effects[last]
+			value := Patched(set.Value, int(e.Offset), e.Value)
+			b.live += len(value) - len(set.Value)
+			set.Value, set.Version = value, e.Version
+			return
+		}
+	}
+	b.sections[i].effects = append(effects, buildEffect{Effect: e, previous: last})
+	b.live += effectOverheadBytes + len(e.Key) + len(e.Value)
+	b.latest[string(e.Key)] = effectRef{i, len(effects)}
+}
+
+// Patched returns a new value: base with data written over it from offset on, longer where data reaches past its end.
+// A gap between the end of base and offset reads as zeros.
+func Patched(base []byte, offset int, data []byte) []byte {
+	value := make([]byte, max(len(base), offset+len(data)))
+	copy(value, base)
+	copy(value[offset:], data)
+	return value
+}
+
+// Drop composes the deletion of whole slots into the batch; version is the counter after it.
+func (b *Builder) Drop(ranges []slot.Range, version uint64) {
+	b.version = version
+	b.drops = slot.Normalize(append(b.drops, ranges...))
+	for i := range b.sections {
+		section := &b.sections[i]
+		if !slices.ContainsFunc(ranges, func(r slot.Range) bool { return r.Contains(section.slot) }) {
+			continue
+		}
+		for j := range section.effects {
+			if e := &section.effects[j]; e.Kind != 0 {
+				b.kill(e)
+				delete(b.latest, string(e.Key))
+			}
+		}
+	}
+}
+
+func (b *Builder) kill(e *buildEffect) {
+	b.live -= effectOverheadBytes + len(e.Key) + len(e.Value)
+	e.Kind = 0
+}
+
+func (b *Builder) section(s slot.ID) int {
+	if i, ok := b.bySlot[s]; ok {
+		return i
+	}
+	i := len(b.sections)
+	if i < cap(b.sections) {
+		b.sections = b.sections[:i+1]
+		b.sections[i].slot = s
+	} else {
+		b.sections = append(b.sections, buildSection{slot: s})
+	}
+	b.bySlot[s] = i
+	return i
+}
+
+// Batch returns the composed batch. It shares memory with the builder until Reset.
+func (b *Builder) Batch() *Batch {
+	batch := &Batch{Version: b.version, Drops: b.drops}
+	for i := range b.sections {
+		section := Section{Slot: b.sections[i].slot}
+		for j := range b.sections[i].effects {
+			if e := &b.sections[i].effects[j]; e.Kind != 0 {
+				section.Effects = append(section.Effects, e.Effect)
+			}
+		}
+		if len(section.Effects) > 0 {
+			batch.Sections = append(batch.Sections, section)
+		}
+	}
+	return batch
+}
+
+// arena hands out memory for copies in chunks, so that a batch of small keys costs few allocations.
+type arena struct {
+	chunk []byte
+	used  int
+}
+
+const arenaChunkBytes = 16 << 10
+
+func (a *arena) copy(data []byte) []byte {
+	n := len(data)
+	a.used += n
+	if n > arenaChunkBytes/4 {
+		return slices.Clone(data)
+	}
+	if n > cap(a.chunk)-len(a.chunk) {
+		a.chunk = make([]byte, 0, arenaChunkBytes)
+	}
+	start := len(a.chunk)
+	a.chunk = append(a.chunk, data...)
+	return a.chunk[start : start+n : start+n]
+}
