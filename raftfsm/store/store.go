@@ -1,0 +1,195 @@
+package store
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+
+	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/entry"
+)
+
+// SlotState tells what the shard may do with a slot. The numbers stand in snapshots: they are never reused.
+type SlotState uint8
+
+const (
+	// SlotNotOwned means that the shard neither reads nor writes the slot.
+	SlotNotOwned SlotState = 0
+	// SlotOwned means that the shard serves the slot.
+	SlotOwned SlotState = 1
+)
+
+// itemOverheadBytes is what an item costs beside its key and value: the map's share, headers, expiry, version.
+const itemOverheadBytes = 112
+
+// Store holds the keys of one shard. One goroutine writes (the state machine's), any number read; each slot has its own
+// lock, which readers and the writer take through Slot.
+type Store struct {
+	slots [slot.Count]Slot
+	// keys and bytes are sums over all slots.
+	keys  atomic.Int64
+	bytes atomic.Int64
+	// capture is the number of the latest capture; captured tells whether it is still being read.
+	capture  atomic.Uint64
+	captured atomic.Bool
+}
+
+// Slot is the part of a store that holds one slot. Methods that end in Locked need its lock: at least RLock to read,
+// Lock to write.
+type Slot struct {
+	mu    sync.RWMutex // protects the fields below; held for one command or one batch's section, never across I/O
+	store *Store
+	state SlotState
+	table map[string]Item
+	bytes int64
+	// frozen and frozenState are the slot as it was at capture number seen, while that capture has not yet read it.
+	frozen      map[string]Item
+	frozenState SlotState
+	seen        uint64
+	// shared tells that a capture reads table right now: copy it before the next write.
+	shared bool
+	// nextExpiry is at most the earliest expiry in the table, 0 where no key expires. Read without the lock.
+	nextExpiry atomic.Int64
+}
+
+// New returns an empty store that owns no slot.
+func New() *Store {
+	s := &Store{}
+	for i := range s.slots {
+		s.slots[i].store = s
+	}
+	return s
+}
+
+// Slot returns the part of the store that holds one slot.
+func (s *Store) Slot(id slot.ID) *Slot { return &s.slots[id] }
+
+// Len is the number of keys in the store, expired ones that nobody has deleted yet included.
+func (s *Store) Len() int { return int(s.keys.Load()) }
+
+// UsedBytes is about how much memory the keys take.
+func (s *Store) UsedBytes() int64 { return s.bytes.Load() }
+
+// Owned lists the slots that the shard serves.
+func (s *Store) Owned() []slot.Range {
+	var ranges []slot.Range
+	for i := range s.slots {
+		sl := &s.slots[i]
+		sl.RLock()
+		if sl.state == SlotOwned {
+			ranges = append(ranges, slot.Range{First: slot.ID(i), Last: slot.ID(i)})
+		}
+		sl.RUnlock()
+	}
+	return slot.Normalize(ranges)
+}
+
+// Lock locks the slot for writing.
+func (sl *Slot) Lock() { sl.mu.Lock() }
+
+// Unlock undoes Lock.
+func (sl *Slot) Unlock() { sl.mu.Unlock() }
+
+// RLock locks the slot for reading.
+func (sl *Slot) RLock() { sl.mu.RLock() }
+
+// RUnlock undoes RLock.
+func (sl *Slot) RUnlock() { sl.mu.RUnlock() }
+
+// StateLocked tells what the shard may do with the slot.
+func (sl *Slot) StateLocked() SlotState { return sl.state }
+
+// SetStateLocked changes what the shard may do with the slot.
+func (sl *Slot) SetStateLocked(state SlotState) {
+	sl.beforeWriteLocked()
+	sl.state = state
+}
+
+// GetLocked returns what a key holds, expired or not.
+func (sl *Slot) GetLocked(key []byte) (Item, bool) {
+	item, ok := sl.table[string(key)]
+	return item, ok
+}
+
+// LenLocked is the number of keys in the slot.
+func (sl *Slot) LenLocked() int { return len(sl.table) }
+
+// ApplyLocked applies one effect. Key and Value are copied. Effects on a key that is not there, other than Set, do
+// nothing: the leader decided on the same state, so this happens only where a batch deletes a key twice.
+func (sl *Slot) ApplyLocked(e *entry.Effect) {
+	sl.beforeWriteLocked()
+	old, exists := sl.table[string(e.Key)]
+	switch e.Kind {
+	case entry.EffectSet:
+		sl.putLocked(e.Key, old, exists, Item{Value: cloneValue(e.Value), Type: e.Type, ExpireAt: e.ExpireAt, Version: e.Version})
+	case entry.EffectPatch:
+		if exists {
+			item := old
+			item.Value, item.Version = entry.Patched(old.Value, int(e.Offset), e.Value), e.Version
+			sl.putLocked(e.Key, old, exists, item)
+		}
+	case entry.EffectExpire:
+		if exists {
+			item := old
+			item.ExpireAt, item.Version = e.ExpireAt, e.Version
+			sl.putLocked(e.Key, old, exists, item)
+		}
+	case entry.EffectDel:
+		if exists {
+			delete(sl.table, string(e.Key))
+			sl.account(-1, -itemBytes(len(e.Key), old))
+		}
+	}
+}
+
+// cloneValue copies a value; the empty value is not nil, so that it reads as present.
+func cloneValue(value []byte) []byte { return append(make([]byte, 0, len(value)), value...) }
+
+func (sl *Slot) putLocked(key []byte, old Item, exists bool, item Item) {
+	if sl.table == nil {
+		sl.table = map[string]Item{}
+	}
+	sl.table[string(key)] = item
+	if exists {
+		sl.account(0, itemBytes(len(key), item)-itemBytes(len(key), old))
+	} else {
+		sl.account(1, itemBytes(len(key), item))
+	}
+	if next := sl.nextExpiry.Load(); item.ExpireAt != 0 && (next == 0 || item.ExpireAt < next) {
+		sl.nextExpiry.Store(item.ExpireAt)
+	}
+}
+
+// DropLocked deletes every key of the slot.
+func (sl *Slot) DropLocked() {
+	sl.beforeWriteLocked()
+	sl.account(-int64(len(sl.table)), -sl.bytes)
+	sl.table = nil
+	sl.nextExpiry.Store(0)
+}
+
+func (sl *Slot) account(keys, bytes int64) {
+	sl.bytes += bytes
+	sl.store.keys.Add(keys)
+	sl.store.bytes.Add(bytes)
+}
+
+func itemBytes(keyLen int, item Item) int64 {
+	return int64(keyLen + len(item.Value) + itemOverheadBytes)
+}
+
+// beforeWriteLocked keeps the table as a running capture has to see it.
+func (sl *Slot) beforeWriteLocked() {
+	if sl.store.captured.Load() {
+		if number := sl.store.capture.Load(); sl.seen != number {
+			sl.seen = number
+			sl.frozen, sl.frozenState = sl.table, sl.state
+			sl.table = maps.Clone(sl.table)
+			return
+		}
+	}
+	if sl.shared {
+		sl.table = maps.Clone(sl.table)
+		sl.shared = false
+	}
+}
