@@ -9,10 +9,25 @@ SHELL := bash
 BUF_VERSION                := v1.75.0
 PROTOC_GEN_GO_VERSION      := v1.36.12
 PROTOC_GEN_GO_GRPC_VERSION := v1.6.2
+STATICCHECK_VERSION        := v0.8.2
 
 BUF                := bin/.buf-$(BUF_VERSION)
 PROTOC_GEN_GO      := bin/.protoc-gen-go-$(PROTOC_GEN_GO_VERSION)
 PROTOC_GEN_GO_GRPC := bin/.protoc-gen-go-grpc-$(PROTOC_GEN_GO_GRPC_VERSION)
+STATICCHECK        := bin/.staticcheck-$(STATICCHECK_VERSION)
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+# Everything outside of tests/ runs inside one process. Tests of real processes share the machine's cores: one package
+# after the other.
+UNIT_PACKAGES = $$(go list ./... | grep -v '/holt/tests/')
+# The race detector sees only its own process, so it leaves out what starts others. tests/sim runs a cluster in one.
+RACE_PACKAGES = $(UNIT_PACKAGES) $$(go list ./tests/... | grep -E '/tests/sim(/|$$)' || true)
+
+# How long each fuzz target runs.
+FUZZTIME ?= 5s
+# What `make run` gives to `holt dev`.
+ARGS ?=
 
 # install-tool,module path of the command,version: a stamp that carries the version makes a new pin install anew.
 define install-tool
@@ -23,9 +38,52 @@ endef
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-## The contract: .proto files and the Go made from them.
+.PHONY: build run
+build: ## bin/holt
+	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/holt ./cmd/holt
+
+run: build ## a cluster of three nodes on this machine (ARGS='--dir x --port 7001' goes to holt dev)
+	bin/holt dev $(ARGS)
+
+.PHONY: test race fuzz bench tools
+test: tools build ## all tests: each package alone, then whole clusters
+	go test $(UNIT_PACKAGES)
+	go test -p 1 ./tests/...
+
+race: ## the tests that run in one process, under the race detector
+	@.ci/install-tools race
+	CGO_ENABLED=1 go test -race $(RACE_PACKAGES)
+
+fuzz: ## each fuzz target for a few seconds (FUZZTIME=5s)
+	@for pkg in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "go test -run ^$$ -fuzz ^$$target$$ -fuzztime $(FUZZTIME) $$pkg"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+bench: tools build ## writes/s, reads/s and latencies of three nodes, and of Redis where installed
+	go run ./tests/bench $(ARGS)
+
+tools: ## install what the tests use beside Go, where that needs no question
+	@.ci/install-tools test
+
+.PHONY: lint tidy-check check
+lint: $(STATICCHECK) ## gofmt, go vet, staticcheck and our own rules (staticcheck.conf says why which, tests/arch)
+	@unformatted=$$(gofmt -l $(wildcard cmd gateway proto raftfsm shard tests)); \
+	[[ -z $$unformatted ]] || { echo "not in gofmt's layout: $$unformatted"; exit 1; }
+	go vet ./...
+	bin/staticcheck ./...
+	go test ./tests/arch
+
+tidy-check: ## go.mod and go.sum are what the imports need
+	go mod tidy -diff
+	go mod verify
+
+check: ## what CI runs, ending with a clean workspace
+	.ci/run
 
 .PHONY: proto proto-check proto-baseline
 proto: $(BUF) $(PROTOC_GEN_GO) $(PROTOC_GEN_GO_GRPC) ## make the Go code from the .proto files
@@ -56,3 +114,6 @@ $(PROTOC_GEN_GO):
 
 $(PROTOC_GEN_GO_GRPC):
 	$(call install-tool,google.golang.org/grpc/cmd/protoc-gen-go-grpc,$(PROTOC_GEN_GO_GRPC_VERSION))
+
+$(STATICCHECK):
+	$(call install-tool,honnef.co/go/tools/cmd/staticcheck,$(STATICCHECK_VERSION))
