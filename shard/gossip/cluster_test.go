@@ -1,0 +1,474 @@
+package gossip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+// patience is how long a test waits for what must come; it is long because test machines starve.
+const patience = 20 * time.Second
+
+// fastConfig is a node on loopback that notices things within a fraction of a second.
+func fastConfig(id string, seeds ...string) Config {
+	return Config{
+		ClusterID:        "cluster-a",
+		NodeID:           id,
+		Self:             Node{Start: 1, RESP: id + ":6379", Zone: "z"},
+		BindAddr:         "127.0.0.1:0",
+		Seeds:            func() []string { return seeds },
+		ProbeInterval:    100 * time.Millisecond,
+		ProbeTimeout:     50 * time.Millisecond,
+		GossipInterval:   10 * time.Millisecond,
+		PushPullInterval: 300 * time.Millisecond,
+		StreamTimeout:    time.Second,
+		RejoinMin:        20 * time.Millisecond,
+		RejoinMax:        200 * time.Millisecond,
+	}
+}
+
+func open(t *testing.T, cfg Config) *Gossip {
+	t.Helper()
+	g, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := g.Close(); err != nil {
+			t.Errorf("close %s: %v", g.id, err)
+		}
+	})
+	return g
+}
+
+// openCluster opens nodes n1, n2, ... and waits until each sees all.
+func openCluster(t *testing.T, size int, tune func(*Config)) []*Gossip {
+	t.Helper()
+	var nodes []*Gossip
+	var seeds []string
+	for i := range size {
+		cfg := fastConfig(fmt.Sprint("n", i+1), seeds...)
+		if tune != nil {
+			tune(&cfg)
+		}
+		g := open(t, cfg)
+		nodes = append(nodes, g)
+		seeds = []string{nodes[0].Self().Gossip}
+	}
+	for _, g := range nodes {
+		for _, o := range nodes {
+			waitState(t, g, o.id, StateAlive)
+		}
+	}
+	return nodes
+}
+
+// waitFor waits until cond holds. It looks when g changes, and now and then, since counters give no signal.
+func waitFor(t *testing.T, g *Gossip, what string, cond func() bool) {
+	t.Helper()
+	changed, stop := g.Watch()
+	defer stop()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for !cond() {
+		select {
+		case <-changed:
+		case <-look.C:
+		case <-deadline.C:
+			t.Fatalf("%s: waited %v for %s; nodes %+v, leaders %+v, stats %+v", g.id, patience, what, g.Nodes(), g.Leaders(), g.Stats())
+		}
+	}
+}
+
+func waitState(t *testing.T, g *Gossip, id string, want State) {
+	t.Helper()
+	waitFor(t, g, fmt.Sprintf("%s to be %v", id, want), func() bool {
+		n, _ := g.Node(id)
+		return n.State == want
+	})
+}
+
+func TestNodesFindEachOtherAndTheirAddresses(t *testing.T) {
+	nodes := openCluster(t, 3, nil)
+	for _, g := range nodes {
+		all := g.Nodes()
+		if len(all) != 3 {
+			t.Fatalf("%s sees %d nodes, want 3: %+v", g.id, len(all), all)
+		}
+		for i, n := range all {
+			id := fmt.Sprint("n", i+1)
+			want := Node{ID: id, Start: 1, RESP: id + ":6379", Zone: "z", State: n.State, Since: n.Since, Gossip: nodes[i].Self().Gossip}
+			if n != want || n.Since.IsZero() {
+				t.Errorf("%s: got %+v, want %+v", g.id, n, want)
+			}
+		}
+	}
+}
+
+func TestEncryptedClusterTakesInNobodyWithoutTheKey(t *testing.T) {
+	key := []byte("0123456789abcdef")
+	nodes := openCluster(t, 2, func(c *Config) { c.SecretKey = key })
+	stranger := open(t, fastConfig("stranger", nodes[0].Self().Gossip))
+	addr := memberlist.Address{Addr: nodes[0].addr}
+	if err := stranger.list.SendToAddress(addr, encodeLeader(testTag, Leader{Shard: 1, Term: 99, Node: "stranger"})); err != nil {
+		t.Fatal(err)
+	}
+	// The nodes' own hint goes the same way later; once it has arrived, the stranger's had its chance.
+	nodes[1].AnnounceLeader(Leader{Shard: 1, Term: 5, Node: "n2"})
+	want := map[uint64]Leader{1: {Shard: 1, Term: 5, Node: "n2"}}
+	waitFor(t, nodes[0], "the hint", func() bool { return reflect.DeepEqual(nodes[0].Leaders(), want) })
+	if _, known := nodes[0].Node("stranger"); known || len(stranger.Nodes()) != 1 {
+		t.Error("a node without the key was taken in")
+	}
+}
+
+func TestLeaderHintsSpreadAndHighestTermWins(t *testing.T) {
+	nodes := openCluster(t, 3, nil)
+	nodes[0].AnnounceLeader(Leader{Shard: 7, Term: 4, Node: "n1"})
+	nodes[1].AnnounceLeader(Leader{Shard: 7, Term: 6, Node: "n2"})
+	nodes[2].AnnounceLeader(Leader{Shard: 7, Term: 5, Node: "n3"})
+	nodes[2].AnnounceLeader(Leader{Shard: 8, Term: 1})
+	nodes[2].AnnounceLeader(Leader{Shard: 9, Term: 0, Node: "n3"}) // no such term: ignored
+	want := map[uint64]Leader{7: {7, 6, "n2"}, 8: {8, 1, ""}}
+	late := open(t, fastConfig("late", nodes[1].Self().Gossip)) // learns by push/pull what was said before it came
+	for _, g := range append(nodes, late) {
+		waitFor(t, g, "all hints", func() bool { return reflect.DeepEqual(g.Leaders(), want) })
+	}
+}
+
+func TestEpochReachesEveryNodeAndOnlyGrows(t *testing.T) {
+	nodes := openCluster(t, 3, nil)
+	for e := range uint64(50) {
+		nodes[0].AnnounceEpoch(e)
+	}
+	nodes[0].AnnounceEpoch(3)
+	for _, g := range nodes {
+		waitFor(t, g, "epoch 49 of n1", func() bool { n, _ := g.Node("n1"); return n.Epoch == 49 })
+	}
+}
+
+func TestNodeThatStopsWithoutAWordIsDeadAndIsFoundAgain(t *testing.T) {
+	nodes := openCluster(t, 3, nil)
+	addr := nodes[2].Self().Gossip
+	if err := nodes[2].Close(); err != nil {
+		t.Fatal(err)
+	}
+	waitState(t, nodes[0], "n3", StateDead)
+	waitState(t, nodes[1], "n3", StateDead)
+	if nodes[0].Forget("n2") {
+		t.Error("a living node was forgotten")
+	}
+
+	// It comes back without seeds of its own: the others look for it.
+	cfg := fastConfig("n3")
+	cfg.BindAddr, cfg.Self.Start = addr, 2
+	back := open(t, cfg)
+	waitState(t, nodes[0], "n3", StateAlive)
+	waitState(t, nodes[1], "n3", StateAlive)
+	waitState(t, back, "n1", StateAlive)
+}
+
+// The suspicion timeout is far beyond the test, so only our own rule can name the state.
+func TestUnansweredNodeIsSuspectUntilItAnswers(t *testing.T) {
+	patientConfig := func(c *Config) { c.SuspicionMult = 1000 }
+	nodes := openCluster(t, 2, patientConfig)
+	addr := nodes[1].Self().Gossip
+	if err := nodes[1].Close(); err != nil {
+		t.Fatal(err)
+	}
+	waitState(t, nodes[0], "n2", StateSuspect)
+
+	cfg := fastConfig("n2", nodes[0].Self().Gossip)
+	patientConfig(&cfg)
+	cfg.BindAddr, cfg.Self.Start = addr, 2
+	open(t, cfg)
+	waitState(t, nodes[0], "n2", StateAlive)
+}
+
+// A process that is stopped (SIGSTOP) still has its connections accepted by the kernel.
+func TestNodeThatAcceptsButDoesNotAnswerIsSuspect(t *testing.T) {
+	nodes := openCluster(t, 2, func(c *Config) { c.SuspicionMult = 1000 })
+	addr := nodes[1].Self().Gossip
+	if err := nodes[1].Close(); err != nil {
+		t.Fatal(err)
+	}
+	silent, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	waitState(t, nodes[0], "n2", StateSuspect)
+}
+
+func TestNodeThatLeavesIsLeftAndNotDead(t *testing.T) {
+	nodes := openCluster(t, 3, nil)
+	var mu sync.Mutex
+	seen := map[State]bool{}
+	changed, stop := nodes[0].Watch()
+	ended := make(chan struct{})
+	quit := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-changed:
+				n, _ := nodes[0].Node("n3")
+				mu.Lock()
+				seen[n.State] = true
+				mu.Unlock()
+			case <-quit:
+				return
+			}
+		}
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := nodes[2].Leave(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := nodes[2].Leave(ctx); err != nil {
+		t.Errorf("second leave: got %v, want nil", err)
+	}
+	waitState(t, nodes[0], "n3", StateLeft)
+	waitState(t, nodes[1], "n3", StateLeft)
+	if got := nodes[2].Self().State; got != StateLeft {
+		t.Errorf("own state after leave: got %v, want left", got)
+	}
+	stop()
+	close(quit)
+	<-ended
+	if mu.Lock(); seen[StateDead] {
+		t.Error("n3 was shown as dead on its way")
+	}
+	mu.Unlock()
+	if err := nodes[2].Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := nodes[2].Leave(ctx); !errors.Is(err, ErrClosed) {
+		t.Errorf("leave after close: got %v, want %v", err, ErrClosed)
+	}
+	if !nodes[0].Forget("n3") {
+		t.Error("a node that left could not be forgotten")
+	}
+}
+
+func TestRestartWithAnotherPortAndHigherStartIsSeen(t *testing.T) {
+	nodes := openCluster(t, 3, nil)
+	old := nodes[2].Self().Gossip
+	if err := nodes[2].Close(); err != nil { // as after kill -9
+		t.Fatal(err)
+	}
+	cfg := fastConfig("n3", nodes[0].Self().Gossip, nodes[1].Self().Gossip)
+	cfg.Self.Start, cfg.Self.RESP = 2, "elsewhere:6379"
+	back := open(t, cfg)
+	if back.Self().Gossip == old {
+		t.Skip("the kernel gave the same port again")
+	}
+	for _, g := range nodes[:2] {
+		waitFor(t, g, "n3 alive at its new address", func() bool {
+			n, _ := g.Node("n3")
+			return n.State == StateAlive && n.Start == 2 && n.Gossip == back.Self().Gossip && n.RESP == "elsewhere:6379"
+		})
+		// memberlist has accepted the address too, and not only our table.
+		waitFor(t, g, "memberlist to probe the new address", func() bool {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			return g.table.members["n3"].addr == back.addr
+		})
+	}
+}
+
+func TestOtherClustersAreNotMerged(t *testing.T) {
+	a := open(t, fastConfig("a"))
+	cfg := fastConfig("b", a.Self().Gossip)
+	cfg.ClusterID = "cluster-b"
+	b := open(t, cfg)
+	if n, err := b.list.Join([]string{a.addr}); err == nil {
+		t.Errorf("join of another cluster reached %d nodes, want an error", n)
+	}
+	if err := b.list.SendToAddress(memberlist.Address{Addr: a.addr}, encodeLeader(testTag, Leader{Shard: 1, Term: 1, Node: "b"})); err != nil {
+		t.Fatal(err)
+	}
+	c := open(t, fastConfig("c", a.Self().Gossip)) // what comes after b is taken
+	c.AnnounceLeader(Leader{Shard: 2, Term: 1, Node: "c"})
+	waitFor(t, a, "the hint of c", func() bool { return len(a.Leaders()) > 0 })
+	if _, known := a.Leaders()[1]; known {
+		t.Error("a took a leader hint from another cluster")
+	}
+	if _, known := a.Node("b"); known || len(b.Nodes()) != 1 {
+		t.Errorf("clusters merged: a sees %+v, b sees %+v", a.Nodes(), b.Nodes())
+	}
+}
+
+// impostor is a plain memberlist that knows the label, so only the delegates stand in its way.
+type impostor struct {
+	meta  []byte
+	state []byte
+}
+
+func (i impostor) NodeMeta(int) []byte           { return i.meta }
+func (impostor) NotifyMsg([]byte)                {}
+func (impostor) GetBroadcasts(int, int) [][]byte { return nil }
+func (i impostor) LocalState(bool) []byte        { return i.state }
+func (impostor) MergeRemoteState([]byte, bool)   {}
+func (i impostor) open(t *testing.T) *memberlist.Memberlist {
+	t.Helper()
+	conf := memberlist.DefaultLocalConfig()
+	conf.Name, conf.Label = "impostor", "cluster-a"
+	conf.BindAddr, conf.BindPort = "127.0.0.1", 0
+	conf.Logger = nil
+	conf.LogOutput = t.Output()
+	conf.ProbeInterval, conf.TCPTimeout, conf.GossipInterval = 100*time.Millisecond, time.Second, 10*time.Millisecond
+	conf.ProbeTimeout = 50 * time.Millisecond
+	conf.Delegate = i
+	list, err := memberlist.Create(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = list.Shutdown() })
+	return list
+}
+
+func TestForgedMetadataAndMessagesHaveNoEffect(t *testing.T) {
+	foreign := tagOf("cluster-b")
+	for name, meta := range map[string][]byte{
+		"foreign": encodeMeta(foreign, sampleNode()),
+		"none":    nil,
+		"garbage": []byte("\x01\x01garbage"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := open(t, fastConfig("a"))
+			bad := impostor{meta: meta, state: encodeState(testTag, hints{leaders: []Leader{{1, 1, "impostor"}}})}.open(t)
+			_, _ = bad.Join([]string{g.addr})
+			waitFor(t, g, "the merge to be refused", func() bool { return g.Stats().MergesRefused > 0 })
+			to := memberlist.Address{Addr: g.addr}
+			for _, b := range [][]byte{
+				encodeLeader(foreign, Leader{1, 9, "impostor"}),
+				encodeDeparture(foreign, departure{"a", 1}),
+				[]byte("nonsense"),
+				{},
+				encodeMeta(testTag, sampleNode()),
+			} {
+				if err := bad.SendToAddress(to, b); err != nil {
+					t.Fatal(err)
+				}
+			}
+			waitFor(t, g, "all messages to be counted", func() bool {
+				s := g.Stats()
+				return s.MessagesForeign == 2 && s.MessagesMalformed == 3
+			})
+			if nodes, ls := g.Nodes(), g.Leaders(); len(nodes) != 1 || len(ls) != 0 {
+				t.Errorf("got nodes %+v, leaders %+v; want only a, no leader", nodes, ls)
+			}
+		})
+	}
+}
+
+// One node with an impossible version range would make memberlist refuse every later exchange in the cluster.
+func TestNodeWithExcludingProtocolVersionsIsRefused(t *testing.T) {
+	g := open(t, fastConfig("a"))
+	good := memberlist.Node{Name: "x", Meta: encodeMeta(testTag, sampleNode()), PMin: 1, PMax: 5, PCur: 2}
+	if err := (delegate{g}).NotifyAlive(&good); err != nil {
+		t.Errorf("usual versions: got %v, want them taken", err)
+	}
+	for _, change := range []func(*memberlist.Node){
+		func(n *memberlist.Node) { n.PMin, n.PCur = 5, 5 },
+		func(n *memberlist.Node) { n.PMax = 1 },
+		func(n *memberlist.Node) { n.PCur = 4 },
+		func(n *memberlist.Node) { n.DMin, n.DCur, n.DMax = 1, 1, 1 },
+	} {
+		bad := good
+		change(&bad)
+		if err := (delegate{g}).NotifyAlive(&bad); !errors.Is(err, errMalformed) {
+			t.Errorf("versions of %+v: got %v, want %v", bad, err, errMalformed)
+		}
+	}
+}
+
+func TestMetadataThatGrowsTooLongIsRefusedAtOpen(t *testing.T) {
+	cfg := fastConfig("a")
+	long := strings.Repeat("h", 120) + ":6379"
+	cfg.Self = Node{Start: 1, RESP: long, GRPC: long, Cluster: long, HTTP: long}
+	g, err := Open(cfg)
+	if err == nil {
+		_ = g.Close()
+	}
+	if !errors.Is(err, ErrMetaTooLong) || !strings.Contains(err.Error(), "512") {
+		t.Errorf("got %v, want %v with the limit", err, ErrMetaTooLong)
+	}
+}
+
+func TestOpenRefusesWhatCannotWork(t *testing.T) {
+	g := open(t, fastConfig("a"))
+	for want, change := range map[string]func(*Config){
+		"cluster id":        func(c *Config) { c.ClusterID = "" },
+		"node id":           func(c *Config) { c.NodeID = "a b" },
+		"RESP address":      func(c *Config) { c.Self.RESP = "a\n:1" },
+		"in use":            func(c *Config) { c.BindAddr = g.Self().Gossip },
+		"host:port":         func(c *Config) { c.BindAddr = "127.0.0.1" },
+		"advertise address": func(c *Config) { c.BindAddr = "0.0.0.0:0" },
+		"probe interval":    func(c *Config) { c.ProbeTimeout = time.Hour },
+		"key size":          func(c *Config) { c.SecretKey = []byte("short") },
+	} {
+		cfg := fastConfig("b")
+		change(&cfg)
+		b, err := Open(cfg)
+		if err == nil {
+			_ = b.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error about %q", err, want)
+		}
+	}
+}
+
+func TestCloseTwiceAndAmidJoining(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts by the kernel, never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	cfg := fastConfig("a", silent.Addr().String())
+	cfg.StreamTimeout = time.Hour
+	g := open(t, cfg)
+	conn, err := silent.Accept() // the join is under way
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for range 2 {
+		if err := g.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestWatchHoldsOneSignalAndStopEndsIt(t *testing.T) {
+	g := open(t, fastConfig("a"))
+	changed, stop := g.Watch()
+	g.AnnounceEpoch(1)
+	g.AnnounceEpoch(2)
+	<-changed
+	select {
+	case <-changed:
+		t.Error("two signals for changes that were not looked at; want one")
+	default:
+	}
+	stop()
+	g.AnnounceEpoch(3)
+	select {
+	case <-changed:
+		t.Error("a signal after stop")
+	default:
+	}
+}
