@@ -9,6 +9,7 @@
 package clusterv1
 
 import (
+	v1 "github.com/holtcache/holt/proto/holt/cache/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -23,7 +24,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Settings are kept by the meta group. In InitClusterRequest 0 stands for the default.
+// Settings are kept by the meta group. In InitClusterRequest 0, or UNSPECIFIED, stands for the default.
 type Settings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Replicas of each shard: 1, 3 or 5. Default: the smaller of 3 and the nodes expected, made odd.
@@ -32,14 +33,18 @@ type Settings struct {
 	Shards uint32 `protobuf:"varint,2,opt,name=shards,proto3" json:"shards,omitempty"`
 	// D_max, in milliseconds: how long a new leader waits before it serves, unless the old one released its lease. Fixed
 	// for the life of the cluster. Default: 200.
-	LeaseMaxMs uint32 `protobuf:"varint,3,opt,name=lease_max_ms,json=leaseMaxMs,proto3" json:"lease_max_ms,omitempty"`
+	LeaseMaxMs uint64 `protobuf:"varint,3,opt,name=lease_max_ms,json=leaseMaxMs,proto3" json:"lease_max_ms,omitempty"`
 	// D, in milliseconds: how long a lease lasts, counted from the sending of the messages that confirmed it. At most 0.9
 	// of lease_max_ms. Default: 180.
-	LeaseMs uint32 `protobuf:"varint,4,opt,name=lease_ms,json=leaseMs,proto3" json:"lease_ms,omitempty"`
+	LeaseMs uint64 `protobuf:"varint,4,opt,name=lease_ms,json=leaseMs,proto3" json:"lease_ms,omitempty"`
 	// Heartbeat and election timeout, in milliseconds; longer than lease_max_ms. Default: 300.
-	HeartbeatMs   uint32 `protobuf:"varint,5,opt,name=heartbeat_ms,json=heartbeatMs,proto3" json:"heartbeat_ms,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	HeartbeatMs uint64 `protobuf:"varint,5,opt,name=heartbeat_ms,json=heartbeatMs,proto3" json:"heartbeat_ms,omitempty"`
+	// When a write is acknowledged where the client says nothing. Default: MAJORITY.
+	DefaultAckMode v1.AckMode `protobuf:"varint,6,opt,name=default_ack_mode,json=defaultAckMode,proto3,enum=holt.cache.v1.AckMode" json:"default_ack_mode,omitempty"`
+	// What a read promises where the client says nothing, LEASE or INDEX. Default: LEASE.
+	DefaultReadMode v1.ReadMode `protobuf:"varint,7,opt,name=default_read_mode,json=defaultReadMode,proto3,enum=holt.cache.v1.ReadMode" json:"default_read_mode,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Settings) Reset() {
@@ -86,39 +91,55 @@ func (x *Settings) GetShards() uint32 {
 	return 0
 }
 
-func (x *Settings) GetLeaseMaxMs() uint32 {
+func (x *Settings) GetLeaseMaxMs() uint64 {
 	if x != nil {
 		return x.LeaseMaxMs
 	}
 	return 0
 }
 
-func (x *Settings) GetLeaseMs() uint32 {
+func (x *Settings) GetLeaseMs() uint64 {
 	if x != nil {
 		return x.LeaseMs
 	}
 	return 0
 }
 
-func (x *Settings) GetHeartbeatMs() uint32 {
+func (x *Settings) GetHeartbeatMs() uint64 {
 	if x != nil {
 		return x.HeartbeatMs
 	}
 	return 0
 }
 
+func (x *Settings) GetDefaultAckMode() v1.AckMode {
+	if x != nil {
+		return x.DefaultAckMode
+	}
+	return v1.AckMode(0)
+}
+
+func (x *Settings) GetDefaultReadMode() v1.ReadMode {
+	if x != nil {
+		return x.DefaultReadMode
+	}
+	return v1.ReadMode(0)
+}
+
 var File_holt_cluster_v1_settings_proto protoreflect.FileDescriptor
 
 const file_holt_cluster_v1_settings_proto_rawDesc = "" +
 	"\n" +
-	"\x1eholt/cluster/v1/settings.proto\x12\x0fholt.cluster.v1\"\x9e\x01\n" +
+	"\x1eholt/cluster/v1/settings.proto\x12\x0fholt.cluster.v1\x1a\x1bholt/cache/v1/options.proto\"\xa5\x02\n" +
 	"\bSettings\x12\x1a\n" +
 	"\breplicas\x18\x01 \x01(\rR\breplicas\x12\x16\n" +
 	"\x06shards\x18\x02 \x01(\rR\x06shards\x12 \n" +
-	"\flease_max_ms\x18\x03 \x01(\rR\n" +
+	"\flease_max_ms\x18\x03 \x01(\x04R\n" +
 	"leaseMaxMs\x12\x19\n" +
-	"\blease_ms\x18\x04 \x01(\rR\aleaseMs\x12!\n" +
-	"\fheartbeat_ms\x18\x05 \x01(\rR\vheartbeatMsB;Z9github.com/holtcache/holt/proto/holt/cluster/v1;clusterv1b\x06proto3"
+	"\blease_ms\x18\x04 \x01(\x04R\aleaseMs\x12!\n" +
+	"\fheartbeat_ms\x18\x05 \x01(\x04R\vheartbeatMs\x12@\n" +
+	"\x10default_ack_mode\x18\x06 \x01(\x0e2\x16.holt.cache.v1.AckModeR\x0edefaultAckMode\x12C\n" +
+	"\x11default_read_mode\x18\a \x01(\x0e2\x17.holt.cache.v1.ReadModeR\x0fdefaultReadModeB;Z9github.com/holtcache/holt/proto/holt/cluster/v1;clusterv1b\x06proto3"
 
 var (
 	file_holt_cluster_v1_settings_proto_rawDescOnce sync.Once
@@ -135,13 +156,17 @@ func file_holt_cluster_v1_settings_proto_rawDescGZIP() []byte {
 var file_holt_cluster_v1_settings_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
 var file_holt_cluster_v1_settings_proto_goTypes = []any{
 	(*Settings)(nil), // 0: holt.cluster.v1.Settings
+	(v1.AckMode)(0),  // 1: holt.cache.v1.AckMode
+	(v1.ReadMode)(0), // 2: holt.cache.v1.ReadMode
 }
 var file_holt_cluster_v1_settings_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	1, // 0: holt.cluster.v1.Settings.default_ack_mode:type_name -> holt.cache.v1.AckMode
+	2, // 1: holt.cluster.v1.Settings.default_read_mode:type_name -> holt.cache.v1.ReadMode
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_holt_cluster_v1_settings_proto_init() }

@@ -72,15 +72,22 @@ func (x *ProposeMetaRequest) GetCommand() []byte {
 	return nil
 }
 
-// ProposeMetaResponse says that the command was committed and applied, and what became of it.
+// ProposeMetaResponse says that the command was committed and applied, and what became of it. The result is the same on
+// every replica. A call that fails instead says in its ErrorDetail whether the command may still be applied.
 type ProposeMetaResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The index of its entry in the log of the meta group.
 	Index uint64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
-	// Why the meta group refused it, a result which is equal on all replicas; empty: accepted.
-	Refusal string `protobuf:"bytes,2,opt,name=refusal,proto3" json:"refusal,omitempty"`
-	// The error kind of the refusal, as named in the table of proto/apierr; empty: accepted.
-	RefusalKind   string `protobuf:"bytes,3,opt,name=refusal_kind,json=refusalKind,proto3" json:"refusal_kind,omitempty"`
+	// The epoch of the state after it.
+	Epoch uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Whether it changed anything.
+	Changed bool `protobuf:"varint,3,opt,name=changed,proto3" json:"changed,omitempty"`
+	// The shards that it created, in the order in which the command lists them.
+	ShardIds []uint64 `protobuf:"varint,4,rep,packed,name=shard_ids,json=shardIds,proto3" json:"shard_ids,omitempty"`
+	// The nodes that lost an address to the node that it registered.
+	DisplacedNodeIds []string `protobuf:"bytes,5,rep,name=displaced_node_ids,json=displacedNodeIds,proto3" json:"displaced_node_ids,omitempty"`
+	// Why it was refused; unset: accepted. A refused command has changed nothing.
+	Refusal       *Refusal `protobuf:"bytes,6,opt,name=refusal,proto3" json:"refusal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -122,16 +129,92 @@ func (x *ProposeMetaResponse) GetIndex() uint64 {
 	return 0
 }
 
-func (x *ProposeMetaResponse) GetRefusal() string {
+func (x *ProposeMetaResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *ProposeMetaResponse) GetChanged() bool {
+	if x != nil {
+		return x.Changed
+	}
+	return false
+}
+
+func (x *ProposeMetaResponse) GetShardIds() []uint64 {
+	if x != nil {
+		return x.ShardIds
+	}
+	return nil
+}
+
+func (x *ProposeMetaResponse) GetDisplacedNodeIds() []string {
+	if x != nil {
+		return x.DisplacedNodeIds
+	}
+	return nil
+}
+
+func (x *ProposeMetaResponse) GetRefusal() *Refusal {
 	if x != nil {
 		return x.Refusal
+	}
+	return nil
+}
+
+// Refusal is why the meta group refused a command.
+type Refusal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The error kind, as named in the table of proto/apierr: "exists", "invalid".
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// What is wrong, and what to do.
+	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refusal) Reset() {
+	*x = Refusal{}
+	mi := &file_holt_node_v1_meta_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refusal) ProtoMessage() {}
+
+func (x *Refusal) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_node_v1_meta_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
+func (*Refusal) Descriptor() ([]byte, []int) {
+	return file_holt_node_v1_meta_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Refusal) GetKind() string {
+	if x != nil {
+		return x.Kind
 	}
 	return ""
 }
 
-func (x *ProposeMetaResponse) GetRefusalKind() string {
+func (x *Refusal) GetMessage() string {
 	if x != nil {
-		return x.RefusalKind
+		return x.Message
 	}
 	return ""
 }
@@ -150,7 +233,7 @@ type ReadMetaRequest struct {
 
 func (x *ReadMetaRequest) Reset() {
 	*x = ReadMetaRequest{}
-	mi := &file_holt_node_v1_meta_proto_msgTypes[2]
+	mi := &file_holt_node_v1_meta_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -162,7 +245,7 @@ func (x *ReadMetaRequest) String() string {
 func (*ReadMetaRequest) ProtoMessage() {}
 
 func (x *ReadMetaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_node_v1_meta_proto_msgTypes[2]
+	mi := &file_holt_node_v1_meta_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -175,7 +258,7 @@ func (x *ReadMetaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadMetaRequest.ProtoReflect.Descriptor instead.
 func (*ReadMetaRequest) Descriptor() ([]byte, []int) {
-	return file_holt_node_v1_meta_proto_rawDescGZIP(), []int{2}
+	return file_holt_node_v1_meta_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ReadMetaRequest) GetReadMode() v1.ReadMode {
@@ -205,7 +288,7 @@ type ReadMetaResponse struct {
 
 func (x *ReadMetaResponse) Reset() {
 	*x = ReadMetaResponse{}
-	mi := &file_holt_node_v1_meta_proto_msgTypes[3]
+	mi := &file_holt_node_v1_meta_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -217,7 +300,7 @@ func (x *ReadMetaResponse) String() string {
 func (*ReadMetaResponse) ProtoMessage() {}
 
 func (x *ReadMetaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_node_v1_meta_proto_msgTypes[3]
+	mi := &file_holt_node_v1_meta_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -230,7 +313,7 @@ func (x *ReadMetaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadMetaResponse.ProtoReflect.Descriptor instead.
 func (*ReadMetaResponse) Descriptor() ([]byte, []int) {
-	return file_holt_node_v1_meta_proto_rawDescGZIP(), []int{3}
+	return file_holt_node_v1_meta_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ReadMetaResponse) GetIndex() uint64 {
@@ -258,7 +341,7 @@ type WatchMetaRequest struct {
 
 func (x *WatchMetaRequest) Reset() {
 	*x = WatchMetaRequest{}
-	mi := &file_holt_node_v1_meta_proto_msgTypes[4]
+	mi := &file_holt_node_v1_meta_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -270,7 +353,7 @@ func (x *WatchMetaRequest) String() string {
 func (*WatchMetaRequest) ProtoMessage() {}
 
 func (x *WatchMetaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_node_v1_meta_proto_msgTypes[4]
+	mi := &file_holt_node_v1_meta_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -283,7 +366,7 @@ func (x *WatchMetaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchMetaRequest.ProtoReflect.Descriptor instead.
 func (*WatchMetaRequest) Descriptor() ([]byte, []int) {
-	return file_holt_node_v1_meta_proto_rawDescGZIP(), []int{4}
+	return file_holt_node_v1_meta_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *WatchMetaRequest) GetAfterIndex() uint64 {
@@ -311,7 +394,7 @@ type WatchMetaResponse struct {
 
 func (x *WatchMetaResponse) Reset() {
 	*x = WatchMetaResponse{}
-	mi := &file_holt_node_v1_meta_proto_msgTypes[5]
+	mi := &file_holt_node_v1_meta_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -323,7 +406,7 @@ func (x *WatchMetaResponse) String() string {
 func (*WatchMetaResponse) ProtoMessage() {}
 
 func (x *WatchMetaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_node_v1_meta_proto_msgTypes[5]
+	mi := &file_holt_node_v1_meta_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -336,7 +419,7 @@ func (x *WatchMetaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchMetaResponse.ProtoReflect.Descriptor instead.
 func (*WatchMetaResponse) Descriptor() ([]byte, []int) {
-	return file_holt_node_v1_meta_proto_rawDescGZIP(), []int{5}
+	return file_holt_node_v1_meta_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *WatchMetaResponse) GetIndex() uint64 {
@@ -396,11 +479,17 @@ const file_holt_node_v1_meta_proto_rawDesc = "" +
 	"\n" +
 	"\x17holt/node/v1/meta.proto\x12\fholt.node.v1\x1a\x1bholt/cache/v1/options.proto\".\n" +
 	"\x12ProposeMetaRequest\x12\x18\n" +
-	"\acommand\x18\x01 \x01(\fR\acommand\"h\n" +
+	"\acommand\x18\x01 \x01(\fR\acommand\"\xd7\x01\n" +
 	"\x13ProposeMetaResponse\x12\x14\n" +
-	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x18\n" +
-	"\arefusal\x18\x02 \x01(\tR\arefusal\x12!\n" +
-	"\frefusal_kind\x18\x03 \x01(\tR\vrefusalKind\"d\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x18\n" +
+	"\achanged\x18\x03 \x01(\bR\achanged\x12\x1b\n" +
+	"\tshard_ids\x18\x04 \x03(\x04R\bshardIds\x12,\n" +
+	"\x12displaced_node_ids\x18\x05 \x03(\tR\x10displacedNodeIds\x12/\n" +
+	"\arefusal\x18\x06 \x01(\v2\x15.holt.node.v1.RefusalR\arefusal\"7\n" +
+	"\aRefusal\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"d\n" +
 	"\x0fReadMetaRequest\x124\n" +
 	"\tread_mode\x18\x01 \x01(\x0e2\x17.holt.cache.v1.ReadModeR\breadMode\x12\x1b\n" +
 	"\tmin_index\x18\x02 \x01(\x04R\bminIndex\">\n" +
@@ -428,23 +517,25 @@ func file_holt_node_v1_meta_proto_rawDescGZIP() []byte {
 	return file_holt_node_v1_meta_proto_rawDescData
 }
 
-var file_holt_node_v1_meta_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_holt_node_v1_meta_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_holt_node_v1_meta_proto_goTypes = []any{
 	(*ProposeMetaRequest)(nil),  // 0: holt.node.v1.ProposeMetaRequest
 	(*ProposeMetaResponse)(nil), // 1: holt.node.v1.ProposeMetaResponse
-	(*ReadMetaRequest)(nil),     // 2: holt.node.v1.ReadMetaRequest
-	(*ReadMetaResponse)(nil),    // 3: holt.node.v1.ReadMetaResponse
-	(*WatchMetaRequest)(nil),    // 4: holt.node.v1.WatchMetaRequest
-	(*WatchMetaResponse)(nil),   // 5: holt.node.v1.WatchMetaResponse
-	(v1.ReadMode)(0),            // 6: holt.cache.v1.ReadMode
+	(*Refusal)(nil),             // 2: holt.node.v1.Refusal
+	(*ReadMetaRequest)(nil),     // 3: holt.node.v1.ReadMetaRequest
+	(*ReadMetaResponse)(nil),    // 4: holt.node.v1.ReadMetaResponse
+	(*WatchMetaRequest)(nil),    // 5: holt.node.v1.WatchMetaRequest
+	(*WatchMetaResponse)(nil),   // 6: holt.node.v1.WatchMetaResponse
+	(v1.ReadMode)(0),            // 7: holt.cache.v1.ReadMode
 }
 var file_holt_node_v1_meta_proto_depIdxs = []int32{
-	6, // 0: holt.node.v1.ReadMetaRequest.read_mode:type_name -> holt.cache.v1.ReadMode
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	2, // 0: holt.node.v1.ProposeMetaResponse.refusal:type_name -> holt.node.v1.Refusal
+	7, // 1: holt.node.v1.ReadMetaRequest.read_mode:type_name -> holt.cache.v1.ReadMode
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_holt_node_v1_meta_proto_init() }
@@ -452,7 +543,7 @@ func file_holt_node_v1_meta_proto_init() {
 	if File_holt_node_v1_meta_proto != nil {
 		return
 	}
-	file_holt_node_v1_meta_proto_msgTypes[5].OneofWrappers = []any{
+	file_holt_node_v1_meta_proto_msgTypes[6].OneofWrappers = []any{
 		(*WatchMetaResponse_State)(nil),
 		(*WatchMetaResponse_Command)(nil),
 	}
@@ -462,7 +553,7 @@ func file_holt_node_v1_meta_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_node_v1_meta_proto_rawDesc), len(file_holt_node_v1_meta_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
