@@ -1,0 +1,55 @@
+package transport
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// request is one call of a group to one node with one reply.
+type request struct {
+	to      raft.ServerID
+	kind    connKind
+	frame   frameKind
+	reply   frameKind
+	timeout time.Duration
+	fill    func([]byte) []byte
+}
+
+// call sends a request and returns the body of the reply. Connecting counts against the timeout.
+func (g *Group) call(q request) ([]byte, error) {
+	l, err := g.t.link(string(q.to))
+	if err != nil {
+		return nil, err
+	}
+	timer := time.NewTimer(q.timeout)
+	defer timer.Stop()
+	out, err := l.lane(q.kind).get(g.stopped, timer.C)
+	if err != nil {
+		return nil, err
+	}
+	return g.callOn(out, q, timer)
+}
+
+// callOn is call on a connection that is open.
+func (g *Group) callOn(out *outConn, q request, timer *time.Timer) ([]byte, error) {
+	c := newUnaryCall()
+	began := time.Now()
+	id, err := out.begin(c, q.frame, func(b []byte) []byte { return q.fill(appendUint64s(b, uint64(g.id))) })
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case r := <-c.done:
+		return r.body(out.node, q.reply)
+	case <-timer.C:
+		g.t.count.timeouts.Add(1)
+		out.suspect(began)
+		err = fmt.Errorf("group %d: node %s: %w (%v)", g.id, out.node, ErrTimeout, q.timeout)
+	case <-g.stopped:
+		err = ErrClosed
+	}
+	out.forget(id)
+	return nil, err
+}

@@ -1,0 +1,96 @@
+package transport
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// logBytesMin is the size of a log entry without data: index, term, type, time, two lengths.
+const logBytesMin = 8 + 8 + 1 + 8 + 4 + 4
+
+func logBytes(l *raft.Log) int { return logBytesMin + len(l.Data) + len(l.Extensions) }
+
+func appendLog(b []byte, l *raft.Log) []byte {
+	b = appendUint64s(b, l.Index, l.Term)
+	b = append(b, byte(l.Type))
+	b = appendTime(b, l.AppendedAt)
+	b = appendBytes(b, l.Data)
+	return appendBytes(b, l.Extensions)
+}
+
+func (d *decoder) log() *raft.Log {
+	return &raft.Log{
+		Index:      d.uint64(),
+		Term:       d.uint64(),
+		Type:       raft.LogType(d.uint8()),
+		AppendedAt: d.time(),
+		Data:       d.bytes(),
+		Extensions: d.bytes(),
+	}
+}
+
+// appendTime writes nanoseconds since 1970, 0 for the zero time.
+func appendTime(b []byte, t time.Time) []byte {
+	var nanos int64
+	if !t.IsZero() {
+		nanos = t.UnixNano()
+	}
+	return binary.LittleEndian.AppendUint64(b, uint64(nanos))
+}
+
+func (d *decoder) time() time.Time {
+	nanos := int64(d.uint64())
+	if nanos == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, nanos).UTC()
+}
+
+// appendAppendRequest takes the commit index apart from the request: it has been clamped.
+func appendAppendRequest(b []byte, r *raft.AppendEntriesRequest, commit uint64) []byte {
+	b = appendHeader(b, r.RPCHeader)
+	b = appendUint64s(b, r.Term, r.PrevLogEntry, r.PrevLogTerm, commit)
+	b = appendBytes(b, r.Leader)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(r.Entries)))
+	for _, l := range r.Entries {
+		b = appendLog(b, l)
+	}
+	return b
+}
+
+func (d *decoder) appendRequest() *raft.AppendEntriesRequest {
+	r := &raft.AppendEntriesRequest{
+		RPCHeader:         d.header(),
+		Term:              d.uint64(),
+		PrevLogEntry:      d.uint64(),
+		PrevLogTerm:       d.uint64(),
+		LeaderCommitIndex: d.uint64(),
+		Leader:            d.bytes(),
+	}
+	if n := d.count(logBytesMin); n > 0 {
+		r.Entries = make([]*raft.Log, n)
+		for i := range r.Entries {
+			r.Entries[i] = d.log()
+		}
+	}
+	return r
+}
+
+func appendAppendResponse(b []byte, r *raft.AppendEntriesResponse) []byte {
+	b = appendHeader(b, r.RPCHeader)
+	b = appendUint64s(b, r.Term, r.LastLog)
+	b = appendBool(b, r.Success)
+	return appendBool(b, r.NoRetryBackoff)
+}
+
+func (d *decoder) appendResponse() raft.AppendEntriesResponse {
+	return raft.AppendEntriesResponse{
+		RPCHeader:      d.header(),
+		Term:           d.uint64(),
+		LastLog:        d.uint64(),
+		Success:        d.bool(),
+		NoRetryBackoff: d.bool(),
+	}
+}
