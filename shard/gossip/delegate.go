@@ -65,18 +65,13 @@ func (g *Gossip) vet(n *memberlist.Node) (Node, error) {
 	return node, nil
 }
 
-// NotifyMerge refuses the whole state of a node that joins, or is joined, if any of it is of another cluster. It also
-// finds out whether that node still knows us by an address from before our restart.
+// NotifyMerge refuses the whole state of a node that joins, or is joined, if any of it is of another cluster.
 func (d delegate) NotifyMerge(nodes []*memberlist.Node) error {
 	g := d.g
 	for _, n := range nodes {
 		if _, err := g.vet(n); err != nil {
 			g.count(func(s *Stats) { s.MergesRefused++ })
 			return fmt.Errorf("state not merged: %w", err)
-		}
-		if n.Name == g.id && address(n) != g.addr {
-			g.outdated.Store(true)
-			poke(g.rejoin)
 		}
 	}
 	return nil

@@ -18,9 +18,6 @@ import (
 // retransmitMult is how often a hint is sent on, times log10 of the nodes; memberlist uses the same for its own.
 const retransmitMult = 4
 
-// updateWait bounds how long announce waits for one epoch to go out before it looks for a newer one.
-const updateWait = 200 * time.Millisecond
-
 // Gossip is this node's part in the gossip of a cluster.
 type Gossip struct {
 	cfg  Config
@@ -34,7 +31,6 @@ type Gossip struct {
 	log      *logger
 
 	present  atomic.Int64 // nodes that are not gone, with this one; read by queue
-	outdated atomic.Bool  // somebody knows us by an old address: keep rejoining
 	rejoin   chan struct{}
 	announce chan struct{}
 
@@ -210,63 +206,6 @@ func (g *Gossip) Forget(id string) bool {
 		g.watchers.signal()
 	}
 	return forgotten
-}
-
-// AnnounceLeader spreads who leads a shard. A hint that is no newer than what is known, or has no term, is ignored.
-func (g *Gossip) AnnounceLeader(l Leader) {
-	if l.Term == 0 || !validIDOrEmpty(l.Node) {
-		return
-	}
-	g.mu.Lock()
-	result := g.offerLocked(l)
-	g.mu.Unlock()
-	if result == offerNews {
-		g.watchers.signal()
-		g.spreadLeader(l)
-	}
-}
-
-func (g *Gossip) offerLocked(l Leader) offerResult {
-	result := g.leaders.offer(l)
-	if result == offerRefused {
-		g.stats.HintsRefused++
-	}
-	return result
-}
-
-// Leaders returns the newest hint for each shard.
-func (g *Gossip) Leaders() map[uint64]Leader {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.leaders.clone()
-}
-
-// AnnounceEpoch spreads the epoch of this node's slot map. Epochs only grow; others are ignored.
-func (g *Gossip) AnnounceEpoch(e uint64) {
-	g.mu.Lock()
-	self := g.table.members[g.id]
-	grown := e > self.Epoch
-	if grown {
-		self.Epoch = e
-	}
-	g.mu.Unlock()
-	if grown {
-		g.watchers.signal()
-		poke(g.announce)
-	}
-}
-
-// announceLoop tells memberlist of new metadata. UpdateNode blocks until the message has gone out, so epochs that
-// follow each other quickly become one message.
-func (g *Gossip) announceLoop() {
-	for {
-		select {
-		case <-g.announce:
-			_ = g.list.UpdateNode(updateWait) // a timeout: the message is still queued
-		case <-g.ctx.Done():
-			return
-		}
-	}
 }
 
 // Watch returns a channel that holds a signal whenever something changed since it was last received from, and a

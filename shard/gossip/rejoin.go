@@ -26,7 +26,7 @@ func (g *Gossip) rejoinLoop() {
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
-		case <-g.rejoin: // a node has gone, or one knows us by an old address: start over with short waits
+		case <-g.rejoin: // a node has gone: start over with short waits
 			timer.Stop()
 			next = g.cfg.RejoinMin
 			if !g.pause(next) {
@@ -68,10 +68,10 @@ func (g *Gossip) pause(d time.Duration) bool {
 // jitter keeps nodes that were started together from asking together.
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
 
-// joinMissing exchanges states with seeds that do not look alive, and with nodes that look dead. It returns how many
-// it tried and how many answered.
+// joinMissing exchanges states with seeds that do not look alive, and with nodes that look dead. The latter also
+// brings back a node that was restarted with a new address: the table knows that address from its first message, and
+// memberlist takes it once the old one is dead. It returns how many it tried and how many answered.
 func (g *Gossip) joinMissing() (tried, found int) {
-	again := g.outdated.Swap(false)
 	alive, dead := g.gossipAddrs()
 	candidates := append(g.cfg.Seeds(), dead...)
 	rand.Shuffle(len(candidates), func(i, j int) { candidates[i], candidates[j] = candidates[j], candidates[i] })
@@ -81,7 +81,7 @@ func (g *Gossip) joinMissing() (tried, found int) {
 		if tried >= seedsPerRoundMax || g.ctx.Err() != nil {
 			break
 		}
-		if alive[c] && !again {
+		if alive[c] {
 			continue
 		}
 		addrs, err := resolve(g.ctx, c)
@@ -92,7 +92,7 @@ func (g *Gossip) joinMissing() (tried, found int) {
 		}
 		for _, a := range addrs {
 			s := a.String()
-			if done[s] || alive[s] && !again {
+			if done[s] || alive[s] {
 				continue
 			}
 			done[s] = true
