@@ -193,3 +193,18 @@ func (sl *Slot) beforeWriteLocked() {
 		sl.shared = false
 	}
 }
+
+// Replace takes over everything that loaded holds, slot by slot, in place of what s held; loaded is used up.
+// A running capture goes on seeing the old keys.
+func (s *Store) Replace(loaded *Store) {
+	for i := range s.slots {
+		from, to := &loaded.slots[i], &s.slots[i]
+		to.Lock()
+		to.beforeWriteLocked()
+		to.account(-int64(len(to.table)), -to.bytes)
+		to.table, to.state = from.table, from.state
+		to.account(int64(len(from.table)), from.bytes)
+		to.nextExpiry.Store(from.nextExpiry.Load())
+		to.Unlock()
+	}
+}

@@ -1,0 +1,18 @@
+package meta
+
+// Limits of the state. Each is checked when a command is applied, so raising one needs a new command version.
+const (
+	// NodesMax is how many nodes a cluster may have: what Redis Cluster recommends as its maximum.
+	NodesMax = 1000
+	// RemovedMax is how many removed nodes are remembered; it keeps the snapshot of a cluster whose nodes are replaced
+	// all the time under a megabyte.
+	RemovedMax = 10_000
+	// ShardsMax is how many shards a cluster may have. Every shard costs each of its nodes a Raft group.
+	ShardsMax = 1024
+	// idBytesMax bounds ids of clusters and nodes; ours have 32 bytes.
+	idBytesMax = 64
+	// addressBytesMax bounds an address: a host name of 253 bytes (RFC 1035), a colon, a port.
+	addressBytesMax = 253 + 1 + 5
+	// labelBytesMax bounds zones and program versions, which stand in lists that people read.
+	labelBytesMax = 128
+)

@@ -1,0 +1,133 @@
+package meta
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
+	"github.com/holtcache/holt/proto/slot"
+)
+
+// Two replicas apply one log of random commands; one of them is replaced at random points by a machine that was restored
+// from its snapshot. Results and states stay equal, the invariants hold, and the epoch counts the changes exactly.
+func TestReplicasAgreeWhateverTheLogAndWheneverOneIsRestored(t *testing.T) {
+	accepted := map[string]int{}
+	beginning := story(t)
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := New(), New()
+		index := uint64(0)
+		// Half of the logs begin with a cluster that has shards, which random commands reach seldom.
+		for _, command := range beginning[:rapid.SampledFrom([]int{0, 6}).Draw(t, "beginning")] {
+			index++
+			a.Apply(index, Encode(command))
+			b.Apply(index, Encode(command))
+		}
+		for range rapid.IntRange(1, 60).Draw(t, "commands") {
+			index += rapid.Uint64Range(1, 3).Draw(t, "gap")
+			command := drawCommand(t, a.State())
+			data := Encode(command)
+			before := a.State()
+			ra, rb := a.Apply(index, data), b.Apply(index, data)
+			if got, want := fmt.Sprintf("%+v", rb), fmt.Sprintf("%+v", ra); got != want {
+				t.Fatalf("entry %d %v: one replica answers %s, the other %s", index, command, want, got)
+			}
+			checkStep(t, before, a.State(), ra)
+			if ra.Changed {
+				accepted[fmt.Sprintf("%T", command.Command)]++
+			}
+			if rapid.IntRange(0, 4).Draw(t, "restore") == 0 {
+				snapshot := b.Snapshot()
+				b = New()
+				if err := b.Restore(snapshot); err != nil {
+					t.Fatalf("restore at entry %d: %v", index, err)
+				}
+			}
+			if !bytes.Equal(a.Snapshot(), b.Snapshot()) {
+				t.Fatalf("after entry %d %v the replicas differ", index, command)
+			}
+		}
+	})
+	// The generator is of use only if it gets through the gates of every command.
+	if want := (&storagev1.MetaCommand{}).ProtoReflect().Descriptor().Oneofs().Get(0).Fields().Len(); len(accepted) != want {
+		t.Errorf("of %d kinds of commands only these were ever accepted: %v", want, accepted)
+	}
+}
+
+func checkStep(t *rapid.T, before, after *State, r Result) {
+	if err := after.valid(); err != nil {
+		t.Fatalf("the state is invalid: %v", err)
+	}
+	old, now := before.toProto(), after.toProto()
+	old.AppliedIndex, old.Epoch, now.AppliedIndex, now.Epoch = 0, 0, 0, 0
+	if same := proto.Equal(old, now); same == r.Changed || after.Epoch()-before.Epoch() != map[bool]uint64{true: 1}[r.Changed] {
+		t.Fatalf("epoch %d to %d, changed %v, state equal %v", before.Epoch(), after.Epoch(), r.Changed, same)
+	}
+	if r.Changed && r.Err != nil {
+		t.Fatalf("changed in spite of %v", r.Err)
+	}
+	if after.SlotMap().Epoch() != after.Epoch() {
+		t.Fatalf("slot map of epoch %d in a state of epoch %d", after.SlotMap().Epoch(), after.Epoch())
+	}
+	for _, s := range before.Shards() {
+		now, ok := after.Shard(s.ID)
+		if !ok || now.Phase < s.Phase || fmt.Sprint(now.InitialReplicas) != fmt.Sprint(s.InitialReplicas) {
+			t.Fatalf("shard %+v became %+v", s, now)
+		}
+	}
+}
+
+// drawCommand draws a command that has a fair chance to be accepted by the state.
+func drawCommand(t *rapid.T, s *State) *storagev1.MetaCommand {
+	node := rapid.Custom(func(t *rapid.T) string { return nodeID(rapid.IntRange(1, 5).Draw(t, "node")) })
+	shard := rapid.Uint64Range(1, 4)
+	if !s.Initialized() {
+		return initCommand(rapid.SampledFrom([]string{"c1", "c2"}).Draw(t, "cluster"), 3)
+	}
+	replicas := func(id uint64) []string {
+		if found, ok := s.Shard(slot.ShardID(id)); ok {
+			return found.Replicas
+		}
+		return nil
+	}
+	switch rapid.IntRange(0, 9).Draw(t, "kind") {
+	case 0:
+		return initCommand("c1", 3)
+	case 1, 2:
+		return registerAt(rapid.IntRange(1, 5).Draw(t, "node"), rapid.Uint64Range(1, 4).Draw(t, "start"),
+			rapid.SampledFrom([]string{"h1", "h2", "h3", "h4"}).Draw(t, "host"))
+	case 3:
+		return removeCommand(node.Draw(t, "node"))
+	case 4:
+		return votersCommand(s.MetaVoters(), rapid.SliceOfNDistinct(node, 1, 3, rapid.ID[string]).Draw(t, "voters"))
+	case 5:
+		return createCommand(s.Epoch()-rapid.Uint64Range(0, 1).Draw(t, "late"), rapid.IntRange(1, 3).Draw(t, "shards"))
+	case 6:
+		return formedCommand(shard.Draw(t, "shard"), rapid.Uint64Range(0, 9).Draw(t, "incarnation"))
+	case 7:
+		id := shard.Draw(t, "shard")
+		found, _ := s.Shard(slot.ShardID(id))
+		return preferCommand(id, found.PreferredLeader, node.Draw(t, "preferred"))
+	case 8:
+		id := shard.Draw(t, "shard")
+		next := append([]string{node.Draw(t, "more")}, replicas(id)...)
+		if len(next) > 3 {
+			next = next[:len(next)-rapid.IntRange(0, 2).Draw(t, "less")]
+		}
+		return replicasCommand(id, replicas(id), next)
+	}
+	row := rapid.SampledFrom(settingTable).Draw(t, "setting")
+	value := map[string][]string{
+		"appendfsync": {"always", "no"}, "default-ack": {"majority", "async"}, "default-read": {"lease", "index"},
+		"expect-nodes": {"3", "5"}, "heartbeat": {"1ms", "100ms"}, "lease": {"10ms", "190ms"}, "lease-max": {"500ms"},
+		"replicas": {"0", "1", "2", "3"}, "shards": {"0", "2"},
+	}[row.name]
+	command, err := ParseSetting(row.name, rapid.SampledFrom(value).Draw(t, "value"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return command
+}

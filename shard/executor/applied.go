@@ -1,0 +1,119 @@
+package executor
+
+import (
+	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm"
+	"github.com/holtcache/holt/raftfsm/entry"
+)
+
+func idOf(h entry.Header) BatchID { return BatchID{h.Incarnation, h.Sequence} }
+
+// SectionAppliedLocked forgets the pending values that have become the store's, in the same hold of the slot.
+func (e *Executor) SectionAppliedLocked(h entry.Header, section *entry.Section) {
+	e.overlay.slots[section.Slot].applied(idOf(h), section)
+	if e.cfg.Observer != nil {
+		for i := range section.Effects {
+			e.cfg.Observer.KeyChanged(section.Effects[i].Key)
+		}
+	}
+	for i := range section.Effects {
+		if eff := &section.Effects[i]; eff.Kind == entry.EffectDel && eff.Reason == entry.ReasonExpire {
+			e.stats.expired.Add(1)
+		}
+	}
+}
+
+// SlotDroppedLocked does the same for a slot that was emptied.
+func (e *Executor) SlotDroppedLocked(h entry.Header, s slot.ID) {
+	e.overlay.slots[s].dropApplied(idOf(h))
+	if e.cfg.Observer != nil {
+		e.cfg.Observer.SlotsChanged([]slot.Range{{First: s, Last: s}})
+	}
+}
+
+// Applied settles everybody who waits for the record.
+func (e *Executor) Applied(h entry.Header, index uint64) {
+	e.clock.Observe(h.Time)
+	e.mu.Lock()
+	e.applied = idOf(h)
+	b := e.findLocked(e.applied)
+	if b != nil {
+		b.index = index
+		e.removeLocked(b, verdictApplied)
+	}
+	e.mu.Unlock()
+	if b != nil {
+		e.finish(b)
+		e.Kick()
+	}
+}
+
+// Skipped settles everybody who waits for the record: it is not applied and never will be.
+func (e *Executor) Skipped(h entry.Header) {
+	id := idOf(h)
+	e.mu.Lock()
+	b := e.findLocked(id)
+	if b != nil {
+		e.removeLocked(b, verdictNotApplied)
+		e.notes = append(e.notes, note{gap: &id})
+	}
+	e.mu.Unlock()
+	e.stats.skipped.Add(1)
+	if b != nil {
+		e.finish(b)
+		e.Kick()
+	}
+}
+
+// Started ends every other incarnation: readiness goes at once, with what the overlay holds, and proposed batches that
+// were not applied before never will be.
+func (e *Executor) Started(start entry.ExecutorStart, term uint64, afterRelease bool, state raftfsm.State) {
+	e.setTenure(nil)
+	e.clock.Observe(state.Time)
+	e.mu.Lock()
+	e.applied = BatchID{Incarnation: state.Incarnation}
+	var over []*batch
+	for _, b := range append([]*batch(nil), e.batches...) {
+		if b.proposed && b.id.Incarnation != state.Incarnation {
+			e.removeLocked(b, verdictNotApplied)
+			over = append(over, b)
+		}
+	}
+	e.notes = append(e.notes, note{started: &startedNote{start: start, term: term, afterRelease: afterRelease, state: state}})
+	e.mu.Unlock()
+	for _, b := range over {
+		e.finish(b)
+	}
+	e.Kick()
+}
+
+// Restored settles what the snapshot covers: batches of its incarnation up to its sequence are applied. Of the others
+// nothing is known.
+func (e *Executor) Restored(state raftfsm.State) {
+	e.setTenure(nil)
+	e.clock.Observe(state.Time)
+	e.clearOverlay()
+	e.mu.Lock()
+	e.applied = BatchID{state.Incarnation, state.Sequence}
+	var over []*batch
+	for _, b := range append([]*batch(nil), e.batches...) {
+		if !b.proposed {
+			continue
+		}
+		v := verdictUnknown
+		if b.id.Incarnation == state.Incarnation && b.id.Sequence <= state.Sequence {
+			v = verdictApplied
+		}
+		e.removeLocked(b, v)
+		over = append(over, b)
+	}
+	e.notes = append(e.notes, note{restored: &state})
+	e.mu.Unlock()
+	for _, b := range over {
+		e.finish(b)
+	}
+	if e.cfg.Observer != nil {
+		e.cfg.Observer.SlotsChanged([]slot.Range{{First: 0, Last: slot.Count - 1}})
+	}
+	e.Kick()
+}

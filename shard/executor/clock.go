@@ -1,0 +1,73 @@
+package executor
+
+import (
+	"sync"
+	"time"
+)
+
+const (
+	// clockStepMax is how far the wall clock may step forward at once and be followed.
+	clockStepMax = 500 * time.Millisecond
+	// clockSlewDivisor is how slowly a larger step is followed: one part in so many of the time that passes.
+	// An hour of a wrong clock then costs TTLs 36 s, and a clock that was set right by 10 s is reached in 17 minutes.
+	clockSlewDivisor = 100
+)
+
+// Clock is the shard's time on one replica: max(wall clock, time of the last batch + what has passed since). It never
+// goes back, on this replica or from one leader to the next, and a wall clock that steps far forward cannot expire
+// everything: the step is approached slowly and reported.
+type Clock struct {
+	start time.Time
+
+	mu sync.Mutex // protects the fields below; held for arithmetic only
+	// floor and followed are offsets from the monotonic time since start, in milliseconds: what batches demand, and
+	// the part of the wall clock that is followed.
+	floor    int64
+	followed int64
+	seen     int64 // monotonic milliseconds at the last reading
+	slewRest int64 // fraction of a millisecond of slew, in units of 1/clockSlewDivisor
+	last     int64 // last time given out
+	behind   int64 // by how much the wall clock is ahead of followed, 0 in normal running
+}
+
+// NewClock returns a clock that begins at the wall clock.
+func NewClock() *Clock {
+	now := time.Now()
+	return &Clock{start: now, followed: now.UnixMilli(), floor: -1 << 62}
+}
+
+// Now is the shard's time in milliseconds since the Unix epoch.
+func (c *Clock) Now() int64 { return c.at(time.Now()) }
+
+func (c *Clock) at(now time.Time) int64 {
+	mono := now.Sub(c.start).Milliseconds()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if wall := now.UnixMilli() - mono; wall-c.followed <= clockStepMax.Milliseconds() {
+		c.followed, c.behind = wall, 0
+	} else {
+		slew := max(mono-c.seen, 0) + c.slewRest
+		c.followed += slew / clockSlewDivisor
+		c.slewRest = slew % clockSlewDivisor
+		c.behind = wall - c.followed
+	}
+	c.seen = max(c.seen, mono)
+	c.last = max(c.last, mono+c.followed, mono+c.floor)
+	return c.last
+}
+
+// Observe makes the clock go on from the time of an applied batch.
+func (c *Clock) Observe(batch int64) {
+	mono := time.Since(c.start).Milliseconds()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.floor = max(c.floor, batch-mono)
+	c.last = max(c.last, batch)
+}
+
+// Behind is how far the wall clock has stepped ahead of the shard's time without being followed yet; 0 is normal.
+func (c *Clock) Behind() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Duration(c.behind) * time.Millisecond
+}

@@ -1,0 +1,218 @@
+package executor
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/holtcache/holt/proto/apierr"
+	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm"
+	"github.com/holtcache/holt/raftfsm/entry"
+	"github.com/holtcache/holt/raftfsm/store"
+)
+
+// tenure is one stretch in which this replica serves: from its own ExecutorStart, applied in the term it was proposed
+// in, to whatever ends it. A reader that finds the same tenure before and after it has looked saw nothing dropped.
+type tenure struct {
+	term        uint64
+	incarnation uint64
+}
+
+// phase is what the executor is doing. Run's goroutine owns it.
+type phase uint8
+
+const (
+	phaseIdle     phase = iota // not the leader
+	phaseRestart               // leader; the next thing is to propose an ExecutorStart
+	phaseStarting              // ExecutorStart proposed, its fate open
+	phaseWaiting               // own ExecutorStart applied; leases of earlier leaders may still run
+	phaseServing
+	phaseDraining // a release was asked for; batches in flight
+	phaseReleasing // LEASE_RELEASE proposed; nothing is served until an ExecutorStart of our own
+)
+
+// Executor is the executor of one replica. It does nothing while the replica does not lead.
+type Executor struct {
+	cfg     Config
+	store   *store.Store
+	overlay overlay
+	clock   *Clock
+
+	// tenure is nil while this replica does not serve.
+	tenure atomic.Pointer[tenure]
+	wake   chan struct{}
+
+	// The fields of this group belong to Run's goroutine.
+	phase    phase
+	term     uint64    // the term that phase is about
+	seenTerm uint64    // the latest term in which this replica was seen to lead
+	seenAt   time.Time // when that was seen first
+	serveAt  time.Time
+	nonce    uint64
+	inc      uint64
+	seq      uint64 // of the last batch that was opened
+	version  uint64
+	builder  *entry.Builder
+	open     *batch
+	sealed   []sealedBatch
+	tx       Tx
+	release  *releaseNote
+	retryAt  time.Time
+	futures  chan future
+	workers  sync.WaitGroup // goroutines that wait for a quorum's word, and the one that waits for futures
+
+	mu            sync.Mutex // protects the fields below; a slot's lock comes before it; nothing blocks under it
+	queue         queue
+	batches       []*batch
+	inFlight      int // proposed, without verdict
+	inFlightBytes int
+	applied       BatchID
+	notes         []note
+	changed       chan struct{} // closed and replaced whenever tenure or leadership may have changed
+	closed        bool
+
+	appended appendFence
+	stats    counters
+}
+
+var _ raftfsm.Listener = (*Executor)(nil)
+
+// New returns an executor over the store of a replica. Run has to be called for it to do anything.
+func New(cfg Config, st *store.Store) *Executor {
+	cfg.Limits = cfg.Limits.withDefaults()
+	e := &Executor{
+		cfg:     cfg,
+		store:   st,
+		clock:   NewClock(),
+		wake:    make(chan struct{}, 1),
+		builder: entry.NewBuilder(),
+		changed: make(chan struct{}),
+		futures: make(chan future, 4*cfg.Limits.BatchesInFlight+16),
+	}
+	e.tx.e = e
+	return e
+}
+
+// Clock is the shard's time on this replica.
+func (e *Executor) Clock() *Clock { return e.clock }
+
+// Serving tells whether this replica serves, and in which term.
+func (e *Executor) Serving() (term uint64, ok bool) {
+	if ten := e.tenure.Load(); ten != nil {
+		return ten.term, true
+	}
+	return 0, false
+}
+
+// Changed is closed at the next change of Serving.
+func (e *Executor) Changed() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.changed
+}
+
+// Kick makes Run look at leadership again.
+func (e *Executor) Kick() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Submit queues requests for evaluation, in order, and counts them in with the waiter. Either all are taken or, with
+// an error, none.
+func (e *Executor) Submit(w *Waiter, requests ...*Request) error {
+	if e.tenure.Load() == nil {
+		// Not serving yet, or no more: queue only while this replica leads.
+		if _, leads := e.cfg.Log.Leader(); !leads {
+			return e.notLeader()
+		}
+	}
+	for _, r := range requests {
+		r.waiter = w
+	}
+	w.add(len(requests))
+	e.mu.Lock()
+	switch {
+	case e.closed:
+		e.mu.Unlock()
+		w.add(-len(requests))
+		return apierr.New(apierr.KindShutdown, "shard %d: this node is shutting down; not applied, retry at another node", e.cfg.Shard)
+	case e.queue.len()+len(requests) > e.cfg.Limits.QueueRequests:
+		e.mu.Unlock()
+		w.add(-len(requests))
+		return apierr.New(apierr.KindBusy, "shard %d: %d requests wait already (limit QueueRequests); not applied, retry later", e.cfg.Shard, e.cfg.Limits.QueueRequests)
+	}
+	e.queue.push(requests)
+	e.mu.Unlock()
+	e.Kick()
+	return nil
+}
+
+// requeue puts requests that have left no trace in front of the queue again.
+func (e *Executor) requeue(requests []*Request) {
+	again := make([]*Request, 0, len(requests))
+	for _, r := range requests {
+		if r.requeue() {
+			again = append(again, r)
+		}
+	}
+	if len(again) == 0 {
+		return
+	}
+	e.mu.Lock()
+	closed := e.closed
+	if !closed {
+		e.queue.pushFront(again)
+	}
+	e.mu.Unlock()
+	if closed {
+		e.refuse(again)
+		return
+	}
+	e.Kick()
+}
+
+// refuse answers requests that were never evaluated, or left no trace.
+func (e *Executor) refuse(requests []*Request) {
+	for _, r := range requests {
+		r.settle(apierr.New(apierr.KindNotLeader, "shard %d: this node is not the leader; not applied, retry there", e.cfg.Shard))
+	}
+}
+
+// setTenure publishes whether this replica serves.
+func (e *Executor) setTenure(ten *tenure) {
+	if old := e.tenure.Swap(ten); old == nil && ten == nil {
+		return
+	}
+	e.signalChange()
+}
+
+func (e *Executor) signalChange() {
+	e.mu.Lock()
+	close(e.changed)
+	e.changed = make(chan struct{})
+	e.mu.Unlock()
+}
+
+func (e *Executor) queued() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.queue.len()
+}
+
+// ownsNothing tells whether the shard has never been given a slot.
+func (e *Executor) ownsNothing() bool { return len(e.store.Owned()) == 0 }
+
+// ctxOrTimeout bounds how long a quorum's word is waited for.
+func ctxOrTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, confirmTimeout)
+}
+
+// confirmTimeout bounds how long an effect-free request waits for a quorum's word; callers give up earlier.
+const confirmTimeout = 5 * time.Second
+
+// slotsOwned lists what observers are told when anything may have changed.
+func (e *Executor) slotsOwned() []slot.Range { return e.store.Owned() }

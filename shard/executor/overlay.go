@@ -1,0 +1,69 @@
+package executor
+
+import (
+	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/entry"
+	"github.com/holtcache/holt/raftfsm/store"
+)
+
+// overlay holds what is evaluated but not yet applied. Each slot's part is guarded by the lock of that slot.
+type overlay struct {
+	slots [slot.Count]slotOverlay
+}
+
+// slotOverlay is the pending changes of one slot.
+type slotOverlay struct {
+	keys map[string]pending
+	// dropped is the batch that empties the slot, if one is pending: a key that is not in keys is absent then.
+	dropped BatchID
+}
+
+// pending is what a key will hold once its batch is applied.
+type pending struct {
+	item    store.Item
+	deleted bool
+	batch   BatchID
+}
+
+// look returns a key's pending value; found tells whether one is pending (a pending deletion is one).
+func (o *slotOverlay) look(key []byte) (p pending, found bool) {
+	if p, found = o.keys[string(key)]; found {
+		return p, true
+	}
+	if o.dropped != (BatchID{}) {
+		return pending{deleted: true, batch: o.dropped}, true
+	}
+	return pending{}, false
+}
+
+func (o *slotOverlay) put(key []byte, p pending) {
+	if o.keys == nil {
+		o.keys = make(map[string]pending, 4)
+	}
+	o.keys[string(key)] = p
+}
+
+// drop replaces everything pending in the slot by its emptying.
+func (o *slotOverlay) drop(batch BatchID) {
+	clear(o.keys)
+	o.dropped = batch
+}
+
+// applied forgets the pending values that are exactly what the section has put into the store. A value that a later
+// batch has put over it stays.
+func (o *slotOverlay) applied(batch BatchID, section *entry.Section) {
+	for i := range section.Effects {
+		if p, ok := o.keys[string(section.Effects[i].Key)]; ok && p.batch == batch {
+			delete(o.keys, string(section.Effects[i].Key))
+		}
+	}
+	if len(o.keys) == 0 {
+		o.keys = nil
+	}
+}
+
+func (o *slotOverlay) dropApplied(batch BatchID) {
+	if o.dropped == batch {
+		o.dropped = BatchID{}
+	}
+}

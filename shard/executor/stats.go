@@ -1,0 +1,27 @@
+package executor
+
+import "sync/atomic"
+
+type counters struct {
+	evaluated, batches, batchBytes, skipped, expired atomic.Uint64
+}
+
+// Stats counts what this replica's executor has done since it was opened.
+type Stats struct {
+	// Evaluated counts requests, Batches and BatchBytes what was proposed for them.
+	Evaluated, Batches, BatchBytes uint64
+	// Skipped counts records that failed the fence.
+	Skipped uint64
+	// Expired counts keys that were deleted because their expiry had passed, on any replica.
+	Expired uint64
+	// Queued is how many requests wait for evaluation now.
+	Queued int
+}
+
+// Stats returns the counts.
+func (e *Executor) Stats() Stats {
+	return Stats{
+		Evaluated: e.stats.evaluated.Load(), Batches: e.stats.batches.Load(), BatchBytes: e.stats.batchBytes.Load(),
+		Skipped: e.stats.skipped.Load(), Expired: e.stats.expired.Load(), Queued: e.queued(),
+	}
+}

@@ -1,0 +1,204 @@
+package executor
+
+import (
+	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/entry"
+	"github.com/holtcache/holt/raftfsm/store"
+)
+
+// Tx is the latest state of the shard during the evaluation of one request: its own writes over the overlay over the
+// store. Writes are kept aside until the evaluation has returned, and enter batch and overlay together.
+type Tx struct {
+	e    *Executor
+	slot slot.ID
+	now  int64
+	// saw is the latest batch whose pending values the request has read.
+	saw    BatchID
+	writes []write
+}
+
+// write is one effect, or the emptying of slots, that the request asks for.
+type write struct {
+	effect entry.Effect
+	drop   []slot.Range
+	// item is what the key holds after the effect.
+	item    store.Item
+	deleted bool
+}
+
+func (tx *Tx) reset(r *Request, now int64) {
+	tx.slot, tx.now, tx.saw = r.Slot, now, BatchID{}
+	clear(tx.writes)
+	tx.writes = tx.writes[:0]
+}
+
+// Now is the shard's clock in milliseconds since the Unix epoch.
+func (tx *Tx) Now() int64 { return tx.now }
+
+// Get returns the item of a key, false where there is none or where it has expired. An expired key is deleted by the
+// way, so that no later leader with a slower clock shows it again.
+func (tx *Tx) Get(key []byte) (store.Item, bool) {
+	item, ok := tx.look(key)
+	if ok && item.Expired(tx.now) {
+		tx.delete(key, entry.ReasonExpire)
+		return store.Item{}, false
+	}
+	return item, ok
+}
+
+func (tx *Tx) look(key []byte) (store.Item, bool) {
+	for i := len(tx.writes) - 1; i >= 0; i-- {
+		w := &tx.writes[i]
+		if w.drop != nil && contains(w.drop, tx.slot) {
+			return store.Item{}, false
+		}
+		if w.drop == nil && string(w.effect.Key) == string(key) {
+			return w.item, !w.deleted
+		}
+	}
+	sl := tx.e.store.Slot(tx.slot)
+	sl.RLock()
+	defer sl.RUnlock()
+	if p, found := tx.e.overlay.slots[tx.slot].look(key); found {
+		tx.saw = later(tx.saw, p.batch)
+		return p.item, !p.deleted
+	}
+	return sl.GetLocked(key)
+}
+
+func contains(ranges []slot.Range, s slot.ID) bool {
+	for _, r := range ranges {
+		if r.Contains(s) {
+			return true
+		}
+	}
+	return false
+}
+
+// later returns the later of two batches of one incarnation.
+func later(a, b BatchID) BatchID {
+	if a.Incarnation == b.Incarnation && a.Sequence > b.Sequence {
+		return a
+	}
+	return b
+}
+
+// Set gives key a whole new value, type and expiry (0 = never) and returns the version of the change.
+func (tx *Tx) Set(key, value []byte, typ entry.Type, expireAt int64) uint64 {
+	if expireAt != 0 && expireAt <= tx.now {
+		// The key is gone before anybody can see it; Redis deletes it too.
+		tx.Delete(key)
+		return tx.e.version
+	}
+	v := tx.nextVersion()
+	item := store.Item{Value: tx.e.builder.Copy(value), Type: typ, ExpireAt: expireAt, Version: v}
+	tx.write(entry.Effect{Kind: entry.EffectSet, Type: typ, Key: tx.e.builder.Copy(key), Value: item.Value, ExpireAt: expireAt, Version: v}, item)
+	return v
+}
+
+// Patch overwrites part of the value of an existing key from offset on.
+func (tx *Tx) Patch(key []byte, offset int, data []byte) uint64 {
+	item, ok := tx.Get(key)
+	if !ok {
+		panic("executor: Patch of a key that does not exist")
+	}
+	v := tx.nextVersion()
+	data = tx.e.builder.Copy(data)
+	item.Value, item.Version = entry.Patched(item.Value, offset, data), v
+	tx.write(entry.Effect{Kind: entry.EffectPatch, Type: item.Type, Key: tx.e.builder.Copy(key), Offset: uint64(offset), Value: data, Version: v}, item)
+	return v
+}
+
+// Delete deletes a key and tells whether it existed.
+func (tx *Tx) Delete(key []byte) bool {
+	if _, ok := tx.Get(key); !ok {
+		return false
+	}
+	tx.delete(key, entry.ReasonDelete)
+	return true
+}
+
+func (tx *Tx) delete(key []byte, reason entry.Reason) {
+	tx.writes = append(tx.writes, write{
+		effect:  entry.Effect{Kind: entry.EffectDel, Reason: reason, Key: tx.e.builder.Copy(key), Version: tx.nextVersion()},
+		deleted: true,
+	})
+}
+
+// Expire changes the expiry of an existing key (0 = never); an instant that has passed deletes it.
+func (tx *Tx) Expire(key []byte, expireAt int64) bool {
+	item, ok := tx.Get(key)
+	if !ok {
+		return false
+	}
+	if expireAt != 0 && expireAt <= tx.now {
+		tx.delete(key, entry.ReasonDelete)
+		return true
+	}
+	item.ExpireAt, item.Version = expireAt, tx.nextVersion()
+	tx.write(entry.Effect{Kind: entry.EffectExpire, Type: item.Type, Key: tx.e.builder.Copy(key), ExpireAt: expireAt, Version: item.Version}, item)
+	return true
+}
+
+// Flush deletes all keys of the slots.
+func (tx *Tx) Flush(slots []slot.Range) {
+	tx.writes = append(tx.writes, write{drop: slots, effect: entry.Effect{Version: tx.nextVersion()}})
+}
+
+func (tx *Tx) nextVersion() uint64 {
+	tx.e.version++
+	return tx.e.version
+}
+
+func (tx *Tx) write(e entry.Effect, item store.Item) {
+	tx.writes = append(tx.writes, write{effect: e, item: item})
+}
+
+// sizeBytes is about what the writes add to a batch.
+func (tx *Tx) sizeBytes() int {
+	n := 0
+	for i := range tx.writes {
+		n += len(tx.writes[i].effect.Key) + len(tx.writes[i].effect.Value)
+	}
+	return n
+}
+
+// commit enters the writes into the batch and, under one hold of the slot, into the overlay.
+func (tx *Tx) commit(batch BatchID) {
+	for i := range tx.writes {
+		if w := &tx.writes[i]; w.drop != nil {
+			tx.e.builder.Drop(w.drop, w.effect.Version)
+		} else {
+			tx.e.builder.Add(tx.slot, w.effect)
+		}
+	}
+	sl := tx.e.store.Slot(tx.slot)
+	over := &tx.e.overlay.slots[tx.slot]
+	sl.Lock()
+	for i := range tx.writes {
+		switch w := &tx.writes[i]; {
+		case w.drop == nil:
+			over.put(w.effect.Key, pending{item: w.item, deleted: w.deleted, batch: batch})
+		case contains(w.drop, tx.slot):
+			over.drop(batch)
+		}
+	}
+	sl.Unlock()
+	for i := range tx.writes {
+		tx.dropOthers(tx.writes[i].drop, batch)
+	}
+}
+
+// dropOthers enters the emptying of slots other than the request's own into the overlay.
+func (tx *Tx) dropOthers(ranges []slot.Range, batch BatchID) {
+	for _, r := range ranges {
+		for s := int(r.First); s <= int(r.Last); s++ {
+			if id := slot.ID(s); id != tx.slot {
+				sl := tx.e.store.Slot(id)
+				sl.Lock()
+				tx.e.overlay.slots[id].drop(batch)
+				sl.Unlock()
+			}
+		}
+	}
+}
