@@ -27,6 +27,8 @@ var edges = map[string][]string{
 	// What moves bytes, keeps logs or gossips knows nothing of what they mean.
 	"shard/logstore":  {},
 	"shard/transport": {"proto/slot"},
+	// A disk that can crash, for tests (see testSupport).
+	"shard/logstore/crashstore": {"shard/logstore"},
 	"shard/gossip":    {"proto/slot"},
 	"shard/feed":      {"raftfsm/entry", "proto/slot"},
 	// Simulation drives the executor with another consensus below it: no shard package, no Raft.
@@ -46,6 +48,9 @@ var edges = map[string][]string{
 
 	"cmd/holt": {"gateway/node", "gateway/client", "proto/..."},
 }
+
+// testSupport lists the packages that only tests may import, whatever the table allows.
+var testSupport = []string{"shard/logstore/crashstore"}
 
 // floors, from the lowest to the highest. Test files may import whatever is on their floor or below, since they drive
 // their package with the real thing rather than a mock.
@@ -84,6 +89,8 @@ func edgeViolations(pkgs []pkg, edges map[string][]string) []string {
 				case f.test && floorOf(to) <= floorOf(p.path):
 				case f.test:
 					found[fmt.Sprintf("%s: test of %s imports %s, which is on a higher floor", f.name, p.path, to)] = true
+				case slices.Contains(testSupport, to):
+					found[fmt.Sprintf("%s: %s is for tests only", f.name, to)] = true
 				case !matchesAny(allowed, to):
 					found[fmt.Sprintf("%s: %s must not import %s", f.name, p.path, to)] = true
 				}

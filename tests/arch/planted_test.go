@@ -22,6 +22,8 @@ func TestEachRuleNoticesItsPlantedViolation(t *testing.T) {
 		{"import sideways", edge, "gateway/router", "router.go", `import _ "github.com/holtcache/holt/gateway/resp"`, "must not import gateway/resp"},
 		{"router reaches a shard", edge, "gateway/router", "router.go", `import _ "github.com/holtcache/holt/shard/executor"`, "must not import shard/executor"},
 		{"import of tests", edge, "gateway/node", "node.go", `import _ "github.com/holtcache/holt/tests/arch"`, "must not import tests/arch"},
+		{"test support in the program", edge, "shard/host", "host.go", `import _ "github.com/holtcache/holt/shard/logstore/crashstore"`, "for tests only"},
+		{"test support in a test", edge, "shard/host", "host_test.go", `import _ "github.com/holtcache/holt/shard/logstore/crashstore"`, ""},
 		{"unknown package", edge, "shard/util", "util.go", ``, "shard/util is not in the table"},
 		{"allowed edge", edge, "raftfsm/store", "store.go", `import _ "github.com/holtcache/holt/raftfsm/entry"`, ""},
 		{"test on the same floor", edge, "gateway/router", "router_test.go", `import _ "github.com/holtcache/holt/gateway/resp"`, ""},
