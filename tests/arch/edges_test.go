@@ -29,8 +29,8 @@ var edges = map[string][]string{
 	"shard/transport": {"proto/slot"},
 	// A disk that can crash, for tests (see testSupport).
 	"shard/logstore/crashstore": {"shard/logstore"},
-	"shard/gossip":    {"proto/slot"},
-	"shard/feed":      {"raftfsm/entry", "proto/slot"},
+	"shard/gossip":              {"proto/slot"},
+	"shard/feed":                {"raftfsm/entry", "proto/slot"},
 	// Simulation drives the executor with another consensus below it: no shard package, no Raft.
 	"shard/executor":  {"raftfsm", "raftfsm/entry", "raftfsm/store", "proto/slot", "proto/apierr"},
 	"shard":           {"shard/executor", "shard/feed", "shard/logstore", "shard/transport", "raftfsm/...", "proto/slot", "proto/apierr"},
