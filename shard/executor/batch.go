@@ -22,7 +22,7 @@ type batch struct {
 	proposed bool
 	since    time.Time // when it was proposed
 	bytes    int
-	index    uint64    // in the log, once it is applied
+	index    uint64 // in the log, once it is applied
 	// requests have effects in the batch; readers have none, and saw values that are pending in it.
 	requests []*Request
 	readers  []*Request

@@ -29,7 +29,7 @@ const (
 	phaseStarting              // ExecutorStart proposed, its fate open
 	phaseWaiting               // own ExecutorStart applied; leases of earlier leaders may still run
 	phaseServing
-	phaseDraining // a release was asked for; batches in flight
+	phaseDraining  // a release was asked for; batches in flight
 	phaseReleasing // LEASE_RELEASE proposed; nothing is served until an ExecutorStart of our own
 )
 

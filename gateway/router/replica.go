@@ -1,0 +1,80 @@
+package router
+
+import (
+	"context"
+	"time"
+
+	"github.com/holtcache/holt/gateway/ops"
+	"github.com/holtcache/holt/proto/apierr"
+	"github.com/holtcache/holt/proto/slot"
+)
+
+// Ack says when a write is acknowledged.
+type Ack uint8
+
+const (
+	// AckMajority acknowledges a write that is committed and applied. The zero value.
+	AckMajority Ack = iota
+	// AckAsync acknowledges a write that is in the leader's log.
+	AckAsync
+)
+
+// ReadMode says what a read promises.
+type ReadMode uint8
+
+const (
+	// ReadLease is linearizable, by lease where it holds. The zero value.
+	ReadLease ReadMode = iota
+	// ReadIndex is linearizable without any assumption on clocks.
+	ReadIndex
+	// ReadStale shows some committed state of the past, on any replica.
+	ReadStale
+)
+
+// Op is one evaluation on the leader of a shard: a write, or a read that has to come after writes of its connection.
+// The caller sets the first group of fields, submits the op once, and reads the second group after Flight.Wait.
+type Op struct {
+	// Slot is that of all keys. Ignored with AllSlots, which is for ops that touch whole slots.
+	Slot     slot.ID
+	AllSlots bool
+	Ack      Ack
+	// Do is evaluated on the leader's executor, one op after another; it must not block, and sets results anew each
+	// time, because it may run again if the evaluation before left no trace. An op that makes no effect is a read.
+	Do func(ops.Tx)
+
+	// Err is nil for an op that is done as asked.
+	Err *apierr.Error
+	// Acked is how a write was acknowledged, which may be better than asked for.
+	Acked Ack
+	// Index is the log index that carries the effects; 0 where there were none.
+	Index uint64
+
+	// Handle belongs to the replica that takes the op.
+	Handle any
+}
+
+// Flight is a set of ops on one replica that one goroutine submits and then waits for. It is used again and again.
+type Flight interface {
+	// Submit queues ops for evaluation in order; with an error none is taken.
+	Submit(ops ...*Op) error
+	// Wait returns when every submitted op has its answer. Ops without one at the deadline are given up: their Err says
+	// whether they may have taken effect.
+	Wait(deadline time.Time)
+}
+
+// Replica is this node's replica of one shard.
+type Replica interface {
+	Shard() slot.ShardID
+	// Leads tells whether the replica leads its group, serving already or about to.
+	Leads() bool
+	// NewFlight returns an empty flight for one connection.
+	NewFlight() Flight
+	// Read evaluates fn against one slot in the caller's goroutine and returns when what it saw cannot be lost any more.
+	// fn runs under a lock, must not block, and may run several times. The error is an *apierr.Error.
+	Read(ctx context.Context, s slot.ID, mode ReadMode, fn func(ops.Reader)) error
+	// Acknowledged is how many other replicas hold the log up to index, for WAIT.
+	Acknowledged(index uint64) int
+	// Keys is how many keys the replica holds, and KeysInSlot how many of them in one slot.
+	Keys() int
+	KeysInSlot(s slot.ID) int
+}
