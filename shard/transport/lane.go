@@ -68,7 +68,7 @@ func (l *lane) current() (*attempt, error) {
 	switch {
 	case l.closed:
 		return nil, ErrClosed
-	case l.attempt != nil:
+	case l.attempt != nil && !l.brokenLocked():
 		return l.attempt, nil
 	case time.Now().Before(l.retryAt):
 		return nil, unreachable(l.node, l.lastErr)
@@ -79,8 +79,21 @@ func (l *lane) current() (*attempt, error) {
 		cancel()
 		return nil, ErrClosed
 	}
-	l.attempt = a
+	l.open, l.attempt = nil, a
 	return a, nil
+}
+
+// brokenLocked notices a closed connection whose reader has not ended yet.
+func (l *lane) brokenLocked() bool {
+	if l.open == nil {
+		return false
+	}
+	select {
+	case <-l.open.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // pause says how long calls will still fail at once.
@@ -181,12 +194,26 @@ func (l *lane) opened(a *attempt, out *outConn) bool {
 
 // lost makes room for the next attempt.
 func (l *lane) lost(out *outConn) {
+	reason := out.reason()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.open != out {
+		return // replaced already
+	}
 	l.open, l.attempt = nil, nil
-	l.lastErr = out.reason()
+	l.lastErr = reason
 	if time.Since(out.opened) < redialMax { // the other end accepts and hangs up: don't spin
 		l.retryAt = time.Now().Add(redialMax)
+	}
+}
+
+// drop closes the connection if there is one; the next call dials again.
+func (l *lane) drop(reason error) {
+	l.mu.Lock()
+	open := l.open
+	l.mu.Unlock()
+	if open != nil {
+		open.close(reason)
 	}
 }
 

@@ -106,7 +106,11 @@ func (o *outConn) suspect(began time.Time) {
 			o.close(err)
 		}
 	case now.Sub(pinged) >= o.t.cfg.RPCTimeout.Control:
-		o.close(fmt.Errorf("%w: node %s has been silent for %v", ErrTimeout, o.node, now.Sub(pinged)))
+		reason := fmt.Errorf("%w: node %s has been silent for %v", ErrTimeout, o.node, now.Sub(pinged))
+		o.close(reason)
+		if o.kind == control { // the data connection would notice later, and raft waits on it
+			o.t.dropData(o.node, reason)
+		}
 	}
 }
 

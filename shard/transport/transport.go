@@ -128,6 +128,16 @@ func (t *Transport) link(node string) (*link, error) {
 	return l, nil
 }
 
+// dropData closes the data connection to a node that went silent on the other one.
+func (t *Transport) dropData(node string, reason error) {
+	t.mu.Lock()
+	l := t.links[node]
+	t.mu.Unlock()
+	if l != nil {
+		l.data.drop(reason)
+	}
+}
+
 func (l *link) lane(kind connKind) *lane {
 	if kind == control {
 		return &l.control
