@@ -1,0 +1,278 @@
+package command
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/holtcache/holt/gateway/resp"
+)
+
+// testLimits are those of the Redis that the table is compared with; proto-max-bulk-len is at least 1 MiB.
+var testLimits = Limits{ValueBytesMax: 1 << 20}
+
+// clockTolerance is how far apart the two clocks of a differential test may be: that of the map model when it answers,
+// that of Redis when it answers. Expiries in the test differ by far more, and lie far off or in the past.
+const clockTolerance = 60 * time.Second
+
+// pair is the table over a map beside a real Redis.
+type pair struct {
+	t     *testing.T
+	proto int
+	redis *redisServer
+	model *memTx
+	table *Table
+}
+
+func newPair(t *testing.T, proto int) *pair {
+	p := &pair{t: t, proto: proto, redis: startRedis(t, proto), table: NewTable(testLimits)}
+	p.reset()
+	return p
+}
+
+// reset empties both and gives them a key that holds no string.
+func (p *pair) reset() {
+	p.model = newMemTx(func() int64 { return time.Now().UnixMilli() })
+	p.redis.do(p.t, "FLUSHALL")
+	p.redis.do(p.t, "RPUSH", "list", "a")
+	p.model.put([]byte("list"), otherItem)
+}
+
+// compare runs a command on both and tells whether the replies agree.
+func (p *pair) compare(args ...string) bool {
+	p.t.Helper()
+	want := p.redis.do(p.t, args...)
+	reply, err := p.model.run(p.table, args...)
+	if err != nil {
+		p.t.Errorf("%v", err)
+		return false
+	}
+	got := overTheWire(p.t, reply, p.proto)
+	if show(got) == show(want) || p.sameInstant(args[0], got, want) || refusedEarlier(args[0], show(got), show(want)) {
+		return true
+	}
+	p.t.Errorf("%s\n got %.300s\nwant %.300s", quote(args), show(got), show(want))
+	return false
+}
+
+func quote(args []string) string {
+	quoted := make([]string, len(args))
+	for i, arg := range args {
+		quoted[i] = fmt.Sprintf("%.60q", arg)
+	}
+	return strings.Join(quoted, " ")
+}
+
+// sameInstant allows for the clocks in the replies that show them.
+func (p *pair) sameInstant(name string, got, want resp.Value) bool {
+	unit := time.Millisecond
+	switch strings.ToLower(name) {
+	case "ttl", "expiretime":
+		unit = time.Second
+	case "pttl", "pexpiretime":
+	default:
+		return false
+	}
+	apart := time.Duration(got.Int-want.Int) * unit
+	return got.Kind == resp.KindInt && want.Kind == resp.KindInt && got.Int > 0 && want.Int > 0 && apart.Abs() < clockTolerance
+}
+
+// refusedEarlier is the first divergence that the package names: a bad argument is refused before the key is looked at.
+func refusedEarlier(name, got, want string) bool {
+	switch strings.ToLower(name) {
+	case "incrbyfloat":
+		return got == "-ERR value is not a valid float" && strings.HasPrefix(want, "-WRONGTYPE")
+	case "getex":
+		return (got == "-ERR value is not an integer or out of range" || got == "-ERR invalid expire time in 'getex' command") &&
+			(want == "null" || strings.HasPrefix(want, "-WRONGTYPE"))
+	}
+	return false
+}
+
+// compareState checks that both hold the same.
+func (p *pair) compareState(keys []string) bool {
+	p.t.Helper()
+	ok := true
+	for _, key := range keys {
+		ok = p.compare("GET", key) && p.compare("PEXPIRETIME", key) && ok
+	}
+	return ok
+}
+
+// The goal: whatever a client sends, the table answers what Redis 7.0 does. The method: seeded random commands, most of
+// them nearly right, against both; replies and, every so often, the whole state are compared.
+// HOLT_SEED replays a failure.
+func TestTableAnswersRandomCommandsAsRedisDoes(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("HOLT_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("HOLT_SEED=%s: %v", text, err)
+		}
+	}
+	for proto := 2; proto <= 3; proto++ {
+		t.Run(fmt.Sprintf("RESP%d", proto), func(t *testing.T) {
+			p := newPair(t, proto)
+			g := newGenerator(2*seed + uint64(proto))
+			for i := range 3000 {
+				ok := p.compare(g.command()...)
+				if i%50 == 49 {
+					ok = p.compareState(g.keys) && ok
+				}
+				if !ok {
+					t.Fatalf("after %d commands; replay with HOLT_SEED=%d go test -run %s ./gateway/command", i, seed, t.Name())
+				}
+			}
+		})
+	}
+}
+
+// generator makes commands that are mostly right.
+type generator struct {
+	*rand.Rand
+	keys   []string
+	values []string
+	ttls   []int
+}
+
+func newGenerator(seed uint64) *generator {
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0))}
+	g.keys = []string{"a", "b", "c", "d", "e", "list", ""}
+	g.values = []string{
+		"", "0", "1", "-1", "10", "007", " 11", "11 ", "+5", "-0", "9223372036854775807", "-9223372036854775808",
+		"9223372036854775808", "12345678901234567890", "1.5", "-2.25", "3.0e3", "1e400", "1e5000", "inf", "-inf", "nan",
+		"0x1p3", ".5", "5.", "1e-20", "0.1", "0.2", "hello", strings.Repeat("x", 44), strings.Repeat("y", 45),
+		strings.Repeat("z", 5000), "a\x00b\r\n",
+	}
+	g.ttls = g.Perm(5000)
+	return g
+}
+
+func pick[T any](g *generator, of ...T) T { return of[g.IntN(len(of))] }
+
+func (g *generator) key() string   { return pick(g, g.keys...) }
+func (g *generator) value() string { return pick(g, g.values...) }
+
+// offset is a position in a value, mostly near it.
+func (g *generator) offset() string {
+	if g.IntN(12) == 0 {
+		return pick(g, "x", "", "1048576", "1048577", "9223372036854775807", "-9223372036854775808", "536870912")
+	}
+	return strconv.Itoa(g.IntN(60) - 20)
+}
+
+// ttl is a number of the unit: relative or absolute, far from every other one, now and then wrong. Relative ones never
+// repeat, so that comparing two of them doesn't depend on the millisecond at which they were set.
+func (g *generator) ttl(unit time.Duration, absolute bool) string {
+	switch g.IntN(12) {
+	case 0:
+		return pick(g, "0", "-1", "x", "", "1.5", "9223372036854775807", "9223372036854775", "9223372036854776",
+			"-9223372036854775808", "-9223372036854776", "9223372036854770000")
+	case 1:
+		if absolute {
+			return pick(g, "1", "1000")
+		}
+	}
+	ttl := g.ttls[0]
+	g.ttls = append(g.ttls[1:], ttl)
+	d := time.Duration(ttl+1) * 1000 * time.Second
+	if absolute {
+		d += time.Duration(time.Now().Add(500 * time.Second).UnixNano())
+	}
+	return strconv.FormatInt(int64(d/unit), 10)
+}
+
+// caseOf writes a word in upper, lower or mixed case.
+func (g *generator) caseOf(word string) string {
+	return pick(g, word, strings.ToLower(word), word[:1]+strings.ToLower(word[1:]))
+}
+
+// setOptions are some of the options of SET and GETEX.
+func (g *generator) setOptions(words ...string) []string {
+	var options []string
+	for range pick(g, 0, 1, 1, 1, 2, 2, 3) {
+		word := pick(g, words...)
+		options = append(options, g.caseOf(word))
+		switch {
+		case g.IntN(25) == 0:
+		case word == "EX":
+			options = append(options, g.ttl(time.Second, false))
+		case word == "PX":
+			options = append(options, g.ttl(time.Millisecond, false))
+		case word == "EXAT":
+			options = append(options, g.ttl(time.Second, true))
+		case word == "PXAT":
+			options = append(options, g.ttl(time.Millisecond, true))
+		}
+	}
+	return options
+}
+
+// command makes one command; now and then an argument too few or too many.
+func (g *generator) command() []string {
+	args := g.rightCommand()
+	switch g.IntN(60) {
+	case 0:
+		args = args[:len(args)-1]
+	case 1:
+		args = append(args, pick(g, "x", "", "NX", "get", "PERSIST", "1"))
+	}
+	args[0] = g.caseOf(args[0])
+	return args
+}
+
+func (g *generator) rightCommand() []string {
+	switch g.IntN(30) {
+	case 0, 1, 2, 3, 4:
+		return append([]string{"SET", g.key(), g.value()}, g.setOptions("NX", "XX", "GET", "KEEPTTL", "EX", "PX", "EXAT", "PXAT", "PERSIST")...)
+	case 5:
+		return append([]string{"GETEX", g.key()}, g.setOptions("EX", "PX", "EXAT", "PXAT", "PERSIST", "KEEPTTL")...)
+	case 6:
+		return []string{pick(g, "SETNX", "GETSET", "APPEND"), g.key(), g.value()}
+	case 7:
+		return []string{"SETEX", g.key(), g.ttl(time.Second, false), g.value()}
+	case 8:
+		return []string{"PSETEX", g.key(), g.ttl(time.Millisecond, false), g.value()}
+	case 9:
+		return []string{pick(g, "GET", "GETDEL", "STRLEN", "TYPE", "PERSIST"), g.key()}
+	case 10:
+		return []string{pick(g, "GETRANGE", "SUBSTR"), g.key(), g.offset(), g.offset()}
+	case 11, 12:
+		return []string{"SETRANGE", g.key(), g.offset(), g.value()}
+	case 13, 14:
+		return []string{pick(g, "INCR", "DECR"), g.key()}
+	case 15, 16:
+		return []string{pick(g, "INCRBY", "DECRBY"), g.key(), g.value()}
+	case 17, 18:
+		return []string{"INCRBYFLOAT", g.key(), g.value()}
+	case 19:
+		return []string{pick(g, "MSET", "MSETNX"), g.key(), g.value(), g.key(), g.value()}
+	case 20:
+		return []string{pick(g, "DEL", "UNLINK", "EXISTS", "TOUCH", "MGET"), g.key(), g.key(), g.key()}
+	case 21, 22:
+		return append([]string{"EXPIRE", g.key(), g.ttl(time.Second, false)}, g.conditions()...)
+	case 23:
+		return append([]string{"PEXPIRE", g.key(), g.ttl(time.Millisecond, false)}, g.conditions()...)
+	case 24:
+		return append([]string{"EXPIREAT", g.key(), g.ttl(time.Second, true)}, g.conditions()...)
+	case 25:
+		return append([]string{"PEXPIREAT", g.key(), g.ttl(time.Millisecond, true)}, g.conditions()...)
+	case 26, 27:
+		return []string{pick(g, "TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME"), g.key()}
+	case 28:
+		return []string{pick(g, "MGET", "DEL", "TOUCH", "EXISTS"), g.key()}
+	}
+	return []string{pick(g, "SET", "APPEND"), g.key(), g.value()}
+}
+
+func (g *generator) conditions() []string {
+	var conditions []string
+	for range pick(g, 0, 0, 1, 1, 1, 2, 3) {
+		conditions = append(conditions, g.caseOf(pick(g, "NX", "XX", "GT", "LT", "XX", "GT", "AB")))
+	}
+	return conditions
+}

@@ -1,0 +1,18 @@
+// Package command is the table of RESP commands.
+//
+// The table says of each command its name, arity, flags, ACL categories, key positions and documentation. For commands
+// on data it also parses the arguments into a [Call] of package ops; all others have no Parse and are answered by the
+// connection or the server. Names, flags and documentation are those of Redis 7.0, because clients read them through
+// COMMAND to learn where keys are and what may be asked of a replica.
+//
+// # Divergences
+//
+//   - Parse checks all that needs no data, so GETEX with a bad TTL is refused even where the key does not exist, and
+//     INCRBYFLOAT with a bad increment even where the key holds another type.
+//   - OBJECT ENCODING tells how Redis would encode a value of these bytes if it was SET; the way the value came about
+//     (APPEND, SETRANGE, INCRBYFLOAT) is not remembered. OBJECT REFCOUNT is always 1: values are not shared.
+//   - TTL and EXPIRETIME of an expiry within half a second of the largest 64-bit number do not overflow.
+//   - Errors repeat at most 128 bytes of an argument; Redis repeats an unsupported option of EXPIRE whole.
+//   - HELP is made from the table, so it names what is there, one line each.
+//   - COMMAND DOCS has no history: it would be that of another server.
+package command

@@ -1,0 +1,60 @@
+package command
+
+import (
+	"strings"
+
+	"github.com/holtcache/holt/gateway/resp"
+)
+
+// Help is the reply to the HELP subcommand of a command that has subcommands: how each is written, and its summary.
+func (s *Spec) Help() resp.Value {
+	lines := []resp.Value{
+		resp.Simple(strings.ToUpper(s.Name) + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"),
+	}
+	for _, child := range s.Subcommands {
+		_, name, _ := strings.Cut(child.Name, "|")
+		lines = append(lines,
+			resp.Simple(strings.ToUpper(name)+usage(child.Arguments)),
+			resp.Simple("    "+strings.TrimSuffix(child.Summary, ".")+"."))
+	}
+	return resp.Array(lines...)
+}
+
+// usage writes arguments one after another, each behind a space.
+func usage(args []Arg) string {
+	var b strings.Builder
+	for i := range args {
+		b.WriteByte(' ')
+		b.WriteString(args[i].usage())
+	}
+	return b.String()
+}
+
+// usage writes an argument as manuals do: [optional], <value>, (this|that), repeated ...
+func (a *Arg) usage() string {
+	var text string
+	switch a.Type {
+	case ArgPureToken:
+		text = a.Token
+	case ArgOneOf:
+		choices := make([]string, len(a.Arguments))
+		for i := range a.Arguments {
+			choices[i] = a.Arguments[i].usage()
+		}
+		text = "(" + strings.Join(choices, "|") + ")"
+	case ArgBlock:
+		text = usage(a.Arguments)[1:]
+	default:
+		text = "<" + a.Name + ">"
+	}
+	if a.Token != "" && a.Type != ArgPureToken {
+		text = a.Token + " " + text
+	}
+	if a.Flags&ArgMultiple != 0 {
+		text += " [" + text + " ...]"
+	}
+	if a.Flags&ArgOptional != 0 {
+		text = "[" + text + "]"
+	}
+	return text
+}

@@ -1,0 +1,45 @@
+package command
+
+func serverSpecs() []*Spec {
+	return []*Spec{
+		{
+			Name: "info", Arity: -1, Flags: Loading | Stale, Categories: CatDangerous,
+			Tips:    []string{"nondeterministic_output", "request_policy:all_shards", "response_policy:special"},
+			Summary: "Get information and statistics about the server",
+			Since:   "1.0.0", Complexity: "O(1)",
+			Arguments: []Arg{text("section").optional().repeated()},
+		},
+		{
+			Name: "dbsize", Arity: 1, Flags: ReadOnly | Fast, Categories: CatKeyspace,
+			Tips:    []string{"request_policy:all_shards", "response_policy:agg_sum"},
+			Summary: "Return the number of keys in the selected database",
+			Since:   "1.0.0", Complexity: "O(1)",
+		},
+		{
+			Name: "flushall", Arity: -1, Flags: Write, Categories: CatKeyspace | CatDangerous,
+			Tips:    []string{"request_policy:all_shards", "response_policy:all_succeeded"},
+			Summary: "Remove all keys from all databases",
+			Since:   "1.0.0", Complexity: "O(N) where N is the total number of keys in all databases",
+			Arguments: []Arg{oneOf("async", token("ASYNC").from("4.0.0"), token("SYNC").from("6.2.0")).optional()},
+		},
+		{
+			Name: "flushdb", Arity: -1, Flags: Write, Categories: CatKeyspace | CatDangerous,
+			Tips:    []string{"request_policy:all_shards", "response_policy:all_succeeded"},
+			Summary: "Remove all keys from the current database",
+			Since:   "1.0.0", Complexity: "O(N) where N is the number of keys in the selected database",
+			Arguments: []Arg{oneOf("async", token("ASYNC").from("4.0.0"), token("SYNC").from("6.2.0")).optional()},
+		},
+		{
+			Name: "time", Arity: 1, Flags: Loading | Stale | Fast,
+			Tips:    []string{"nondeterministic_output"},
+			Summary: "Return the current server time",
+			Since:   "2.6.0", Complexity: "O(1)",
+		},
+		{
+			Name: "lastsave", Arity: 1, Flags: Loading | Stale | Fast, Categories: CatAdmin | CatDangerous,
+			Tips:    []string{"nondeterministic_output"},
+			Summary: "Get the UNIX time stamp of the last successful save to disk",
+			Since:   "1.0.0", Complexity: "O(1)",
+		},
+	}
+}

@@ -1,0 +1,53 @@
+package command
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/holtcache/holt/gateway/ops"
+)
+
+// Limits bounds keys and values; the zero value means the defaults of package ops.
+type Limits = ops.Limits
+
+// Table is the one table of commands. It is immutable.
+type Table struct {
+	// rows are the commands, sorted by name; subcommands are in their parents.
+	rows []*Spec
+	// named finds commands by name, and subcommands by theirs ("client|list").
+	named map[string]*Spec
+}
+
+// NewTable makes the table, whose Parse functions refuse keys and values over the limits.
+func NewTable(limits Limits) *Table {
+	p := parser{limits: limits.WithDefaults()}
+	t := &Table{named: map[string]*Spec{}}
+	for _, g := range []struct {
+		name string
+		rows [][]*Spec
+	}{
+		{"string", [][]*Spec{getSpecs(p), setSpecs(p), batchSpecs(p), patchSpecs(p), incrSpecs(p)}},
+		{"generic", [][]*Spec{keysSpecs(p), expireSpecs(p), ttlSpecs(p), objectSpecs(p), waitSpecs()}},
+		{"connection", [][]*Spec{connectionSpecs(), clientSpecs()}},
+		{"server", [][]*Spec{introspectSpecs(), configSpecs(), serverSpecs(), aclSpecs()}},
+		{"cluster", [][]*Spec{clusterSpecs()}},
+		{"transactions", [][]*Spec{transactionSpecs()}},
+		{"scripting", [][]*Spec{scriptingSpecs()}},
+	} {
+		for _, row := range slices.Concat(g.rows...) {
+			row.derive(g.name)
+			t.rows = append(t.rows, row)
+			t.named[row.Name] = row
+			for _, child := range row.Subcommands {
+				t.named[child.Name] = child
+			}
+		}
+	}
+	slices.SortFunc(t.rows, byName)
+	return t
+}
+
+func byName(a, b *Spec) int { return strings.Compare(a.Name, b.Name) }
+
+// All lists the commands sorted by name; each carries its subcommands.
+func (t *Table) All() []*Spec { return slices.Clone(t.rows) }
