@@ -58,11 +58,12 @@ func (b *buffer) read() error {
 // makeRoom sees to it that there is room to read into. It reports whether buf is a new array.
 func (b *buffer) makeRoom() (replaced bool) {
 	held, size, room := b.end-b.start, len(b.buf), len(b.buf)-b.end
+	movable := !b.lent && held <= size/2
 	switch {
-	case !b.lent && held == 0 && size >= b.readBytes, !b.lent && 0 < held && held <= size/2 && room < size/4:
+	case movable && size < b.readBytes: // the first buffer, or a larger one
+	case movable && (held == 0 || room < size/4):
 		b.compact()
 		return false
-	case !b.lent && held == 0: // the first buffer, or a larger one
 	case room >= roomBytesMin, room > 0 && held > size/2:
 		return false
 	}

@@ -36,6 +36,8 @@ var corpus = []struct {
 	{name: "largest count", input: "*9223372036854775807\r\n", err: "invalid multibulk length"},
 	{name: "count past int64", input: "*9223372036854775808\r\n", err: "invalid multibulk length"},
 	{name: "count past uint64", input: "*99999999999999999999\r\n", err: "invalid multibulk length"},
+	{name: "count that wraps to 1", input: "*18446744073709551617\r\n$4\r\nPING\r\n", err: "invalid multibulk length"},
+	{name: "bulk that wraps to 4", input: "*1\r\n$18446744073709551620\r\nPING\r\n", err: "invalid bulk length"},
 	{name: "negative count past int64", input: "*-9223372036854775809\r\n", err: "invalid multibulk length"},
 	{name: "count is text", input: "*foo\r\n", err: "invalid multibulk length"},
 	{name: "count is empty", input: "*\r\n", err: "invalid multibulk length"},

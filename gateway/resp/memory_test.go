@@ -3,10 +3,13 @@ package resp
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
+	"weak"
 )
 
 // feed lets the Reader have all of the input, without a command in it being complete.
@@ -55,31 +58,33 @@ func TestIncompleteCommandHoldsFourBytesPerByte(t *testing.T) {
 	}
 }
 
-func TestCommandOfMostArgumentsIsRead(t *testing.T) {
-	var input bytes.Buffer
-	input.WriteString("*1048576\r\n")
-	for range 1 << 20 {
-		input.WriteString("$1\r\na\r\n")
-	}
-	r := NewReader(&input, DefaultLimits())
-	for {
-		args, ok, err := r.Next()
-		if err != nil {
-			t.Fatal(err)
+func TestCommandOfManyArgumentsIsReadAndThenFreed(t *testing.T) {
+	for _, count := range []int{5000, argsMaxDefault} {
+		var input bytes.Buffer
+		fmt.Fprintf(&input, "*%d\r\n", count)
+		for range count {
+			input.WriteString("$1\r\na\r\n")
 		}
-		if ok {
-			if len(args) != 1<<20 {
-				t.Errorf("got %d arguments, want %d", len(args), 1<<20)
+		r := NewReader(&input, DefaultLimits())
+		for {
+			args, ok, err := r.Next()
+			if err != nil {
+				t.Fatal(err)
 			}
-			break
+			if ok {
+				if len(args) != count {
+					t.Errorf("got %d arguments, want %d", len(args), count)
+				}
+				break
+			}
+			if err := r.Fill(); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if err := r.Fill(); err != nil {
-			t.Fatal(err)
+		r.Release()
+		if got, limit := heldBytes(r), bufferBytesKept+24*argvKept+8*spansKept; got > limit {
+			t.Errorf("%d arguments: %d bytes held after Release, want at most %d", count, got, limit)
 		}
-	}
-	r.Release()
-	if got := heldBytes(r); got > 256<<10 {
-		t.Errorf("%d bytes held after Release, want at most 256 KiB", got)
 	}
 }
 
@@ -161,6 +166,37 @@ func TestReleaseShrinksWhatABigCommandHadGrown(t *testing.T) {
 		if err := r.Fill(); !ok && err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A command in use keeps its array alive; the Reader must not, once it has gone on to another.
+func TestReplacedBufferIsFreed(t *testing.T) {
+	big := string(AppendCommandStrings(nil, "SET", "k", strings.Repeat("v", 1<<20)))
+	small := strings.Repeat(ping, 1+readBytesFirst/len(ping)) // fills the first buffer, so that a larger one follows
+	for name, input := range map[string]string{"big command": big, "growing": small} {
+		r := NewReader(strings.NewReader(input+small), DefaultLimits())
+		var old weak.Pointer[byte]
+		for old == (weak.Pointer[byte]{}) || old == weak.Make(&r.buf[0]) {
+			_, ok, err := r.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ok {
+				if old == (weak.Pointer[byte]{}) {
+					old = weak.Make(&r.buf[0])
+				}
+				continue
+			}
+			r.Release()
+			if err := r.Fill(); err != nil && old == weak.Make(&r.buf[0]) {
+				t.Fatalf("%s: the buffer was not replaced before %v", name, err)
+			}
+		}
+		runtime.GC()
+		if old.Value() != nil {
+			t.Errorf("%s: the replaced buffer is still in use", name)
+		}
+		runtime.KeepAlive(r)
 	}
 }
 
