@@ -69,7 +69,7 @@ func (p parser) msetNX(args [][]byte) (Call, error) {
 		return Call{}, err
 	}
 	return Call{Keys: keys, Write: func(tx ops.Tx) resp.Value {
-		return flag(ops.MSetNX(tx, args[1:]))
+		return yesNo(ops.MSetNX(tx, args[1:]))
 	}}, nil
 }
 

@@ -28,7 +28,7 @@ func (t *Table) CommandReply(args [][]byte) resp.Value {
 	case "command|getkeysandflags":
 		return t.getKeys(args[2:], true)
 	}
-	return t.named["command"].Help()
+	return t.HelpReply(args)
 }
 
 func (t *Table) infoAll() resp.Value {

@@ -95,7 +95,7 @@ func (p parser) expire(name string, unit ttlUnit) func([][]byte) (Call, error) {
 			if err != nil {
 				return failNamed(err, name)
 			}
-			return flag(changed)
+			return yesNo(changed)
 		}}, nil
 	}
 }
@@ -148,6 +148,6 @@ func (p parser) persist(args [][]byte) (Call, error) {
 		return Call{}, err
 	}
 	return Call{Keys: keys, Write: func(tx ops.Tx) resp.Value {
-		return flag(ops.Persist(tx, keys[0]))
+		return yesNo(ops.Persist(tx, keys[0]))
 	}}, nil
 }

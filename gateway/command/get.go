@@ -25,9 +25,12 @@ func getSpecs(p parser) []*Spec {
 		},
 		{
 			Name: "getex", Arity: -2, Flags: Write | Fast, Categories: CatString,
-			KeySpecs: oneKey(KeyRW | KeyAccess | KeyUpdate),
-			Summary:  "Get the value of a key and optionally set its expiration",
-			Since:    "6.2.0", Complexity: "O(1)",
+			KeySpecs: []KeySpec{{
+				Flags: KeyRW | KeyAccess | KeyUpdate, First: 1, Step: 1,
+				Notes: "RW and UPDATE because it changes the TTL",
+			}},
+			Summary: "Get the value of a key and optionally set its expiration",
+			Since:   "6.2.0", Complexity: "O(1)",
 			Arguments: []Arg{
 				key(),
 				oneOf("expiration",

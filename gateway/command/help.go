@@ -6,8 +6,20 @@ import (
 	"github.com/holtcache/holt/gateway/resp"
 )
 
-// Help is the reply to the HELP subcommand of a command that has subcommands: how each is written, and its summary.
-func (s *Spec) Help() resp.Value {
+// HelpReply answers the HELP subcommand of any command that has one, such as CLIENT HELP.
+func (t *Table) HelpReply(args [][]byte) resp.Value {
+	spec, err := t.Lookup(args)
+	if err != nil {
+		return fail(err)
+	}
+	if parent := t.named[spec.Parent]; parent != nil {
+		spec = parent
+	}
+	return spec.help()
+}
+
+// help lists the subcommands: how each is written, and its summary.
+func (s *Spec) help() resp.Value {
 	lines := []resp.Value{
 		resp.Simple(strings.ToUpper(s.Name) + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"),
 	}

@@ -61,8 +61,8 @@ func bulkOrNull(value []byte, ok bool) resp.Value {
 	return resp.Bulk(value)
 }
 
-// flag is the reply of commands that answer 1 for yes, 0 for no.
-func flag(yes bool) resp.Value {
+// yesNo is the reply of commands that answer 1 for yes, 0 for no.
+func yesNo(yes bool) resp.Value {
 	if yes {
 		return resp.Int(1)
 	}

@@ -136,7 +136,7 @@ func (p parser) setNX(args [][]byte) (Call, error) {
 		if err != nil {
 			return fail(err)
 		}
-		return flag(result.Applied)
+		return yesNo(result.Applied)
 	}}, nil
 }
 

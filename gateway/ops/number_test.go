@@ -1,0 +1,98 @@
+package ops
+
+import (
+	"math/big"
+	"strconv"
+	"testing"
+)
+
+func TestIntegersHaveOneForm(t *testing.T) {
+	for text, want := range map[string]int64{
+		"0": 0, "7": 7, "-7": -7, "9223372036854775807": 9223372036854775807, "-9223372036854775808": -9223372036854775808,
+	} {
+		if got, err := ParseInt([]byte(text)); err != nil || got != want {
+			t.Errorf("%q: got %d, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{
+		"", "-", "+1", "01", "-0", "-01", " 1", "1 ", "1.0", "1e3", "0x1", "1_000", "9223372036854775808", "-9223372036854775809",
+		"18446744073709551616", "99999999999999999999", "\x001", "１",
+	} {
+		if got, err := ParseInt([]byte(text)); err != ErrNotInteger {
+			t.Errorf("%q: got %d, %v", text, got, err)
+		}
+	}
+}
+
+func FuzzParseIntAgreesWithStrconv(f *testing.F) {
+	f.Add([]byte("-9223372036854775808"))
+	f.Add([]byte("00"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		want, err := strconv.ParseInt(string(text), 10, 64)
+		ok := err == nil && strconv.FormatInt(want, 10) == string(text)
+		if got, err := ParseInt(text); (err == nil) != ok || ok && got != want {
+			t.Errorf("%q: got %d, %v, want %d, %v", text, got, err, want, ok)
+		}
+	})
+}
+
+// The sums that the differential test compares with Redis stand here for machines without it.
+func TestFloatSumsHaveNoExponentAndNoTrailingZeros(t *testing.T) {
+	for _, c := range []struct{ old, delta, want string }{
+		{"10.50", "0.1", "10.6"}, {"5.0e3", "2.0e2", "5200"}, {"0.1", "0.2", "0.3"}, {"3", "1.1", "4.1"}, {"1", "-1", "0"},
+		{"-1.5", "1.5", "0"}, {"0", "-0", "0"}, {"0", "1e-18", "0"}, {"1e17", "0.5", "100000000000000000.5"}, {"0", "0x1.8p1", "3"},
+		{"3", "-3.0000000000000000001", "0"},
+	} {
+		tx := newMemTx()
+		tx.Set(keyK, []byte(c.old), 1, 7000)
+		delta, err := ParseFloat([]byte(c.delta))
+		if err != nil {
+			t.Errorf("%s: %v", c.delta, err)
+			continue
+		}
+		result, err := IncrFloat(tx, keyK, delta)
+		if item := tx.items["k"]; err != nil || string(result.Text) != c.want || string(item.Value) != c.want || item.ExpireAt != 7000 {
+			t.Errorf("%s + %s: got %q, stored %q, expiry %d, %v, want %q", c.old, c.delta, result.Text, item.Value, item.ExpireAt, err, c.want)
+		}
+	}
+}
+
+func TestSumsWithoutFiniteValueAreRefused(t *testing.T) {
+	largest := []byte("1.18973149535723176502e4932")
+	for old, delta := range map[string]string{"inf": "1", "1": "inf", "-inf": "inf", string(largest): string(largest)} {
+		tx := newMemTx()
+		tx.Set(keyK, []byte(old), 1, 0)
+		tx.journal = nil
+		d, err := ParseFloat([]byte(delta))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := IncrFloat(tx, keyK, d); err != ErrNotFinite || len(tx.journal) > 0 {
+			t.Errorf("%.10s + %.10s: %v, did %v", old, delta, err, tx.journal)
+		}
+	}
+}
+
+// A hostile exponent is refused, not computed; and what is taken is written back without loss of its 64 bits.
+func FuzzFloatsAreReadAndWritten(f *testing.F) {
+	for _, text := range []string{"1e999999999999", "1e-999999999999", "0x1p99999", "1e4932", "-0", ".5", "5.", "+.5e-3", "nan", "0x", "1__0"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		value, err := ParseFloat(text)
+		if err != nil || value.IsInf() {
+			return
+		}
+		back, err := ParseFloat(formatFloat(value))
+		if len(formatFloat(value)) >= floatBytesMax {
+			return
+		}
+		if err != nil {
+			t.Fatalf("%q is written as %q: %v", text, formatFloat(value), err)
+		}
+		step := new(big.Float).SetMantExp(big.NewFloat(1), value.MantExp(nil)-floatPrecBits)
+		if lost := new(big.Float).Sub(value, back); lost.Abs(lost).Cmp(step.Add(step, big.NewFloat(1e-17))) > 0 {
+			t.Errorf("%q is written as %q, which is %s off", text, formatFloat(value), lost)
+		}
+	})
+}
