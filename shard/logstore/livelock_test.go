@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -111,14 +112,17 @@ func plain(t *testing.T, dir string, _ func() uint64) (raft.LogStore, func() raf
 type threeMembers struct {
 	t                      *testing.T
 	open                   stores
+	dir                    string
 	members                map[string]*groupMember
 	installs, placeholders atomic.Int64
 }
 
 func (g *threeMembers) start(name string, entries []*raft.Log) {
 	g.t.Helper()
+	dir := filepath.Join(g.dir, name)
+	must(g.t, os.Mkdir(dir, 0o755))
 	var running atomic.Pointer[raft.Raft]
-	log, openSnapshots, closeLog := g.open(g.t, g.t.TempDir(), func() uint64 {
+	log, openSnapshots, closeLog := g.open(g.t, dir, func() uint64 {
 		if r := running.Load(); r != nil {
 			return max(r.CommitIndex(), r.AppliedIndex())
 		}
@@ -192,7 +196,7 @@ func divergentTail(t *testing.T, open stores) *threeMembers {
 	}
 	common := append([]*raft.Log{{Index: 1, Term: 1, Type: raft.LogConfiguration,
 		Data: raft.EncodeConfiguration(raft.Configuration{Servers: servers})}}, entriesOf(1, 2, 10)...)
-	g := &threeMembers{t: t, open: open, members: map[string]*groupMember{}}
+	g := &threeMembers{t: t, open: open, dir: t.TempDir(), members: map[string]*groupMember{}}
 	t.Cleanup(g.stop)
 	g.start("b", slices.Concat(common, entriesOf(3, 11, 60)))
 	g.start("c", slices.Concat(common, entriesOf(3, 11, 60)))

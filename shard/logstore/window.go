@@ -35,10 +35,9 @@ func (w *window) get(index uint64, entry *raft.Log) bool {
 	return true
 }
 
-// push adds an entry behind the last one; any other index empties the window first.
+// push adds the entry that follows the last one.
 func (w *window) push(entry *raft.Log) {
-	if w.last == 0 || entry.Index != w.last+1 {
-		w.keep(1, 0)
+	if w.last == 0 {
 		w.first = entry.Index
 	}
 	if entry.Index-w.first == uint64(len(w.slots)) {
