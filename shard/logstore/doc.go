@@ -24,8 +24,9 @@
 //     then finds the real entry.
 //   - raft-boltdb stores no checksum with a record. A log entry of any type is written with a CRC32C (of group, index,
 //     term, type, data and extensions) behind its extensions, and GetLog verifies and removes it: raft and the wire see
-//     the bytes that were stored. Pages of the file itself carry no checksum in bbolt; damage there shows as a record
-//     that is missing or does not verify, or as a fault while OpenLog reads the whole log.
+//     the bytes that were stored. Pages of the file itself carry no checksum in bbolt: damage there shows as a record that
+//     is missing or does not verify, as a fault while OpenLog reads the whole log, or as bbolt's own panic on another
+//     goroutine, which ends the process without naming the file. A tail lost from a page is not noticed.
 //   - After a fatal error every write is refused. Reads of what was durable before still answer: raft panics
 //     on a failed read, and Fatal, not that panic, decides how the process ends.
 package logstore
