@@ -337,7 +337,7 @@ func TestTableAnswersDirectedCommandsAsRedisDoes(t *testing.T) {
 			for line := range strings.Lines(directed) {
 				line = strings.TrimSuffix(line, "\n")
 				switch {
-				case line == "":
+				case line == "" || strings.HasPrefix(line, "incrbyfloat") && !sameLongDouble:
 				case strings.HasPrefix(line, "#"):
 					p.reset()
 				default:
