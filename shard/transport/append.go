@@ -28,7 +28,7 @@ func (g *Group) AppendEntries(to raft.ServerID, _ raft.ServerAddress, args *raft
 	if commit < args.LeaderCommitIndex {
 		g.t.count.clamped.Add(1)
 	}
-	out, err := g.holdForData(string(to))
+	out, err := g.holdForData(string(to), args.Term)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,8 @@ func (g *Group) AppendEntries(to raft.ServerID, _ raft.ServerAddress, args *raft
 	defer timer.Stop()
 	body, err := g.callOn(out, request{
 		to: to, kind: data, frame: frameAppend, reply: frameAppendReply, timeout: g.t.cfg.RPCTimeout.Append,
-		fill: func(b []byte) []byte { return appendAppendRequest(b, args, commit) },
+		patient: true,
+		fill:    func(b []byte) []byte { return appendAppendRequest(b, args, commit) },
 	}, timer)
 	if err != nil {
 		return err
@@ -96,8 +97,9 @@ func shorten(args *raft.AppendEntriesRequest, bytesMax int) bool {
 
 // holdForData returns the data connection to a node. While the node can't be reached it waits instead of
 // failing: after each failed append raft pauses for longer, 10 s in the end, and a node that comes back would
-// be without entries for as long. Nothing is queued: raft has one such call per node and group.
-func (g *Group) holdForData(node string) (*outConn, error) {
+// be without entries for as long. Nothing is queued: raft has one such call per node and group. A newer term
+// ends the wait.
+func (g *Group) holdForData(node string, term uint64) (*outConn, error) {
 	l, err := g.t.link(node)
 	if err != nil {
 		return nil, err
@@ -107,7 +109,7 @@ func (g *Group) holdForData(node string) (*outConn, error) {
 	defer hold.Stop()
 	for {
 		out, err := l.data.get(g.stopped, hold.C)
-		if !errors.Is(err, ErrUnreachable) || !time.Now().Before(deadline) {
+		if !errors.Is(err, ErrUnreachable) || !time.Now().Before(deadline) || g.passed(term) {
 			return out, err
 		}
 		pause := time.NewTimer(l.data.pause())

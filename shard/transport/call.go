@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,8 +15,14 @@ type request struct {
 	frame   frameKind
 	reply   frameKind
 	timeout time.Duration
+	// patient: wait while the connection's queue is full, within the timeout, instead of failing. For appends,
+	// because raft pauses for longer after each one that fails; there is one per group and node at a time.
+	patient bool
 	fill    func([]byte) []byte
 }
+
+// queueRetry is the pause after a full queue.
+const queueRetry = 5 * time.Millisecond
 
 // call sends a request and returns the body of the reply. Connecting counts against the timeout.
 func (g *Group) call(q request) ([]byte, error) {
@@ -36,7 +43,7 @@ func (g *Group) call(q request) ([]byte, error) {
 func (g *Group) callOn(out *outConn, q request, timer *time.Timer) ([]byte, error) {
 	c := newUnaryCall()
 	began := time.Now()
-	id, err := out.begin(c, q.frame, func(b []byte) []byte { return q.fill(appendUint64s(b, uint64(g.id))) })
+	id, err := g.begin(out, c, q, timer)
 	if err != nil {
 		return nil, err
 	}
@@ -52,4 +59,23 @@ func (g *Group) callOn(out *outConn, q request, timer *time.Timer) ([]byte, erro
 	}
 	out.forget(id)
 	return nil, err
+}
+
+func (g *Group) begin(out *outConn, c *unaryCall, q request, timer *time.Timer) (id uint64, err error) {
+	for {
+		id, err = out.begin(c, q.frame, func(b []byte) []byte { return q.fill(appendUint64s(b, uint64(g.id))) })
+		if !q.patient || !errors.Is(err, ErrBusy) {
+			return id, err
+		}
+		retry := time.NewTimer(queueRetry)
+		select {
+		case <-retry.C:
+			continue
+		case <-timer.C:
+		case <-g.stopped:
+			err = ErrClosed
+		}
+		retry.Stop()
+		return 0, err
+	}
 }

@@ -11,7 +11,7 @@ import (
 
 const (
 	queueBytesMax     = 8 << 20   // frames waiting for one connection; a single larger frame goes alone
-	spareBytesMax     = 1 << 20   // a larger buffer is not kept for the next frames
+	spareBytesMax     = 512 << 10 // a larger buffer is not kept for the next frames
 	writePieceBytes   = 256 << 10 // the deadline of a write is renewed after each piece
 	readBufferControl = 8 << 10
 	readBufferData    = 64 << 10

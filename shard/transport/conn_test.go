@@ -88,12 +88,7 @@ func TestWelcomeOfAWrongNodeIsRefused(t *testing.T) {
 		} {
 			n.listen("b", func(conn net.Conn) {
 				defer conn.Close()
-				if _, err := io.CopyN(io.Discard, conn, int64(len(Preface))); err != nil {
-					return
-				}
-				if _, err := readFrame(conn, helloFrameBytesMax, nil); err == nil {
-					_, _ = conn.Write(appendFrame(nil, frameWelcome, 0, func(b []byte) []byte { return appendHello(b, h) }))
-				}
+				welcomeAs(conn, h)
 			})
 			if _, err := sendVote(a, "b", 2); !errors.Is(err, ErrRefused) {
 				t.Errorf("wrong %s: error %v, want ErrRefused", what, err)
@@ -311,10 +306,9 @@ func TestSilentConnectionIsReplacedAndASlowGroupIsNot(t *testing.T) {
 		answer(b, agree)
 		silent := make(chan net.Conn, 1)
 		n.listen("c", func(conn net.Conn) {
-			h := hello{protocolVersion, "cluster-1", "c", "a", 200 * time.Millisecond, control}
-			_, _ = io.CopyN(io.Discard, conn, int64(len(Preface)))
-			_, _ = readFrame(conn, helloFrameBytesMax, nil)
-			_, _ = conn.Write(appendFrame(nil, frameWelcome, 0, func(b []byte) []byte { return appendHello(b, h) }))
+			if !welcomeAs(conn, hello{protocolVersion, "cluster-1", "c", "a", 200 * time.Millisecond, control}) {
+				return
+			}
 			silent <- conn
 			_, _ = io.Copy(io.Discard, conn)
 		})
@@ -358,6 +352,70 @@ func TestAppendWaitsForAnUnreachableNode(t *testing.T) {
 		if err := <-done; !errors.Is(err, ErrClosed) || time.Since(began) != 0 {
 			t.Errorf("append of a closed group: %v after %v, want ErrClosed at once", err, time.Since(began))
 		}
+	})
+}
+
+// welcomeAs plays the accepting end of a handshake and returns false if it did not come that far.
+func welcomeAs(conn net.Conn, h hello) bool {
+	if _, err := io.CopyN(io.Discard, conn, int64(len(Preface))); err != nil {
+		return false
+	}
+	if _, err := readFrame(conn, helloFrameBytesMax, nil); err != nil {
+		return false
+	}
+	_, err := conn.Write(appendFrame(nil, frameWelcome, 0, func(b []byte) []byte { return appendHello(b, h) }))
+	return err == nil
+}
+
+// A node that has stopped reading: what waits for it stays bounded, appends beyond that wait outside the
+// queue, and the connection ends when a write makes no progress.
+func TestQueueOfANodeThatDoesNotReadIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newPipeNet()
+		ta := n.start(t, "a", func(c *Config) { c.AppendBytesMax = 1 << 20 })
+		stopped := make(chan net.Conn, 1)
+		n.listen("b", func(conn net.Conn) {
+			if welcomeAs(conn, hello{protocolVersion, "cluster-1", "b", "a", 200 * time.Millisecond, data}) {
+				stopped <- conn
+			}
+		})
+		const groups = 24
+		done := make(chan error, groups)
+		for id := range GroupID(groups) {
+			g := group(t, ta, id)
+			go func() {
+				_, err := sendAppend(g, "b", appendRequest("a", 5, 2, 2, entries(2, 1, 1<<20)...))
+				done <- err
+			}()
+		}
+		time.Sleep(time.Second)
+		l, err := ta.link("b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := l.data.get(nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.mu.Lock()
+		waiting := len(out.pending)
+		out.mu.Unlock()
+		if waiting > queueBytesMax || waiting < queueBytesMax/2 {
+			t.Errorf("%d bytes wait, want at most %d and not much less", waiting, queueBytesMax)
+		}
+		n.listen("b", nil)
+		for range groups {
+			if err := <-done; !errors.Is(err, ErrUnreachable) && !errors.Is(err, ErrTimeout) && !errors.Is(err, ErrBusy) {
+				t.Errorf("append: %v", err)
+			}
+		}
+		if ta.Stats().QueueFull == 0 {
+			t.Error("nothing was refused")
+		}
+		if open := ta.Stats().ConnsOutOpen; open != 0 {
+			t.Errorf("%d connections open, want none", open)
+		}
+		_ = (<-stopped).Close() // the other end has closed it
 	})
 }
 

@@ -20,6 +20,6 @@
 //
 // # Lock order
 //
-// Transport.mu, lane.mu, outConn.mu, framedConn.mu, Group.mu and heartbeatQueue.mu are leaves: no lock of
-// this package is taken while one of them is held.
+// lane.mu or heartbeatQueue.mu, then Transport.mu (to start a goroutine). All others (outConn.calls.mu,
+// framedConn.mu, Group.mu, spools.mu) are leaves: no lock of this package is taken while one of them is held.
 package transport

@@ -33,6 +33,7 @@ const (
 	codeSuspended
 	codeNotClamped
 	codeMalformed
+	codeTimeout
 )
 
 var errorOfCode = map[errorCode]error{
@@ -43,6 +44,7 @@ var errorOfCode = map[errorCode]error{
 	codeSuspended:    ErrSuspended,
 	codeNotClamped:   ErrNotClamped,
 	codeMalformed:    ErrMalformed,
+	codeTimeout:      ErrTimeout,
 }
 
 func codeOf(err error) errorCode {

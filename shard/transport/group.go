@@ -116,6 +116,13 @@ func (g *Group) sawTermLocked(term uint64) {
 	}
 }
 
+// passed says whether this replica has seen a term after this one.
+func (g *Group) passed(term uint64) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.term > term
+}
+
 // matched notes that the node holds this leader's log up to index.
 func (g *Group) matched(node string, term, index uint64) {
 	g.mu.Lock()

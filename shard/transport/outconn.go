@@ -56,6 +56,15 @@ func (o *outConn) begin(r receiver, kind frameKind, fill func([]byte) []byte) (i
 	return id, nil
 }
 
+// send is framedConn.send whose error is ErrUnreachable if the connection is closed.
+func (o *outConn) send(kind frameKind, id uint64, fill func([]byte) []byte) error {
+	err := o.framedConn.send(kind, id, fill)
+	if err == nil || errors.Is(err, ErrBusy) || errors.Is(err, ErrFrameTooLarge) {
+		return err
+	}
+	return unreachable(o.node, err)
+}
+
 // forget ends a call without a reply; late replies are dropped.
 func (o *outConn) forget(id uint64) {
 	o.calls.mu.Lock()
@@ -93,7 +102,7 @@ func (o *outConn) failAll(err error) {
 func (o *outConn) suspect(began time.Time) {
 	now := time.Now()
 	o.calls.mu.Lock()
-	silent := o.calls.received.Before(began)
+	silent := !o.calls.received.After(began)
 	pinged := o.calls.pinged
 	if silent && pinged.IsZero() {
 		o.calls.pinged = now

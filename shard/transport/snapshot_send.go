@@ -16,7 +16,6 @@ const (
 	snapshotChunkBytes  = 64 << 10
 	snapshotWindow      = 4
 	snapshotWindowBytes = snapshotWindow * snapshotChunkBytes
-	snapshotRetry       = 5 * time.Millisecond // after a full queue
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -172,7 +171,7 @@ func (s *snapshotCall) send(kind frameKind, fill func([]byte) []byte) error {
 		if !errors.Is(err, ErrBusy) || time.Now().After(deadline) {
 			return err
 		}
-		retry := time.NewTimer(snapshotRetry)
+		retry := time.NewTimer(queueRetry)
 		select {
 		case <-retry.C:
 		case <-s.g.stopped:

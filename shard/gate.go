@@ -1,0 +1,192 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/holtcache/holt/shard/executor"
+)
+
+// leadership is what a gate asks of its group.
+type leadership interface {
+	// Leader returns the term that this replica leads at this instant.
+	Leader() (term uint64, leads bool)
+	// voters returns the latest configuration's voters and its index.
+	voters() (ids []raft.ServerID, index uint64)
+}
+
+// gate keeps what other nodes have confirmed to this replica as leader: that, when they answered, they knew of no later
+// term. A vote for a later term comes only after such a term is known, so a leader of a later term that a quorum's
+// answers leave room for was elected after the questions were sent.
+//
+// Two things follow. ReadIndex: a quorum has answered questions sent after a read arrived, so whatever a later leader
+// acknowledged, it did so after the read arrived. Lease: a quorum has answered questions sent at s; a later leader
+// serves and acknowledges nothing before LeaseMax after its election, which is after s; so until s + Lease this leader's
+// state is the latest (dissertation §6.4.1, with the wait in place of a bound on when followers vote).
+type gate struct {
+	node  raft.ServerID
+	lease time.Duration
+	of    leadership
+	asks  *Confirmer
+
+	// leased is the lease as readers look at it; nil for none.
+	leased atomic.Pointer[leaseUntil]
+
+	mu      sync.Mutex // protects the fields below; never held across I/O or a channel send
+	term    uint64     // that the answers are about
+	config  uint64     // index of the configuration that they are counted by
+	answers map[raft.ServerID]answer
+	waiting []*waiting
+}
+
+type leaseUntil struct {
+	term  uint64
+	until time.Time
+}
+
+// answer is the latest positive answer of a node, by when its question was sent: as an instant and as a number of the
+// Confirmer's sequence, which orders it with the arrival of reads.
+type answer struct {
+	sent   time.Time
+	number uint64
+}
+
+// waiting is a reader that waits until a quorum has answered questions with a number above its own.
+type waiting struct {
+	term   uint64
+	number uint64
+	done   chan error
+}
+
+var _ executor.Gate = (*gate)(nil)
+
+var errNotConfirmed = errors.New("leadership is not confirmed")
+
+func newGate(node string, lease time.Duration, of leadership, asks *Confirmer) *gate {
+	return &gate{node: raft.ServerID(node), lease: lease, of: of, asks: asks, answers: map[raft.ServerID]answer{}}
+}
+
+// Leased tells whether the lease of term covers this instant.
+func (g *gate) Leased(term uint64) bool {
+	l := g.leased.Load()
+	return l != nil && l.term == term && time.Now().Before(l.until)
+}
+
+// Confirm returns nil once a quorum has answered questions that were sent after the call.
+func (g *gate) Confirm(ctx context.Context, term uint64) error {
+	w := &waiting{term: term, number: g.asks.next(), done: make(chan error, 1)}
+	g.mu.Lock()
+	g.waiting = append(g.waiting, w)
+	g.settleLocked() // a single voter needs nobody's answer
+	g.mu.Unlock()
+	g.asks.kick(g)
+	select {
+	case err := <-w.done:
+		return err
+	case <-ctx.Done():
+		g.mu.Lock()
+		g.waiting = slices.DeleteFunc(g.waiting, func(other *waiting) bool { return other == w })
+		g.mu.Unlock()
+		return ctx.Err()
+	}
+}
+
+// question returns the term to ask a node about, false where it need not be asked.
+func (g *gate) question(node raft.ServerID) (term uint64, ask bool) {
+	term, leads := g.of.Leader()
+	if !leads {
+		g.forget()
+		return 0, false
+	}
+	ids, _ := g.of.voters()
+	return term, slices.Contains(ids, node)
+}
+
+// forget ends what the gate knew as a leader.
+func (g *gate) forget() {
+	g.leased.Store(nil)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.settleLocked()
+}
+
+// confirmed records a positive answer to a question about term.
+func (g *gate) confirmed(node raft.ServerID, term uint64, a answer) {
+	current, leads := g.of.Leader()
+	if !leads || current != term {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.term != term {
+		if term < g.term {
+			return
+		}
+		g.resetLocked(term)
+	}
+	if old := g.answers[node]; a.number > old.number {
+		g.answers[node] = a
+	}
+	g.settleLocked()
+}
+
+func (g *gate) resetLocked(term uint64) {
+	g.term = term
+	clear(g.answers)
+	g.leased.Store(nil)
+}
+
+// settleLocked counts the answers, renews the lease and lets readers through. Answers are counted by the latest
+// configuration; a new configuration discards them all, because two changes in a row could leave disjoint quorums.
+func (g *gate) settleLocked() {
+	term, leads := g.of.Leader()
+	if leads && g.term < term {
+		g.resetLocked(term)
+	}
+	ids, index := g.of.voters()
+	if index != g.config {
+		g.resetLocked(g.term)
+		g.config = index
+	}
+	oldest, quorum := g.quorumLocked(ids)
+	if leads && quorum {
+		g.leased.Store(&leaseUntil{term: g.term, until: oldest.sent.Add(g.lease)})
+	}
+	g.waiting = slices.DeleteFunc(g.waiting, func(w *waiting) bool {
+		switch {
+		case !leads || w.term != term:
+			w.done <- errNotConfirmed
+		case quorum && oldest.number > w.number:
+			w.done <- nil
+		default:
+			return false
+		}
+		return true
+	})
+}
+
+// quorumLocked returns the oldest question of the latest quorum of answers. This replica answers itself at once, if it
+// is a voter.
+func (g *gate) quorumLocked(ids []raft.ServerID) (oldest answer, ok bool) {
+	self := answer{sent: time.Now(), number: g.asks.next()}
+	var latest []answer
+	for _, id := range ids {
+		if id == g.node {
+			latest = append(latest, self)
+		} else if a, ok := g.answers[id]; ok {
+			latest = append(latest, a)
+		}
+	}
+	need := len(ids)/2 + 1
+	if len(ids) == 0 || len(latest) < need {
+		return answer{}, false
+	}
+	slices.SortFunc(latest, func(a, b answer) int { return int(int64(b.number - a.number)) })
+	return latest[need-1], true
+}

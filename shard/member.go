@@ -1,0 +1,255 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/holtcache/holt/proto/slot"
+)
+
+// member is what replicas of data groups and of the meta group share: the raft instance, its stores, its place on the
+// wire, and its gate.
+type member struct {
+	cfg     Config
+	raft    *raft.Raft
+	storage Storage
+	gate    *gate
+	// kick hears of every change of leadership, beside cfg.Changed.
+	kick func()
+
+	events   chan raft.Observation
+	observer *raft.Observer
+	ctx      context.Context
+	cancel   context.CancelFunc
+	wg       sync.WaitGroup
+
+	// logBytes counts what was appended to the log since it was opened, snapAt what of it the last snapshot covers.
+	logBytes atomic.Uint64
+	snapAt   atomic.Uint64
+	closing  sync.Once
+	closeErr error
+}
+
+var _ leadership = (*member)(nil)
+
+// floor tells the log store below which index no suffix may be truncated. Before raft runs it is what the state machine
+// has restored.
+type floor struct {
+	raft    atomic.Pointer[raft.Raft]
+	applied func() uint64
+}
+
+func (f *floor) index() uint64 {
+	index := f.applied()
+	if r := f.raft.Load(); r != nil {
+		index = max(index, r.CommitIndex())
+	}
+	return index
+}
+
+// openMember opens stores and raft. applied is the state machine's applied index.
+func openMember(cfg Config, fsm raft.FSM, appended func([]*raft.Log), applied func() uint64, kick func()) (*member, error) {
+	cfg.Snapshots = cfg.Snapshots.withDefaults()
+	m := &member{cfg: cfg, kick: kick, events: make(chan raft.Observation, 64)}
+	m.ctx, m.cancel = context.WithCancel(context.Background())
+	floor := &floor{applied: applied}
+	storage, err := cfg.OpenStorage(Hooks{
+		Appended: func(logs []*raft.Log) {
+			for _, l := range logs {
+				m.logBytes.Add(uint64(len(l.Data)) + logOverheadBytes)
+			}
+			if appended != nil {
+				appended(logs)
+			}
+		},
+		Floor: floor.index,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open shard %d: %w", cfg.Group, err)
+	}
+	m.storage = storage
+	if err := m.startRaft(fsm); err != nil {
+		return nil, errors.Join(fmt.Errorf("open shard %d: %w", cfg.Group, err), storage.Close.Close())
+	}
+	floor.raft.Store(m.raft)
+	return m, nil
+}
+
+// logOverheadBytes is about what a log entry costs beside its data.
+const logOverheadBytes = 64
+
+func (m *member) startRaft(fsm raft.FSM) error {
+	if m.cfg.Bootstrap != nil {
+		if err := bootstrap(m.storage, m.cfg.Bootstrap); err != nil {
+			return err
+		}
+	}
+	r, err := raft.NewRaft(m.cfg.raftConfig(), fsm, m.storage.Log, m.storage.Stable, m.storage.Snapshots, m.cfg.Wire)
+	if err != nil {
+		return err
+	}
+	m.raft = r
+	m.observer = raft.NewObserver(m.events, false, func(o *raft.Observation) bool {
+		switch o.Data.(type) {
+		case raft.LeaderObservation, raft.RaftState, raft.PeerObservation:
+			return true
+		}
+		return false
+	})
+	r.RegisterObserver(m.observer)
+	m.gate = newGate(m.cfg.Node, m.cfg.Timings.Lease, m, m.cfg.Confirmer)
+	m.cfg.Confirmer.register(m.cfg.Group, m.gate)
+	m.wg.Go(m.watch)
+	m.wg.Go(m.snapshotWhenDue)
+	return nil
+}
+
+// watch passes changes of leadership on. Raft drops observations when the channel is full, so it also looks by itself.
+func (m *member) watch() {
+	ticker := time.NewTicker(m.cfg.Timings.Heartbeat / 3)
+	defer ticker.Stop()
+	type seen struct {
+		term   uint64
+		leads  bool
+		leader raft.ServerID
+	}
+	var last seen
+	for {
+		select {
+		case <-m.ctx.Done():
+			return
+		case <-m.events:
+		case <-ticker.C:
+		}
+		var now seen
+		now.term, now.leads = m.Leader()
+		_, now.leader = m.raft.LeaderWithID()
+		if now == last {
+			continue
+		}
+		last = now
+		if m.kick != nil {
+			m.kick()
+		}
+		if m.cfg.Changed != nil {
+			m.cfg.Changed()
+		}
+	}
+}
+
+// Group is the id of the group.
+func (m *member) Group() slot.ShardID { return m.cfg.Group }
+
+// Leader returns the term that this replica leads at this instant. A node leads a term in one stretch, terms only grow,
+// and a term is left before it is raised: so equal terms before and after mean that the state in between was of that
+// term.
+func (m *member) Leader() (term uint64, leads bool) {
+	before := m.raft.CurrentTerm()
+	leads = m.raft.State() == raft.Leader
+	after := m.raft.CurrentTerm()
+	return before, leads && before == after
+}
+
+// KnownLeader is the node that leads as far as this replica knows, "" for none, and this replica's term.
+func (m *member) KnownLeader() (node string, term uint64) {
+	term = m.raft.CurrentTerm()
+	_, id := m.raft.LeaderWithID()
+	if m.raft.CurrentTerm() != term {
+		return "", term
+	}
+	return string(id), term
+}
+
+// Term is this replica's current term, which Confirm is answered by.
+func (m *member) Term() uint64 { return m.raft.CurrentTerm() }
+
+func (m *member) voters() ([]raft.ServerID, uint64) {
+	future := m.raft.GetConfiguration()
+	if future.Error() != nil {
+		return nil, 0
+	}
+	var ids []raft.ServerID
+	for _, s := range future.Configuration().Servers {
+		if s.Suffrage == raft.Voter {
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids, future.Index()
+}
+
+// CommitIndex and LastIndex are those of the log as this replica knows it.
+func (m *member) CommitIndex() uint64 { return m.raft.CommitIndex() }
+
+// LastIndex is the index of the last entry in this replica's log.
+func (m *member) LastIndex() uint64 { return m.raft.LastIndex() }
+
+// snapshotWhenDue takes a snapshot when enough bytes have gone into the log; raft itself counts entries.
+func (m *member) snapshotWhenDue() {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-m.ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if m.logBytes.Load()-m.snapAt.Load() < m.cfg.Snapshots.Bytes {
+			continue
+		}
+		if err := m.Snapshot(m.ctx); err != nil && m.ctx.Err() == nil {
+			m.cfg.Logger.Warn("snapshot was not taken; it is tried again", "shard", m.cfg.Group, "err", err)
+		}
+	}
+}
+
+// Snapshot takes a snapshot now. It is not an error that there is nothing new since the last one.
+func (m *member) Snapshot(ctx context.Context) error {
+	covered := m.logBytes.Load()
+	err := await(ctx, m.raft.Snapshot())
+	if err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) {
+		return fmt.Errorf("snapshot of shard %d: %w", m.cfg.Group, err)
+	}
+	m.snapAt.Store(covered)
+	return nil
+}
+
+// await waits for a future of raft no longer than ctx. Futures can stay without an answer for ever around a shutdown.
+func await(ctx context.Context, future raft.Future) error {
+	done := make(chan error, 1)
+	go func() { done <- future.Error() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+const shutdownMax = 5 * time.Second
+
+// close stops raft, then the wire, then the stores. It returns when nothing runs any more, or says what still does.
+func (m *member) close() error {
+	m.closing.Do(func() {
+		m.cancel()
+		m.cfg.Confirmer.unregister(m.cfg.Group)
+		m.raft.DeregisterObserver(m.observer)
+		m.wg.Wait()
+		// Shutdown waits for replication to end, which waits for the wire: so the wire goes in between.
+		future := m.raft.Shutdown()
+		wireErr := m.cfg.Wire.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownMax)
+		defer cancel()
+		if err := await(ctx, future); err != nil {
+			m.closeErr = errors.Join(fmt.Errorf("close shard %d: raft did not stop: %w", m.cfg.Group, err), wireErr)
+			return // the stores stay open: raft may still write to them
+		}
+		m.closeErr = errors.Join(wireErr, m.storage.Close.Close())
+	})
+	return m.closeErr
+}
