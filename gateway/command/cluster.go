@@ -11,7 +11,8 @@ func clusterSpecs() []*Spec {
 					Name: "slots", Arity: 2, Flags: Stale,
 					Tips:    []string{"nondeterministic_output"},
 					Summary: "Get array of Cluster slot to node mappings",
-					Since:   "3.0.0", Complexity: "O(N) where N is the total number of Cluster nodes", DeprecatedSince: "7.0.0", ReplacedBy: "`CLUSTER SHARDS`",
+					Since:   "3.0.0", Complexity: "O(N) where N is the total number of Cluster nodes",
+					DeprecatedSince: "7.0.0", ReplacedBy: "`CLUSTER SHARDS`",
 				},
 				{
 					Name: "shards", Arity: 2, Flags: Stale,
@@ -72,7 +73,8 @@ func clusterSpecs() []*Spec {
 					Name: "slaves", Arity: 3, Flags: Admin | Stale,
 					Tips:    []string{"nondeterministic_output"},
 					Summary: "List the replicas of a node",
-					Since:   "3.0.0", Complexity: "O(1)", DeprecatedSince: "5.0.0", ReplacedBy: "`CLUSTER REPLICAS`",
+					Since:   "3.0.0", Complexity: "O(1)",
+					DeprecatedSince: "5.0.0", ReplacedBy: "`CLUSTER REPLICAS`",
 					Arguments: []Arg{text("node-id")},
 				},
 				{

@@ -24,8 +24,11 @@ var ownSummary = map[string]string{
 	"wait": "any node waits for replicas of a shard", "unlink": "no other thread frees memory", "acl": "trailing space",
 }
 
-// ownComplexity are the rows whose cost is described without types that Holt does not have.
-var ownComplexity = map[string]string{"del": "strings only", "unlink": "strings only"}
+// ownComplexity are the rows whose cost is described in our words.
+var ownComplexity = map[string]string{
+	"del": "strings only", "unlink": "strings only", "getrange": "shorter", "substr": "shorter",
+	"append": "no allocator doubles the space", "setrange": "no allocator doubles the space",
+}
 
 // The goal: a client that learns the commands from COMMAND treats Holt as it would treat Redis. The method: each row,
 // as a RESP3 client reads it, beside that of a real Redis.

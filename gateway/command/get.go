@@ -13,7 +13,7 @@ func getSpecs(p parser) []*Spec {
 			Summary:  "Get the value of a key",
 			Since:    "1.0.0", Complexity: "O(1)",
 			Arguments: []Arg{key()},
-			Parse:     p.get,
+			Parse:     p.readOf(1, get),
 		},
 		{
 			Name: "getdel", Arity: 2, Flags: Write | Fast, Categories: CatString,
@@ -49,13 +49,13 @@ func getSpecs(p parser) []*Spec {
 			Summary:  "Get the length of the value stored in a key",
 			Since:    "2.2.0", Complexity: "O(1)",
 			Arguments: []Arg{key()},
-			Parse:     p.strLen,
+			Parse:     p.readOf(1, strLen),
 		},
 		{
 			Name: "getrange", Arity: 4, Flags: ReadOnly, Categories: CatString,
 			KeySpecs: oneKey(KeyRO | KeyAccess),
 			Summary:  "Get a substring of the string stored at a key",
-			Since:    "2.4.0", Complexity: "O(N) where N is the length of the returned string. The complexity is ultimately determined by the returned length, but because creating a substring from an existing string is very cheap, it can be considered O(1) for small strings.",
+			Since:    "2.4.0", Complexity: "O(N) where N is the length of the returned string.",
 			Arguments: []Arg{key(), integer("start"), integer("end")},
 			Parse:     p.getRange,
 		},
@@ -63,25 +63,22 @@ func getSpecs(p parser) []*Spec {
 			Name: "substr", Arity: 4, Flags: ReadOnly, Categories: CatString,
 			KeySpecs: oneKey(KeyRO | KeyAccess),
 			Summary:  "Get a substring of the string stored at a key",
-			Since:    "1.0.0", Complexity: "O(N) where N is the length of the returned string. The complexity is ultimately determined by the returned length, but because creating a substring from an existing string is very cheap, it can be considered O(1) for small strings.", DeprecatedSince: "2.0.0", ReplacedBy: "`GETRANGE`",
+			Since:    "1.0.0", Complexity: "O(N) where N is the length of the returned string.",
+			DeprecatedSince: "2.0.0", ReplacedBy: "`GETRANGE`",
 			Arguments: []Arg{key(), integer("start"), integer("end")},
 			Parse:     p.getRange,
 		},
 	}
 }
 
-func (p parser) get(args [][]byte) (Call, error) {
-	keys, err := p.key(args)
-	if err != nil {
-		return Call{}, err
-	}
-	return Call{Keys: keys, Read: func(r ops.Reader) resp.Value {
-		item, ok, err := ops.Get(r, keys[0])
-		if err != nil {
-			return fail(err)
-		}
-		return bulkOrNull(item.Value, ok)
-	}}, nil
+func get(r ops.Reader, key []byte) (resp.Value, error) {
+	item, ok, err := ops.Get(r, key)
+	return bulkOrNull(item.Value, ok), err
+}
+
+func strLen(r ops.Reader, key []byte) (resp.Value, error) {
+	length, err := ops.StrLen(r, key)
+	return resp.Int(int64(length)), err
 }
 
 func (p parser) getDel(args [][]byte) (Call, error) {
@@ -135,20 +132,6 @@ func parseGetExOptions(options [][]byte) (ops.Expiry, error) {
 		return ops.Never(), nil
 	}
 	return ttl.expiry("getex")
-}
-
-func (p parser) strLen(args [][]byte) (Call, error) {
-	keys, err := p.key(args)
-	if err != nil {
-		return Call{}, err
-	}
-	return Call{Keys: keys, Read: func(r ops.Reader) resp.Value {
-		length, err := ops.StrLen(r, keys[0])
-		if err != nil {
-			return fail(err)
-		}
-		return resp.Int(int64(length))
-	}}, nil
 }
 
 func (p parser) getRange(args [][]byte) (Call, error) {

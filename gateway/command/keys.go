@@ -49,7 +49,7 @@ func keysSpecs(p parser) []*Spec {
 			Summary:  "Determine the type stored at key",
 			Since:    "1.0.0", Complexity: "O(1)",
 			Arguments: []Arg{key()},
-			Parse:     p.typeOf,
+			Parse:     p.readOf(1, typeOf),
 		},
 	}
 }
@@ -75,15 +75,9 @@ func (p parser) exists(args [][]byte) (Call, error) {
 	}}, nil
 }
 
-func (p parser) typeOf(args [][]byte) (Call, error) {
-	keys, err := p.key(args)
-	if err != nil {
-		return Call{}, err
+func typeOf(r ops.Reader, key []byte) (resp.Value, error) {
+	if typ := ops.Type(r, key); typ != 0 {
+		return resp.Simple(typ.String()), nil
 	}
-	return Call{Keys: keys, Read: func(r ops.Reader) resp.Value {
-		if typ := ops.Type(r, keys[0]); typ != 0 {
-			return resp.Simple(typ.String())
-		}
-		return resp.Simple("none")
-	}}, nil
+	return resp.Simple("none"), nil
 }

@@ -19,7 +19,7 @@ func objectSpecs(p parser) []*Spec {
 					Summary:  "Name the encoding that Redis would give the value",
 					Since:    "2.2.3", Complexity: "O(1)",
 					Arguments: []Arg{key()},
-					Parse:     p.objectEncoding,
+					Parse:     p.readOf(2, objectEncoding),
 				},
 				{
 					Name: "refcount", Arity: 3, Flags: ReadOnly, Categories: CatKeyspace,
@@ -28,7 +28,7 @@ func objectSpecs(p parser) []*Spec {
 					Summary:  "Get the number of references to the value, which is 1",
 					Since:    "2.2.3", Complexity: "O(1)",
 					Arguments: []Arg{key()},
-					Parse:     p.objectRefCount,
+					Parse:     p.readOf(2, objectRefCount),
 				},
 				{
 					Name: "help", Arity: 2, Flags: Loading | Stale, Categories: CatKeyspace,
@@ -40,32 +40,14 @@ func objectSpecs(p parser) []*Spec {
 	}
 }
 
-func (p parser) objectEncoding(args [][]byte) (Call, error) {
-	keys, err := p.keys(args[2:3])
-	if err != nil {
-		return Call{}, err
-	}
-	return Call{Keys: keys, Read: func(r ops.Reader) resp.Value {
-		encoding, ok, err := ops.Encoding(r, keys[0])
-		switch {
-		case err != nil:
-			return fail(err)
-		case !ok:
-			return resp.Null()
-		}
-		return resp.BulkString(encoding)
-	}}, nil
+func objectEncoding(r ops.Reader, key []byte) (resp.Value, error) {
+	encoding, ok, err := ops.Encoding(r, key)
+	return bulkOrNull([]byte(encoding), ok), err
 }
 
-func (p parser) objectRefCount(args [][]byte) (Call, error) {
-	keys, err := p.keys(args[2:3])
-	if err != nil {
-		return Call{}, err
+func objectRefCount(r ops.Reader, key []byte) (resp.Value, error) {
+	if ops.Exists(r, key) == 0 {
+		return resp.Null(), nil
 	}
-	return Call{Keys: keys, Read: func(r ops.Reader) resp.Value {
-		if ops.Exists(r, keys[0]) == 0 {
-			return resp.Null()
-		}
-		return resp.Int(1)
-	}}, nil
+	return resp.Int(1), nil
 }

@@ -38,6 +38,23 @@ func (p parser) keyValue(args [][]byte, value []byte) ([][]byte, error) {
 	return p.key(args)
 }
 
+// readOf makes the Parse of a command that reads one key, at this position, and has no other arguments.
+func (p parser) readOf(at int, answer func(ops.Reader, []byte) (resp.Value, error)) func([][]byte) (Call, error) {
+	return func(args [][]byte) (Call, error) {
+		keys, err := p.keys(args[at : at+1])
+		if err != nil {
+			return Call{}, err
+		}
+		return Call{Keys: keys, Read: func(r ops.Reader) resp.Value {
+			reply, err := answer(r, keys[0])
+			if err != nil {
+				return fail(err)
+			}
+			return reply
+		}}, nil
+	}
+}
+
 // fail is the error reply of a command.
 func fail(err error) resp.Value { return resp.Err(apierr.Of(err).RESP()) }
 

@@ -14,7 +14,7 @@ func ttlSpecs(p parser) []*Spec {
 			Summary:  "Get the time to live for a key in seconds",
 			Since:    "1.0.0", Complexity: "O(1)",
 			Arguments: []Arg{key()},
-			Parse:     p.ttl(ops.TTL, 1000),
+			Parse:     p.readOf(1, ttl(ops.TTL, 1000)),
 		},
 		{
 			Name: "pttl", Arity: 2, Flags: ReadOnly | Fast, Categories: CatKeyspace,
@@ -23,7 +23,7 @@ func ttlSpecs(p parser) []*Spec {
 			Summary:  "Get the time to live for a key in milliseconds",
 			Since:    "2.6.0", Complexity: "O(1)",
 			Arguments: []Arg{key()},
-			Parse:     p.ttl(ops.TTL, 1),
+			Parse:     p.readOf(1, ttl(ops.TTL, 1)),
 		},
 		{
 			Name: "expiretime", Arity: 2, Flags: ReadOnly | Fast, Categories: CatKeyspace,
@@ -31,7 +31,7 @@ func ttlSpecs(p parser) []*Spec {
 			Summary:  "Get the expiration Unix timestamp for a key",
 			Since:    "7.0.0", Complexity: "O(1)",
 			Arguments: []Arg{key()},
-			Parse:     p.ttl(ops.ExpireTime, 1000),
+			Parse:     p.readOf(1, ttl(ops.ExpireTime, 1000)),
 		},
 		{
 			Name: "pexpiretime", Arity: 2, Flags: ReadOnly | Fast, Categories: CatKeyspace,
@@ -39,25 +39,19 @@ func ttlSpecs(p parser) []*Spec {
 			Summary:  "Get the expiration Unix timestamp for a key in milliseconds",
 			Since:    "7.0.0", Complexity: "O(1)",
 			Arguments: []Arg{key()},
-			Parse:     p.ttl(ops.ExpireTime, 1),
+			Parse:     p.readOf(1, ttl(ops.ExpireTime, 1)),
 		},
 	}
 }
 
-// ttl makes the parser of TTL and its relatives, whose replies are in units of so many milliseconds.
-func (p parser) ttl(of func(ops.Reader, []byte) int64, unitMilliseconds int64) func([][]byte) (Call, error) {
-	return func(args [][]byte) (Call, error) {
-		keys, err := p.key(args)
-		if err != nil {
-			return Call{}, err
+// ttl makes the answer of TTL and its relatives, which is in units of so many milliseconds.
+func ttl(of func(ops.Reader, []byte) int64, unitMilliseconds int64) func(ops.Reader, []byte) (resp.Value, error) {
+	return func(r ops.Reader, key []byte) (resp.Value, error) {
+		ms := of(r, key)
+		if ms < 0 {
+			return resp.Int(ms), nil
 		}
-		return Call{Keys: keys, Read: func(r ops.Reader) resp.Value {
-			ms := of(r, keys[0])
-			if ms < 0 {
-				return resp.Int(ms)
-			}
-			return resp.Int(roundTo(ms, unitMilliseconds))
-		}}, nil
+		return resp.Int(roundTo(ms, unitMilliseconds)), nil
 	}
 }
 
