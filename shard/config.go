@@ -13,8 +13,8 @@ import (
 	"github.com/holtcache/holt/shard/executor"
 )
 
-// MetaGroup is the id of the meta group. Data groups count up from 2 and share their ids with shards.
-const MetaGroup slot.ShardID = 1
+// MetaGroup is the id of the meta group. Data groups share their ids with shards, which count up from 1.
+const MetaGroup slot.ShardID = 1 << 63
 
 // Timings are the clocks of one group.
 type Timings struct {

@@ -35,7 +35,9 @@ type NodeInfo struct {
 	// The addresses that it advertises.
 	Addresses *v1.Addresses `protobuf:"bytes,3,opt,name=addresses,proto3" json:"addresses,omitempty"`
 	// The release of Holt that it runs.
-	Version       string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
+	Version string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
+	// Failure domain of the node; may be empty.
+	Zone          string `protobuf:"bytes,5,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -94,6 +96,13 @@ func (x *NodeInfo) GetAddresses() *v1.Addresses {
 func (x *NodeInfo) GetVersion() string {
 	if x != nil {
 		return x.Version
+	}
+	return ""
+}
+
+func (x *NodeInfo) GetZone() string {
+	if x != nil {
+		return x.Zone
 	}
 	return ""
 }
@@ -161,7 +170,10 @@ type JoinResponse struct {
 	// What holds for the whole cluster.
 	Settings *v1.Settings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
 	// The members of the meta group, where the node finds the state of the cluster.
-	MetaMembers   []*MetaMember `protobuf:"bytes,3,rep,name=meta_members,json=metaMembers,proto3" json:"meta_members,omitempty"`
+	MetaMembers []*MetaMember `protobuf:"bytes,3,rep,name=meta_members,json=metaMembers,proto3" json:"meta_members,omitempty"`
+	// What the answering node knows of the nodes of the cluster, itself first: a node that comes back with a new address
+	// finds the others by it even while the meta group has no leader.
+	Nodes         []*NodeInfo `protobuf:"bytes,4,rep,name=nodes,proto3" json:"nodes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -213,6 +225,13 @@ func (x *JoinResponse) GetSettings() *v1.Settings {
 func (x *JoinResponse) GetMetaMembers() []*MetaMember {
 	if x != nil {
 		return x.MetaMembers
+	}
+	return nil
+}
+
+func (x *JoinResponse) GetNodes() []*NodeInfo {
+	if x != nil {
+		return x.Nodes
 	}
 	return nil
 }
@@ -285,22 +304,24 @@ var File_holt_node_v1_join_proto protoreflect.FileDescriptor
 
 const file_holt_node_v1_join_proto_rawDesc = "" +
 	"\n" +
-	"\x17holt/node/v1/join.proto\x12\fholt.node.v1\x1a\x1eholt/cluster/v1/settings.proto\x1a\x1eholt/cluster/v1/slot_map.proto\"\x8f\x01\n" +
+	"\x17holt/node/v1/join.proto\x12\fholt.node.v1\x1a\x1eholt/cluster/v1/settings.proto\x1a\x1eholt/cluster/v1/slot_map.proto\"\xa3\x01\n" +
 	"\bNodeInfo\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
 	"\vstart_count\x18\x02 \x01(\x04R\n" +
 	"startCount\x128\n" +
 	"\taddresses\x18\x03 \x01(\v2\x1a.holt.cluster.v1.AddressesR\taddresses\x12\x18\n" +
-	"\aversion\x18\x04 \x01(\tR\aversion\"X\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\x12\x12\n" +
+	"\x04zone\x18\x05 \x01(\tR\x04zone\"X\n" +
 	"\vJoinRequest\x12*\n" +
 	"\x04node\x18\x01 \x01(\v2\x16.holt.node.v1.NodeInfoR\x04node\x12\x1d\n" +
 	"\n" +
-	"cluster_id\x18\x02 \x01(\tR\tclusterId\"\xa1\x01\n" +
+	"cluster_id\x18\x02 \x01(\tR\tclusterId\"\xcf\x01\n" +
 	"\fJoinResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x125\n" +
 	"\bsettings\x18\x02 \x01(\v2\x19.holt.cluster.v1.SettingsR\bsettings\x12;\n" +
-	"\fmeta_members\x18\x03 \x03(\v2\x18.holt.node.v1.MetaMemberR\vmetaMembers\"z\n" +
+	"\fmeta_members\x18\x03 \x03(\v2\x18.holt.node.v1.MetaMemberR\vmetaMembers\x12,\n" +
+	"\x05nodes\x18\x04 \x03(\v2\x16.holt.node.v1.NodeInfoR\x05nodes\"z\n" +
 	"\n" +
 	"MetaMember\x12\x17\n" +
 	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12!\n" +
@@ -334,12 +355,13 @@ var file_holt_node_v1_join_proto_depIdxs = []int32{
 	0, // 1: holt.node.v1.JoinRequest.node:type_name -> holt.node.v1.NodeInfo
 	5, // 2: holt.node.v1.JoinResponse.settings:type_name -> holt.cluster.v1.Settings
 	3, // 3: holt.node.v1.JoinResponse.meta_members:type_name -> holt.node.v1.MetaMember
-	6, // 4: holt.node.v1.MetaMember.role:type_name -> holt.cluster.v1.ReplicaRole
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	0, // 4: holt.node.v1.JoinResponse.nodes:type_name -> holt.node.v1.NodeInfo
+	6, // 5: holt.node.v1.MetaMember.role:type_name -> holt.cluster.v1.ReplicaRole
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_holt_node_v1_join_proto_init() }

@@ -30,7 +30,9 @@ type TransferLeadershipRequest struct {
 	// The shard; 0: the meta group.
 	ShardId uint64 `protobuf:"varint,1,opt,name=shard_id,json=shardId,proto3" json:"shard_id,omitempty"`
 	// The node that shall lead it, a voter of the shard; empty: the voter whose log is longest.
-	ToNodeId      string `protobuf:"bytes,2,opt,name=to_node_id,json=toNodeId,proto3" json:"to_node_id,omitempty"`
+	ToNodeId string `protobuf:"bytes,2,opt,name=to_node_id,json=toNodeId,proto3" json:"to_node_id,omitempty"`
+	// Term of the leadership to hand over, so that a request that was overtaken moves nothing; 0 for any.
+	Term          uint64 `protobuf:"varint,3,opt,name=term,proto3" json:"term,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -77,6 +79,13 @@ func (x *TransferLeadershipRequest) GetToNodeId() string {
 		return x.ToNodeId
 	}
 	return ""
+}
+
+func (x *TransferLeadershipRequest) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
 }
 
 // TransferLeadershipResponse says that the sender of it leads no more.
@@ -340,11 +349,12 @@ var File_holt_node_v1_replica_proto protoreflect.FileDescriptor
 
 const file_holt_node_v1_replica_proto_rawDesc = "" +
 	"\n" +
-	"\x1aholt/node/v1/replica.proto\x12\fholt.node.v1\x1a#holt/cluster/v1/admin_service.proto\"T\n" +
+	"\x1aholt/node/v1/replica.proto\x12\fholt.node.v1\x1a#holt/cluster/v1/admin_service.proto\"h\n" +
 	"\x19TransferLeadershipRequest\x12\x19\n" +
 	"\bshard_id\x18\x01 \x01(\x04R\ashardId\x12\x1c\n" +
 	"\n" +
-	"to_node_id\x18\x02 \x01(\tR\btoNodeId\"V\n" +
+	"to_node_id\x18\x02 \x01(\tR\btoNodeId\x12\x12\n" +
+	"\x04term\x18\x03 \x01(\x04R\x04term\"V\n" +
 	"\x1aTransferLeadershipResponse\x12$\n" +
 	"\x0eleader_node_id\x18\x01 \x01(\tR\fleaderNodeId\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\"j\n" +
