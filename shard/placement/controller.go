@@ -14,6 +14,8 @@ const (
 	tick = time.Second
 	// soon is how often it looks while it waits for something that announces no change, such as a learner's log.
 	soon = 100 * time.Millisecond
+	// gap lies between any two rounds, so that a storm of changes does not make as many rounds.
+	gap = 10 * time.Millisecond
 	// actionTimeout bounds each proposal, membership change, transfer or question.
 	actionTimeout = 5 * time.Second
 )
@@ -77,7 +79,14 @@ func (c *Controller) Run(ctx context.Context) error {
 	for {
 		// The channel comes before the state, so that no change is missed between the two.
 		changed := c.Meta.Changed()
-		timer.Reset(c.reconcile(ctx))
+		next := c.reconcile(ctx)
+		timer.Reset(gap)
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-timer.C:
+		}
+		timer.Reset(next)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)

@@ -38,7 +38,7 @@ func TestClusterOfThreeComesToLifeInOrder(t *testing.T) {
 		pass(0)
 		wantStatus(t, c, "waiting for the cluster to begin: run holt cluster init")
 		w.init(3)
-		pass(0)
+		pass(gap)
 		wantStatus(t, c, "waiting for nodes: 1 of 3 registered")
 		w.register("b")
 		pass(time.Minute)
@@ -361,6 +361,27 @@ func TestShardsAreNotPlacedOnNodesThatSeemDead(t *testing.T) {
 		}
 		if len(w.machine.State().Shards()) != 3 {
 			t.Errorf("%d shards", len(w.machine.State().Shards()))
+		}
+	})
+}
+
+// Someone else changes the group between the plan and its first change, which must not be made on the new configuration.
+func TestMembersAreChangedOnTheConfigurationOfThePlanOnly(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world, run func(string) (*Controller, *logLines)) {
+		w.init(3)
+		w.register("b", "c")
+		w.mu.Lock()
+		w.asked = func() {
+			if time.Since(w.added["c"]) >= catchUpTime && len(w.members.Learners) > 0 {
+				w.members = Members{Voters: []string{"a", "b", "c"}, Index: w.members.Index + 2}
+			}
+		}
+		w.mu.Unlock()
+		_, log := run("a")
+		pass(time.Minute)
+		wantWhole(t, w)
+		if got := log.having("WARN"); w.counted("promote") != 1 || len(got) != 1 || !strings.Contains(got[0], errStale.Error()) {
+			t.Errorf("did %v, warned %q", w.done(), got)
 		}
 	})
 }

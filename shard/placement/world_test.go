@@ -47,6 +47,8 @@ type world struct {
 	inFlight int
 	// after runs when an action has taken effect.
 	after func(action string)
+	// asked runs when the controller asks whether a learner has caught up.
+	asked func()
 }
 
 func newWorld(t *testing.T) *world {
@@ -208,6 +210,9 @@ func (s seat) Promote(_ context.Context, node string, index uint64) error {
 func (s seat) CaughtUp(node string) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.asked != nil {
+		s.asked()
+	}
 	return time.Since(s.added[node]) >= catchUpTime, s.failing["CaughtUp "+node]
 }
 
