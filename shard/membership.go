@@ -39,17 +39,18 @@ func (m *member) Members() Members {
 // membershipTimeout bounds how long a change of members waits for its place in the log.
 const membershipTimeout = 5 * time.Second
 
-// AddLearner adds a node that receives the log and has no vote.
-func (m *member) AddLearner(ctx context.Context, node string) error {
+// AddLearner adds a node that receives the log and has no vote. It is refused where the latest configuration is not the
+// one at index.
+func (m *member) AddLearner(ctx context.Context, node string, index uint64) error {
 	members := m.Members()
 	if slices.Contains(members.Learners, node) || slices.Contains(members.Voters, node) {
 		return nil
 	}
-	return m.change(ctx, "add learner "+node, m.raft.AddNonvoter(raft.ServerID(node), raft.ServerAddress(node), members.Index, membershipTimeout))
+	return m.change(ctx, "add learner "+node, m.raft.AddNonvoter(raft.ServerID(node), raft.ServerAddress(node), index, membershipTimeout))
 }
 
-// Promote makes a learner that has caught up a voter.
-func (m *member) Promote(ctx context.Context, node string) error {
+// Promote makes a learner that has caught up a voter, on the same condition.
+func (m *member) Promote(ctx context.Context, node string, index uint64) error {
 	members := m.Members()
 	if slices.Contains(members.Voters, node) {
 		return nil
@@ -57,7 +58,7 @@ func (m *member) Promote(ctx context.Context, node string) error {
 	if !m.CaughtUp(node) {
 		return fmt.Errorf("shard %d: promote %s: it has not caught up with the log; try again", m.cfg.Group, node)
 	}
-	return m.change(ctx, "promote "+node, m.raft.AddVoter(raft.ServerID(node), raft.ServerAddress(node), members.Index, membershipTimeout))
+	return m.change(ctx, "promote "+node, m.raft.AddVoter(raft.ServerID(node), raft.ServerAddress(node), index, membershipTimeout))
 }
 
 func (m *member) change(ctx context.Context, what string, future raft.Future) error {

@@ -1,0 +1,75 @@
+package host
+
+import (
+	"context"
+	"log/slog"
+	"net"
+
+	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/meta"
+	"github.com/holtcache/holt/shard/executor"
+	"github.com/holtcache/holt/shard/gossip"
+)
+
+// Gossip is what the host needs of package gossip: hints.
+type Gossip interface {
+	Nodes() []gossip.Node
+	Node(id string) (gossip.Node, bool)
+	AnnounceLeader(gossip.Leader)
+	Leaders() map[uint64]gossip.Leader
+	AnnounceEpoch(uint64)
+	Watch() (changed <-chan struct{}, stop func())
+}
+
+// Nodes is how a host reaches other nodes outside Raft. Every call is bounded by its context.
+type Nodes interface {
+	// Propose asks a node to commit a meta command if it leads the meta group. The error is an *apierr.Error:
+	// KindNotLeader, with the leader's id as Addr where the node knows it, or an unknown outcome.
+	Propose(ctx context.Context, node string, command []byte) (meta.Result, error)
+	// ReadMeta returns a snapshot of the meta state of a node; with latest only the leader answers, after it has
+	// confirmed that it leads.
+	ReadMeta(ctx context.Context, node string, latest bool) ([]byte, error)
+	// WatchMeta calls got with a snapshot of the meta state whenever it is newer than the one before, until ctx ends
+	// or the connection does.
+	WatchMeta(ctx context.Context, node string, after uint64, got func(snapshot []byte) error) error
+	// Transfer asks the leader of a shard to hand over in a term (0 for any).
+	Transfer(ctx context.Context, node string, shard slot.ShardID, term uint64, to string) error
+	// Replica asks for the state of a node's replica of a shard.
+	Replica(ctx context.Context, node string, shard slot.ShardID) (ReplicaStatus, error)
+}
+
+// ReplicaStatus is the state of one replica.
+type ReplicaStatus struct {
+	Shard   slot.ShardID
+	Node    string
+	Term    uint64
+	Leader  string
+	Serving bool
+	// Last, Committed and Applied are log indexes.
+	Last, Committed, Applied uint64
+	Keys                     int
+	// CaughtUp lists, on the leader, the voters whose logs are as long as its own but for what is on its way.
+	CaughtUp []string
+}
+
+// Config is what a host is made of.
+type Config struct {
+	Folder *Folder
+	// Self is this node as it registers: id, start count, addresses, zone, version.
+	Self meta.Node
+	// Settings with which the node joined.
+	Settings meta.Settings
+	Gossip   Gossip
+	Nodes    Nodes
+	// Known are addresses of cluster ports that this node has heard of by other ways than gossip and the meta group.
+	Book *Book
+	// Dial is the node's one dialing seam, where TLS sits.
+	Dial     func(ctx context.Context, addr string) (net.Conn, error)
+	Observer executor.Observer
+	Limits   executor.Limits
+	Logger   *slog.Logger
+	// Fatal stops the process: a write error, or a log that contradicts what was applied.
+	Fatal func(error)
+	// Changed hears that state, leaders or replicas may have changed. It must not block.
+	Changed func()
+}

@@ -1,0 +1,156 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/holtcache/holt/proto/apierr"
+	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
+	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/meta"
+	"github.com/holtcache/holt/shard"
+	"github.com/holtcache/holt/shard/gossip"
+	"github.com/holtcache/holt/shard/placement"
+)
+
+// Control is the host as the placement controller acts through it on the meta group and the nodes.
+type Control struct{ h *Host }
+
+// Leaderships is the host as the placement controller acts through it on the shards.
+type Leaderships struct{ h *Host }
+
+var (
+	_ placement.Meta        = Control{}
+	_ placement.MetaMembers = Control{}
+	_ placement.Liveness    = Control{}
+	_ placement.Leaders     = Leaderships{}
+)
+
+// Controller returns a placement controller that acts through this host.
+func (h *Host) Controller() *placement.Controller {
+	return placement.NewController(placement.Config{
+		Meta: Control{h}, Members: Control{h}, Leaders: Leaderships{h}, Liveness: Control{h}, Log: h.cfg.Logger,
+	})
+}
+
+// State is this replica's state of the meta group, which is the one that counts on the leader.
+func (c Control) State() *meta.State { return c.h.localMeta().State() }
+
+// Leading tells whether this node leads the meta group.
+func (c Control) Leading() bool { return c.h.LeadsMeta() }
+
+// Propose commits a command here, or fails: a controller that does not lead decides nothing.
+func (c Control) Propose(ctx context.Context, command *storagev1.MetaCommand) (meta.Result, error) {
+	return c.h.ProposeHere(ctx, meta.Encode(command))
+}
+
+// Changed is closed at the next change of state or leadership.
+func (c Control) Changed() <-chan struct{} { return c.h.localMeta().Changed() }
+
+// Members is the latest configuration of the meta group.
+func (c Control) Members() (placement.Members, error) {
+	members := c.h.localMeta().Members()
+	return placement.Members{Voters: members.Voters, Learners: members.Learners, Index: members.Index}, nil
+}
+
+// AddLearner adds a node to the meta group without a vote.
+func (c Control) AddLearner(ctx context.Context, node string, index uint64) error {
+	return c.h.localMeta().AddLearner(ctx, node, index)
+}
+
+// Promote gives a learner of the meta group its vote.
+func (c Control) Promote(ctx context.Context, node string, index uint64) error {
+	return c.h.localMeta().Promote(ctx, node, index)
+}
+
+// CaughtUp tells whether a learner of the meta group holds its log but for a few entries.
+func (c Control) CaughtUp(node string) (bool, error) { return c.h.localMeta().CaughtUp(node), nil }
+
+// Leader is the leader of a shard with the highest term heard of.
+func (l Leaderships) Leader(id slot.ShardID) (string, uint64, bool) { return l.h.Leader(id) }
+
+// Transfer asks the leader of a term to hand over.
+func (l Leaderships) Transfer(ctx context.Context, id slot.ShardID, term uint64, to string) error {
+	leader, now, ok := l.h.Leader(id)
+	if !ok || term != 0 && now != term {
+		return fmt.Errorf("shard %d: its leadership has changed since", id)
+	}
+	if leader == l.h.cfg.Self.ID {
+		return l.h.TransferHere(ctx, id, term, to)
+	}
+	return l.h.cfg.Nodes.Transfer(ctx, leader, id, term, to)
+}
+
+// TransferHere hands over a shard, or with id 0 the meta group, that this node leads in term (0 for any).
+func (h *Host) TransferHere(ctx context.Context, id slot.ShardID, term uint64, to string) error {
+	if id == 0 {
+		return h.localMeta().Transfer(ctx, to)
+	}
+	r, ok := h.Replica(id)
+	if !ok {
+		return apierr.New(apierr.KindNotFound, "shard %d has no replica on this node; nothing was changed", id)
+	}
+	if now, leads := r.Leader(); !leads || term != 0 && now != term {
+		return apierr.New(apierr.KindNotLeader, "shard %d: this node does not lead it in term %d; nothing was changed", id, term)
+	}
+	return r.Transfer(ctx, to)
+}
+
+// CaughtUp tells whether a node holds a shard's log but for a few entries.
+func (l Leaderships) CaughtUp(ctx context.Context, id slot.ShardID, node string) (bool, error) {
+	leader, _, ok := l.h.Leader(id)
+	if !ok {
+		return false, fmt.Errorf("shard %d has no leader", id)
+	}
+	status, err := l.h.ReplicaAt(ctx, leader, id)
+	if err != nil {
+		return false, err
+	}
+	return node == leader || slices.Contains(status.CaughtUp, node), nil
+}
+
+// ReplicaAt is the state of the replica that a node holds of a shard.
+func (h *Host) ReplicaAt(ctx context.Context, node string, id slot.ShardID) (ReplicaStatus, error) {
+	if node != h.cfg.Self.ID {
+		return h.cfg.Nodes.Replica(ctx, node, id)
+	}
+	return h.ReplicaHere(id)
+}
+
+// ReplicaHere is the state of this node's replica of a shard.
+func (h *Host) ReplicaHere(id slot.ShardID) (ReplicaStatus, error) {
+	r, ok := h.Replica(id)
+	if !ok {
+		return ReplicaStatus{}, apierr.New(apierr.KindNotFound, "shard %d has no replica on node %s", id, h.cfg.Self.ID)
+	}
+	leader, term := r.KnownLeader()
+	_, serving := r.Executor().Serving()
+	status := ReplicaStatus{
+		Shard: id, Node: h.cfg.Self.ID, Term: term, Leader: leader, Serving: serving,
+		Last: r.LastIndex(), Committed: r.CommitIndex(), Applied: r.State().Applied, Keys: r.Store().Len(),
+	}
+	if _, leads := r.Leader(); leads {
+		status.CaughtUp = caughtUp(r)
+	}
+	return status, nil
+}
+
+func caughtUp(r *shard.Replica) []string {
+	var nodes []string
+	for _, node := range r.Members().Voters {
+		if r.CaughtUp(node) {
+			nodes = append(nodes, node)
+		}
+	}
+	return nodes
+}
+
+// Alive is what gossip believes of a node.
+func (c Control) Alive(node string) bool {
+	if node == c.h.cfg.Self.ID {
+		return true
+	}
+	n, ok := c.h.cfg.Gossip.Node(node)
+	return ok && n.State == gossip.StateAlive
+}

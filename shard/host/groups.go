@@ -1,0 +1,225 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
+	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/meta"
+	"github.com/holtcache/holt/shard"
+)
+
+func makeFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(dir))
+}
+
+// openMeta opens this node's replica of the meta group. On a node that is no member it is empty and takes part in
+// nothing until a leader makes it a learner.
+func (h *Host) openMeta() error {
+	mark, err := h.cfg.Folder.mark(metaFolder)
+	if err != nil {
+		return err
+	}
+	var bootstrap []string
+	if mark != nil {
+		bootstrap = mark.InitialMembers // a group that has begun ignores it; one whose beginning was cut short needs it
+	}
+	cfg, err := h.config(shard.MetaGroup, metaFolder, bootstrap)
+	if err != nil {
+		return err
+	}
+	m, err := shard.OpenMeta(cfg)
+	if err != nil {
+		return fmt.Errorf("meta group: %w", err)
+	}
+	h.mu.Lock()
+	h.meta = m
+	h.mu.Unlock()
+	h.wg.Go(func() { h.relay(m) })
+	return nil
+}
+
+// relay turns changes of the local meta replica into changes of the host.
+func (h *Host) relay(m *shard.Meta) {
+	for {
+		changed := m.Changed()
+		select {
+		case <-h.ctx.Done():
+			return
+		case <-changed:
+			h.signal()
+		}
+	}
+}
+
+// openKnown opens the replicas that this node has already, before anybody can be asked.
+func (h *Host) openKnown() error {
+	entries, err := os.ReadDir(h.cfg.Folder.path("shards"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("list shards: %w", err)
+	}
+	for _, e := range entries {
+		id, err := strconv.ParseUint(e.Name(), 10, 64)
+		if err != nil {
+			continue
+		}
+		mark, err := h.cfg.Folder.mark(e.Name())
+		if err != nil {
+			return err
+		}
+		if mark == nil || mark.Phase == storagev1.GroupPhase_GROUP_PHASE_REMOVED {
+			continue
+		}
+		if err := h.openReplica(slot.ShardID(id), mark); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openReplica opens a replica that has a mark. An unfinished bootstrap is done again, with the members of the mark.
+func (h *Host) openReplica(id slot.ShardID, mark *storagev1.GroupMark) error {
+	var bootstrap []string
+	if mark.Phase == storagev1.GroupPhase_GROUP_PHASE_BOOTSTRAPPING {
+		bootstrap = mark.InitialMembers
+	}
+	cfg, err := h.config(id, filepath.Join("shards", groupName(id)), bootstrap)
+	if err != nil {
+		return err
+	}
+	cfg.Slots = func() []slot.Range { return h.slotsOf(id) }
+	r, err := shard.Open(cfg)
+	if err != nil {
+		return errors.Join(err, cfg.Wire.Close())
+	}
+	if bootstrap != nil {
+		mark.Phase = storagev1.GroupPhase_GROUP_PHASE_BOOTSTRAPPED
+		if err := h.cfg.Folder.setMark(groupName(id), mark); err != nil {
+			return errors.Join(err, r.Close())
+		}
+	}
+	h.mu.Lock()
+	h.replicas[id] = r
+	h.mu.Unlock()
+	h.cfg.Logger.Info("replica opened", "shard", id, "applied", r.State().Applied, "keys", r.Store().Len())
+	h.signal()
+	return nil
+}
+
+// slotsOf are the slots that a shard begins with. They are known, because only a node that has seen the shard in the
+// meta group's state opens a replica for the first time.
+func (h *Host) slotsOf(id slot.ShardID) []slot.Range {
+	s, ok := h.State().Shard(id)
+	if !ok {
+		return nil
+	}
+	return s.Ranges
+}
+
+// openAsAssigned opens the replicas that the meta group's state gives this node, until the host closes.
+func (h *Host) openAsAssigned() {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		for _, s := range h.State().Shards() {
+			if _, open := h.Replica(s.ID); !open && slices.Contains(s.Replicas, h.cfg.Self.ID) {
+				h.note(s.ID, h.openAssigned(s))
+			}
+		}
+		h.reportFormed()
+		select {
+		case <-h.ctx.Done():
+			return
+		case <-h.wake:
+		case <-ticker.C:
+		}
+	}
+}
+
+// note logs why a replica could not be opened, once for each reason.
+func (h *Host) note(id slot.ShardID, err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	h.mu.Lock()
+	news := h.failed[id] != text
+	h.failed[id] = text
+	h.mu.Unlock()
+	if err != nil && news && h.ctx.Err() == nil {
+		h.cfg.Logger.Warn("replica could not be opened; it is tried again", "shard", id, "err", err)
+	}
+}
+
+func (h *Host) openAssigned(s meta.Shard) error {
+	name := groupName(s.ID)
+	mark, err := h.cfg.Folder.mark(name)
+	if err != nil {
+		return err
+	}
+	if mark != nil && mark.Phase == storagev1.GroupPhase_GROUP_PHASE_REMOVED {
+		return fmt.Errorf("shard %d was removed from this node and comes back: empty the data folder and join as a new node", s.ID)
+	}
+	if mark == nil {
+		if mark, err = h.beginReplica(s); err != nil {
+			return err
+		}
+	}
+	return h.openReplica(s.ID, mark)
+}
+
+// latestMax bounds a question to the meta leader.
+const latestMax = 5 * time.Second
+
+// beginReplica writes the mark of a replica that this node never had. Whether the group is to be bootstrapped is decided
+// on what the meta leader says now: on an old state a group that lives could be begun a second time.
+func (h *Host) beginReplica(s meta.Shard) (*storagev1.GroupMark, error) {
+	ctx, cancel := context.WithTimeout(h.ctx, latestMax)
+	defer cancel()
+	state, err := h.Latest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now, ok := state.Shard(s.ID)
+	if !ok {
+		return nil, fmt.Errorf("shard %d is not known to the meta leader", s.ID)
+	}
+	mark := &storagev1.GroupMark{Group: uint64(s.ID), Phase: storagev1.GroupPhase_GROUP_PHASE_BOOTSTRAPPED, InitialMembers: now.InitialReplicas}
+	if now.Phase == meta.ShardCreating && slices.Contains(now.InitialReplicas, h.cfg.Self.ID) {
+		mark.Phase = storagev1.GroupPhase_GROUP_PHASE_BOOTSTRAPPING
+	}
+	return mark, h.cfg.Folder.setMark(groupName(s.ID), mark)
+}
+
+// reportFormed tells the meta group of shards that this node serves for the first time.
+func (h *Host) reportFormed() {
+	state := h.State()
+	for _, r := range h.Replicas() {
+		s, ok := state.Shard(r.Group())
+		if !ok || s.Phase != meta.ShardCreating {
+			continue
+		}
+		if _, serving := r.Executor().Serving(); !serving {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(h.ctx, latestMax)
+		_, err := h.Propose(ctx, &storagev1.MetaCommand{Command: &storagev1.MetaCommand_ReportFormed{
+			ReportFormed: &storagev1.ReportFormed{Shard: uint64(s.ID), Incarnation: r.State().Incarnation},
+		}})
+		cancel()
+		if err != nil && h.ctx.Err() == nil {
+			h.cfg.Logger.Info("could not report that a shard has formed; it is tried again", "shard", s.ID, "err", err)
+		}
+	}
+}

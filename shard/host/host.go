@@ -1,0 +1,239 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/meta"
+	"github.com/holtcache/holt/shard"
+	"github.com/holtcache/holt/shard/logstore"
+	"github.com/holtcache/holt/shard/transport"
+)
+
+const metaFolder = "meta"
+
+// Host is this node's part in the Raft groups of its cluster.
+type Host struct {
+	cfg       Config
+	timings   shard.Timings
+	transport *transport.Transport
+	confirmer *shard.Confirmer
+	meta      *shard.Meta
+
+	// watched is the newest meta state that was heard from another node; nil where none was.
+	watched atomic.Pointer[meta.State]
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu       sync.Mutex // protects the fields below; never held across I/O
+	replicas map[slot.ShardID]*shard.Replica
+	failed   map[slot.ShardID]string // why a replica could not be opened, so that it is logged once
+	changed  chan struct{}           // closed and replaced at every change
+	wake     chan struct{}           // for the goroutine that opens replicas
+	closed   bool
+}
+
+// Open opens the replicas that the data folder holds and starts to follow the meta group.
+func Open(cfg Config) (*Host, error) {
+	h := &Host{
+		cfg: cfg,
+		timings: shard.Timings{
+			Heartbeat: cfg.Settings.Heartbeat, Election: cfg.Settings.Heartbeat,
+			Lease: cfg.Settings.Lease, LeaseMax: cfg.Settings.LeaseMax,
+		},
+		replicas: map[slot.ShardID]*shard.Replica{},
+		failed:   map[slot.ShardID]string{},
+		changed:  make(chan struct{}),
+		wake:     make(chan struct{}, 1),
+	}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	t, err := transport.New(transport.Config{
+		NodeID: cfg.Self.ID, ClusterID: cfg.Folder.ClusterID, LeaseMax: h.timings.LeaseMax,
+		HeartbeatTick: max(h.timings.Heartbeat/8, minTick), Resolver: resolver{h}, Dial: cfg.Dial,
+		SpoolDir: filepath.Join(cfg.Folder.Dir, "spool"), Logger: cfg.Logger,
+		RPCTimeout: transport.RPCTimeout{Control: h.timings.Heartbeat},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open host: %w", err)
+	}
+	h.transport = t
+	h.confirmer = shard.NewConfirmer(t, h.timings.Lease)
+	t.ServeConfirm(h.answerConfirm)
+	if err := h.openMeta(); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	if err := h.openKnown(); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	h.wg.Go(h.openAsAssigned)
+	h.wg.Go(h.stayRegistered)
+	h.wg.Go(h.followMeta)
+	h.wg.Go(h.passLeadersOn)
+	return h, nil
+}
+
+// Transport takes over connections of the cluster port that begin with transport.Preface.
+func (h *Host) Transport() *transport.Transport { return h.transport }
+
+// answerConfirm tells whether this node knows of no term later than the one asked about. A group that is not open here
+// knows nothing, so the answer is no.
+func (h *Host) answerConfirm(q transport.GroupTerm) bool {
+	if slot.ShardID(q.Group) == shard.MetaGroup {
+		m := h.localMeta()
+		return m != nil && m.Term() <= q.Term
+	}
+	r, ok := h.Replica(slot.ShardID(q.Group))
+	return ok && r.Term() <= q.Term
+}
+
+func (h *Host) localMeta() *shard.Meta {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.meta
+}
+
+// config is what the replicas of this node have in common.
+func (h *Host) config(group slot.ShardID, folder string, bootstrap []string) (shard.Config, error) {
+	wire, err := h.transport.Group(transport.GroupID(group))
+	if err != nil {
+		return shard.Config{}, err
+	}
+	return shard.Config{
+		Group: group, Node: h.cfg.Self.ID, Timings: h.timings, Wire: wire, Confirmer: h.confirmer, Bootstrap: bootstrap,
+		OpenStorage: func(hooks shard.Hooks) (shard.Storage, error) { return h.openStorage(group, folder, hooks) },
+		Changed:     h.signal, Observer: h.cfg.Observer, Limits: h.cfg.Limits,
+		Nonce: rand.Uint64, Logger: h.cfg.Logger,
+	}, nil
+}
+
+// openStorage opens log and snapshots of one group: raft-boltdb, one file a group, synced at every write.
+func (h *Host) openStorage(group slot.ShardID, folder string, hooks shard.Hooks) (shard.Storage, error) {
+	dir := filepath.Join(h.cfg.Folder.Dir, folder)
+	if err := makeFolder(dir); err != nil {
+		return shard.Storage{}, err
+	}
+	log, err := logstore.OpenLog(logstore.LogConfig{
+		Path: filepath.Join(dir, "log.db"), Group: uint64(group), Sync: logstore.SyncAlways,
+		Appended: func(entries []*raft.Log) { hooks.Appended(entries) }, Floor: hooks.Floor, Fatal: h.cfg.Fatal,
+	})
+	if err != nil {
+		return shard.Storage{}, err
+	}
+	snapshots, err := logstore.OpenSnapshots(dir, log, nil)
+	if err != nil {
+		return shard.Storage{}, errors.Join(err, log.Close())
+	}
+	return shard.Storage{Log: log, Stable: h.cfg.Folder.Stable.Group(uint64(group)), Snapshots: snapshots, Close: log}, nil
+}
+
+// Replica is this node's replica of a shard.
+func (h *Host) Replica(id slot.ShardID) (*shard.Replica, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r, ok := h.replicas[id]
+	return r, ok
+}
+
+// Replicas lists this node's replicas by shard.
+func (h *Host) Replicas() []*shard.Replica {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ids := make([]slot.ShardID, 0, len(h.replicas))
+	for id := range h.replicas {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	replicas := make([]*shard.Replica, 0, len(ids))
+	for _, id := range ids {
+		replicas = append(replicas, h.replicas[id])
+	}
+	return replicas
+}
+
+// Changed is closed at the next change of state, leaders or replicas.
+func (h *Host) Changed() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.changed
+}
+
+func (h *Host) signal() {
+	h.mu.Lock()
+	close(h.changed)
+	h.changed = make(chan struct{})
+	h.mu.Unlock()
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+	if h.cfg.Changed != nil {
+		h.cfg.Changed()
+	}
+}
+
+// Leave hands over every leadership, so that stopping this node costs clients nothing. It is bounded by ctx.
+func (h *Host) Leave(ctx context.Context) {
+	var wg sync.WaitGroup
+	for _, r := range h.Replicas() {
+		if _, leads := r.Leader(); !leads {
+			continue
+		}
+		wg.Go(func() {
+			if err := r.Transfer(ctx, ""); err != nil {
+				h.cfg.Logger.Info("leadership was not handed over before stopping", "shard", r.Group(), "err", err)
+			}
+		})
+	}
+	wg.Wait()
+	if m := h.localMeta(); m != nil {
+		if _, leads := m.Leader(); leads && len(m.Members().Voters) > 1 {
+			if err := m.Transfer(ctx, ""); err != nil {
+				h.cfg.Logger.Info("leadership of the meta group was not handed over before stopping", "err", err)
+			}
+		}
+	}
+}
+
+// Close stops every group. It may be called twice.
+func (h *Host) Close() error {
+	h.mu.Lock()
+	if h.closed {
+		h.mu.Unlock()
+		return nil
+	}
+	h.closed = true
+	h.mu.Unlock()
+	h.cancel()
+	h.wg.Wait()
+	var errs []error
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, r := range h.Replicas() {
+		wg.Go(func() {
+			err := r.Close()
+			mu.Lock()
+			errs = append(errs, err)
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+	if m := h.localMeta(); m != nil {
+		errs = append(errs, m.Close())
+	}
+	h.confirmer.Close()
+	return errors.Join(append(errs, h.transport.Close())...)
+}
+
+func groupName(id slot.ShardID) string { return strconv.FormatUint(uint64(id), 10) }
