@@ -39,8 +39,8 @@ func (g *Group) AppendEntries(to raft.ServerID, _ raft.ServerAddress, args *raft
 	defer timer.Stop()
 	body, err := g.callOn(out, request{
 		to: to, kind: data, frame: frameAppend, reply: frameAppendReply, timeout: g.t.cfg.RPCTimeout.Append,
-		patient: true,
-		fill:    func(b []byte) []byte { return appendAppendRequest(b, args, commit) },
+		waitBytes: appendBytesHint(args),
+		fill:      func(b []byte) []byte { return appendAppendRequest(b, args, commit) },
 	}, timer)
 	if err != nil {
 		return err
@@ -93,6 +93,15 @@ func shorten(args *raft.AppendEntriesRequest, bytesMax int) bool {
 		}
 	}
 	return false
+}
+
+// appendBytesHint is about the size of the request's frame.
+func appendBytesHint(args *raft.AppendEntriesRequest) int {
+	size := 256 // everything but the entries
+	for _, l := range args.Entries {
+		size += logBytes(l)
+	}
+	return size
 }
 
 // holdForData returns the data connection to a node. While the node can't be reached it waits instead of

@@ -15,10 +15,11 @@ type request struct {
 	frame   frameKind
 	reply   frameKind
 	timeout time.Duration
-	// patient: wait while the connection's queue is full, within the timeout, instead of failing. For appends,
-	// because raft pauses for longer after each one that fails; there is one per group and node at a time.
-	patient bool
-	fill    func([]byte) []byte
+	// waitBytes > 0: wait until that much fits into the connection's queue, within the timeout, instead of
+	// failing. For appends, because raft pauses for longer after each one that fails; there is one per group
+	// and node at a time.
+	waitBytes int
+	fill      func([]byte) []byte
 }
 
 // queueRetry is the pause after a full queue.
@@ -62,16 +63,21 @@ func (g *Group) callOn(out *outConn, q request, timer *time.Timer) ([]byte, erro
 }
 
 func (g *Group) begin(out *outConn, c *unaryCall, q request, timer *time.Timer) (id uint64, err error) {
-	for {
-		id, err = out.begin(c, q.frame, func(b []byte) []byte { return q.fill(appendUint64s(b, uint64(g.id))) })
-		if !q.patient || !errors.Is(err, ErrBusy) {
-			return id, err
+	for first := true; ; first = false {
+		if q.waitBytes == 0 || out.hasRoom(q.waitBytes) {
+			id, err = out.begin(c, q.frame, func(b []byte) []byte { return q.fill(appendUint64s(b, uint64(g.id))) })
+			if q.waitBytes == 0 || !errors.Is(err, ErrBusy) {
+				return id, err
+			}
+		} else if first {
+			g.t.count.queueFull.Add(1)
 		}
 		retry := time.NewTimer(queueRetry)
 		select {
 		case <-retry.C:
 			continue
 		case <-timer.C:
+			err = fmt.Errorf("group %d: append to node %s: %w", g.id, out.node, ErrBusy)
 		case <-g.stopped:
 			err = ErrClosed
 		}

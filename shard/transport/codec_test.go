@@ -135,7 +135,7 @@ func TestEveryMessageComesBackAsItWas(t *testing.T) {
 	}
 }
 
-// Two of the messages are compared field by field, so that the test above can't be fooled by a codec that
+// Every field of every sample is set and must still be set after decoding, so that the test above can't be fooled by a codec that
 // forgets a field in both directions.
 func TestNoFieldIsForgotten(t *testing.T) {
 	for _, c := range codecs() {

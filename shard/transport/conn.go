@@ -61,6 +61,13 @@ func (c *framedConn) send(kind frameKind, id uint64, fill func([]byte) []byte) e
 	return nil
 }
 
+// hasRoom tells a patient sender whether it is worth encoding a frame of that size.
+func (c *framedConn) hasRoom(sizeBytes int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err != nil || len(c.pending) == 0 || len(c.pending)+sizeBytes <= queueBytesMax
+}
+
 func (c *framedConn) queue(kind frameKind, id uint64, fill func([]byte) []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

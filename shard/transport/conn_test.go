@@ -345,6 +345,13 @@ func TestAppendWaitsForAnUnreachableNode(t *testing.T) {
 		if _, err := sendAppend(a, "c", appendRequest("a", 5, 2, 2)); !errors.Is(err, ErrUnreachable) || time.Since(began) != defaultHold {
 			t.Errorf("append to a node that stays away: %v after %v, want ErrUnreachable after %v", err, time.Since(began), defaultHold)
 		}
+		go func() { _, err := sendAppend(a, "c", appendRequest("a", 5, 2, 2)); done <- err }()
+		time.Sleep(time.Second)
+		began = time.Now()
+		a.sawTerm(6)
+		if err := <-done; !errors.Is(err, ErrUnreachable) || time.Since(began) > redialMax {
+			t.Errorf("append of an old term: %v after %v, want ErrUnreachable within %v", err, time.Since(began), redialMax)
+		}
 		go func() { _, err := sendAppend(other, "c", appendRequest("a", 5, 2, 2)); done <- err }()
 		time.Sleep(time.Second)
 		began = time.Now()
@@ -412,6 +419,7 @@ func TestQueueOfANodeThatDoesNotReadIsBounded(t *testing.T) {
 		if ta.Stats().QueueFull == 0 {
 			t.Error("nothing was refused")
 		}
+		synctest.Wait()
 		if open := ta.Stats().ConnsOutOpen; open != 0 {
 			t.Errorf("%d connections open, want none", open)
 		}
