@@ -22,6 +22,7 @@ type Node struct {
 	GRPC    string
 	Gossip  string
 	Cluster string
+	HTTP    string
 	Zone    string
 	State   NodeState
 }

@@ -519,7 +519,7 @@ type SetRequest_Condition struct {
 }
 
 type SetRequest_IfVersion struct {
-	// The key exists and has this version: nobody has changed its value since it was read. 0 never holds.
+	// The key exists and has this version: nobody has changed it since it was read. 0 never holds.
 	IfVersion uint64 `protobuf:"varint,4,opt,name=if_version,json=ifVersion,proto3,oneof"`
 }
 

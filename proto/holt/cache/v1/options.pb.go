@@ -145,7 +145,7 @@ type CallOptions struct {
 	// of forwarding it.
 	NoForward bool `protobuf:"varint,3,opt,name=no_forward,json=noForward,proto3" json:"no_forward,omitempty"`
 	// Reserved for retries that apply once. Until it means something, a call in which it is not empty is refused with
-	// "unsupported": a promise that nobody keeps is worse than none.
+	// "invalid": a promise that nobody keeps is worse than none.
 	RequestId     []byte `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -213,8 +213,8 @@ func (x *CallOptions) GetRequestId() []byte {
 type ReplyHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The version of the key after the call, 0 if the key does not exist then. Versions count the changes of a shard and
-	// never repeat; a key's version is that of its last change of value. In the header of a batch: the highest of its
-	// results.
+	// never repeat; a key's version is that of its last change, be it of its value or of its expiry. In the header of a
+	// batch: the highest of its results.
 	Version uint64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	// How far what this reply rests on had come when it was sent: MAJORITY for every read and, whatever was asked, for a
 	// write that waited for a majority after all; ASYNC for a write that may still be lost.

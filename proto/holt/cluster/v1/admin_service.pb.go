@@ -789,9 +789,11 @@ type ReplicaStatus struct {
 	// The index of the last entry that it has applied.
 	AppliedIndex uint64 `protobuf:"varint,9,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`
 	// How many keys it holds, expired ones that are not deleted yet included.
-	Keys          uint64 `protobuf:"varint,10,opt,name=keys,proto3" json:"keys,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Keys uint64 `protobuf:"varint,10,opt,name=keys,proto3" json:"keys,omitempty"`
+	// On the leader: the voters whose logs are as long as its own but for what is on its way.
+	CaughtUpNodeIds []string `protobuf:"bytes,11,rep,name=caught_up_node_ids,json=caughtUpNodeIds,proto3" json:"caught_up_node_ids,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ReplicaStatus) Reset() {
@@ -892,6 +894,13 @@ func (x *ReplicaStatus) GetKeys() uint64 {
 		return x.Keys
 	}
 	return 0
+}
+
+func (x *ReplicaStatus) GetCaughtUpNodeIds() []string {
+	if x != nil {
+		return x.CaughtUpNodeIds
+	}
+	return nil
 }
 
 // TransferLeadershipRequest moves the leadership of a shard.
@@ -1053,7 +1062,7 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\x05shard\x18\x01 \x01(\v2\x16.holt.cluster.v1.ShardR\x05shard\x121\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1b.holt.cluster.v1.ShardStateR\x05state\x127\n" +
 	"\x18preferred_leader_node_id\x18\x03 \x01(\tR\x15preferredLeaderNodeId\x12:\n" +
-	"\breplicas\x18\x04 \x03(\v2\x1e.holt.cluster.v1.ReplicaStatusR\breplicas\"\xca\x02\n" +
+	"\breplicas\x18\x04 \x03(\v2\x1e.holt.cluster.v1.ReplicaStatusR\breplicas\"\xf7\x02\n" +
 	"\rReplicaStatus\x12\x19\n" +
 	"\bshard_id\x18\x01 \x01(\x04R\ashardId\x12\x17\n" +
 	"\anode_id\x18\x02 \x01(\tR\x06nodeId\x120\n" +
@@ -1066,7 +1075,8 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\x0fcommitted_index\x18\b \x01(\x04R\x0ecommittedIndex\x12#\n" +
 	"\rapplied_index\x18\t \x01(\x04R\fappliedIndex\x12\x12\n" +
 	"\x04keys\x18\n" +
-	" \x01(\x04R\x04keys\"T\n" +
+	" \x01(\x04R\x04keys\x12+\n" +
+	"\x12caught_up_node_ids\x18\v \x03(\tR\x0fcaughtUpNodeIds\"T\n" +
 	"\x19TransferLeadershipRequest\x12\x19\n" +
 	"\bshard_id\x18\x01 \x01(\x04R\ashardId\x12\x1c\n" +
 	"\n" +
