@@ -27,6 +27,8 @@ type State struct {
 	Time int64
 	// Released tells that the last sequenced record is a LEASE_RELEASE.
 	Released bool
+	// Assigned tells that the shard's first slots were given to it: that happens once, whatever it owns later.
+	Assigned bool
 }
 
 // FSM is the state machine of one replica of one shard.
@@ -114,6 +116,7 @@ func (f *FSM) applyRecord(log *raft.Log, state State) {
 		var ranges []slot.Range
 		ranges, err = entry.DecodeOwn(body)
 		f.own(ranges)
+		state.Assigned = true
 	default:
 		err = fmt.Errorf("record kind %d is unknown to this program: run the newer program", header.Kind)
 	}

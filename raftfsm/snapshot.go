@@ -74,6 +74,7 @@ func (s *snapshot) write(sink io.Writer) error {
 		Version:       s.state.Version,
 		TimeMs:        s.state.Time,
 		Released:      s.state.Released,
+		Assigned:      s.state.Assigned,
 		KeyCount:      uint64(s.keys),
 	}
 	for _, r := range s.owned {
@@ -190,7 +191,7 @@ func readSnapshot(r *bufio.Reader, group uint64) (State, *store.Store, error) {
 	return State{
 		Applied: header.AppliedIndex, AppliedTerm: header.AppliedTerm,
 		Incarnation: header.Incarnation, Sequence: header.Sequence,
-		Version: header.Version, Time: header.TimeMs, Released: header.Released,
+		Version: header.Version, Time: header.TimeMs, Released: header.Released, Assigned: header.Assigned,
 	}, loaded, nil
 }
 

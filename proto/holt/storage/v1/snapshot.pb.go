@@ -50,7 +50,9 @@ type SnapshotHeader struct {
 	// How many keys follow, in all slots.
 	KeyCount uint64 `protobuf:"varint,11,opt,name=key_count,json=keyCount,proto3" json:"key_count,omitempty"`
 	// Slots that the shard owns, in ascending order, neighbours joined.
-	Owned         []*SlotRange `protobuf:"bytes,12,rep,name=owned,proto3" json:"owned,omitempty"`
+	Owned []*SlotRange `protobuf:"bytes,12,rep,name=owned,proto3" json:"owned,omitempty"`
+	// Whether the shard's first slots were given to it: that happens once, whatever it owns later.
+	Assigned      bool `protobuf:"varint,13,opt,name=assigned,proto3" json:"assigned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -169,11 +171,18 @@ func (x *SnapshotHeader) GetOwned() []*SlotRange {
 	return nil
 }
 
+func (x *SnapshotHeader) GetAssigned() bool {
+	if x != nil {
+		return x.Assigned
+	}
+	return false
+}
+
 var File_holt_storage_v1_snapshot_proto protoreflect.FileDescriptor
 
 const file_holt_storage_v1_snapshot_proto_rawDesc = "" +
 	"\n" +
-	"\x1eholt/storage/v1/snapshot.proto\x12\x0fholt.storage.v1\x1a\x1bholt/storage/v1/slots.proto\"\x90\x03\n" +
+	"\x1eholt/storage/v1/snapshot.proto\x12\x0fholt.storage.v1\x1a\x1bholt/storage/v1/slots.proto\"\xac\x03\n" +
 	"\x0eSnapshotHeader\x12%\n" +
 	"\x0eformat_version\x18\x01 \x01(\rR\rformatVersion\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\x04R\x05group\x12#\n" +
@@ -188,7 +197,8 @@ const file_holt_storage_v1_snapshot_proto_rawDesc = "" +
 	"slot_count\x18\n" +
 	" \x01(\rR\tslotCount\x12\x1b\n" +
 	"\tkey_count\x18\v \x01(\x04R\bkeyCount\x120\n" +
-	"\x05owned\x18\f \x03(\v2\x1a.holt.storage.v1.SlotRangeR\x05ownedB;Z9github.com/holtcache/holt/proto/holt/storage/v1;storagev1b\x06proto3"
+	"\x05owned\x18\f \x03(\v2\x1a.holt.storage.v1.SlotRangeR\x05owned\x12\x1a\n" +
+	"\bassigned\x18\r \x01(\bR\bassignedB;Z9github.com/holtcache/holt/proto/holt/storage/v1;storagev1b\x06proto3"
 
 var (
 	file_holt_storage_v1_snapshot_proto_rawDescOnce sync.Once
