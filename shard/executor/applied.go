@@ -55,22 +55,23 @@ func (e *Executor) Skipped(h entry.Header) {
 	b := e.findLocked(id)
 	if b != nil {
 		e.removeLocked(b, verdictNotApplied)
-		e.notes = append(e.notes, note{gap: &id})
 	}
+	e.notes = append(e.notes, note{gap: &id})
 	e.mu.Unlock()
+	e.endTenureOf(id.Incarnation)
 	e.stats.skipped.Add(1)
 	if b != nil {
 		e.finish(b)
-		e.Kick()
 	}
+	e.Kick()
 }
 
 // Started ends every other incarnation: readiness goes at once, with what the overlay holds, and proposed batches that
 // were not applied before never will be.
 func (e *Executor) Started(start entry.ExecutorStart, term uint64, afterRelease bool, state raftfsm.State) {
-	e.setTenure(nil)
 	e.clock.Observe(state.Time)
 	e.mu.Lock()
+	e.tenure.Store(nil)
 	e.applied = BatchID{Incarnation: state.Incarnation}
 	var over []*batch
 	for _, b := range append([]*batch(nil), e.batches...) {
@@ -81,6 +82,7 @@ func (e *Executor) Started(start entry.ExecutorStart, term uint64, afterRelease 
 	}
 	e.notes = append(e.notes, note{started: &startedNote{start: start, term: term, afterRelease: afterRelease, state: state}})
 	e.mu.Unlock()
+	e.signalChange()
 	for _, b := range over {
 		e.finish(b)
 	}
@@ -90,7 +92,7 @@ func (e *Executor) Started(start entry.ExecutorStart, term uint64, afterRelease 
 // Restored settles what the snapshot covers: batches of its incarnation up to its sequence are applied. Of the others
 // nothing is known.
 func (e *Executor) Restored(state raftfsm.State) {
-	e.setTenure(nil)
+	e.endTenure()
 	e.clock.Observe(state.Time)
 	e.clearOverlay()
 	e.mu.Lock()

@@ -18,6 +18,7 @@ const (
 // everything: the step is approached slowly and reported.
 type Clock struct {
 	start time.Time
+	wall  func() time.Time
 
 	mu sync.Mutex // protects the fields below; held for arithmetic only
 	// floor and followed are offsets from the monotonic time since start, in milliseconds: what batches demand, and
@@ -31,19 +32,21 @@ type Clock struct {
 }
 
 // NewClock returns a clock that begins at the wall clock.
-func NewClock() *Clock {
-	now := time.Now()
-	return &Clock{start: now, followed: now.UnixMilli(), floor: -1 << 62}
+func NewClock() *Clock { return newClock(nil) }
+
+func newClock(wall func() time.Time) *Clock {
+	if wall == nil {
+		wall = time.Now
+	}
+	return &Clock{start: time.Now(), wall: wall, followed: wall().UnixMilli(), floor: -1 << 62}
 }
 
 // Now is the shard's time in milliseconds since the Unix epoch.
-func (c *Clock) Now() int64 { return c.at(time.Now()) }
-
-func (c *Clock) at(now time.Time) int64 {
-	mono := now.Sub(c.start).Milliseconds()
+func (c *Clock) Now() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if wall := now.UnixMilli() - mono; wall-c.followed <= clockStepMax.Milliseconds() {
+	mono := time.Since(c.start).Milliseconds()
+	if wall := c.wall().UnixMilli() - mono; wall-c.followed <= clockStepMax.Milliseconds() {
 		c.followed, c.behind = wall, 0
 	} else {
 		slew := max(mono-c.seen, 0) + c.slewRest
@@ -58,9 +61,9 @@ func (c *Clock) at(now time.Time) int64 {
 
 // Observe makes the clock go on from the time of an applied batch.
 func (c *Clock) Observe(batch int64) {
-	mono := time.Since(c.start).Milliseconds()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	mono := time.Since(c.start).Milliseconds()
 	c.floor = max(c.floor, batch-mono)
 	c.last = max(c.last, batch)
 }

@@ -94,4 +94,6 @@ type Config struct {
 	Observer Observer
 	Limits   Limits
 	Logger   *slog.Logger
+	// Wall is the wall clock, time.Now where it is nil. Intervals are measured without it.
+	Wall func() time.Time
 }

@@ -54,14 +54,19 @@ type Executor struct {
 	inc      uint64
 	seq      uint64 // of the last batch that was opened
 	version  uint64
+	assigned bool // the shard's slots were given to it once; raftfsm.State.Assigned
 	builder  *entry.Builder
 	open     *batch
+	openedAt uint64 // version when it was opened
 	sealed   []sealedBatch
 	tx       Tx
 	release  *releaseNote
 	retryAt  time.Time
 	futures  chan future
-	workers  sync.WaitGroup // goroutines that wait for a quorum's word, and the one that waits for futures
+	// versionsMax bounds the versions that one batch, and beyond it one request, can use, so that all batches that can
+	// be dropped at once stay below raftfsm.VersionGap.
+	versionsMax uint64
+	workers     sync.WaitGroup // goroutines that wait for a quorum's word, and the one that waits for futures
 
 	mu            sync.Mutex // protects the fields below; a slot's lock comes before it; nothing blocks under it
 	queue         queue
@@ -85,13 +90,15 @@ func New(cfg Config, st *store.Store) *Executor {
 	e := &Executor{
 		cfg:     cfg,
 		store:   st,
-		clock:   NewClock(),
+		clock:   newClock(cfg.Wall),
 		wake:    make(chan struct{}, 1),
 		builder: entry.NewBuilder(),
 		changed: make(chan struct{}),
 		futures: make(chan future, 4*cfg.Limits.BatchesInFlight+16),
 	}
 	e.tx.e = e
+	// In flight, open, and at most three sealed.
+	e.versionsMax = raftfsm.VersionGap / 2 / uint64(cfg.Limits.BatchesInFlight+4)
 	return e
 }
 
@@ -151,7 +158,7 @@ func (e *Executor) Submit(w *Waiter, requests ...*Request) error {
 	return nil
 }
 
-// requeue puts requests that have left no trace in front of the queue again.
+// requeue puts requests that have left no trace back where they stood in the queue.
 func (e *Executor) requeue(requests []*Request) {
 	again := make([]*Request, 0, len(requests))
 	for _, r := range requests {
@@ -165,7 +172,7 @@ func (e *Executor) requeue(requests []*Request) {
 	e.mu.Lock()
 	closed := e.closed
 	if !closed {
-		e.queue.pushFront(again)
+		e.queue.putBack(again)
 	}
 	e.mu.Unlock()
 	if closed {
@@ -182,12 +189,19 @@ func (e *Executor) refuse(requests []*Request) {
 	}
 }
 
-// setTenure publishes whether this replica serves.
-func (e *Executor) setTenure(ten *tenure) {
-	if old := e.tenure.Swap(ten); old == nil && ten == nil {
-		return
+// endTenure stops serving. The note or the phase that says why makes Run start again.
+func (e *Executor) endTenure() {
+	if e.tenure.Swap(nil) != nil {
+		e.signalChange()
 	}
-	e.signalChange()
+}
+
+// endTenureOf stops serving in an incarnation of which a record will never be applied: whatever was evaluated behind it
+// will not be either.
+func (e *Executor) endTenureOf(incarnation uint64) {
+	if ten := e.tenure.Load(); ten != nil && ten.incarnation == incarnation && e.tenure.CompareAndSwap(ten, nil) {
+		e.signalChange()
+	}
 }
 
 func (e *Executor) signalChange() {
@@ -202,9 +216,6 @@ func (e *Executor) queued() int {
 	defer e.mu.Unlock()
 	return e.queue.len()
 }
-
-// ownsNothing tells whether the shard has never been given a slot.
-func (e *Executor) ownsNothing() bool { return len(e.store.Owned()) == 0 }
 
 // ctxOrTimeout bounds how long a quorum's word is waited for.
 func ctxOrTimeout(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -34,17 +34,35 @@ func (e *Executor) runExpiry(ctx context.Context) {
 	}
 }
 
-// expireAll deletes keys, which come slot by slot, in one request a slot.
+// expireAll deletes keys, which come slot by slot, in one request a slot, and waits for all of them.
 func (e *Executor) expireAll(ctx context.Context, keys [][]byte) {
-	for len(keys) > 0 && ctx.Err() == nil {
+	if len(keys) == 0 {
+		return
+	}
+	var requests []*Request
+	for len(keys) > 0 {
 		s := slot.Of(keys[0])
 		n := 1
 		for n < len(keys) && slot.Of(keys[n]) == s {
 			n++
 		}
-		if !e.expire(ctx, s, keys[:n]) {
-			return // not the leader any more; the next one does it
-		}
+		requests = append(requests, e.expiry(s, keys[:n]))
 		keys = keys[n:]
 	}
+	w := NewWaiter()
+	if e.Submit(w, requests...) != nil {
+		return // not the leader any more, and the next one does it; or too busy, and the next tick does it
+	}
+	if w.Wait(ctx) != nil {
+		w.GiveUp(e.cfg.Shard, requests...)
+	}
+}
+
+// expiry is the request that deletes those of the keys that have expired.
+func (e *Executor) expiry(s slot.ID, keys [][]byte) *Request {
+	return &Request{Slot: s, Do: func(tx *Tx) {
+		for _, key := range keys {
+			tx.Get(key) // deletes what is expired
+		}
+	}}
 }

@@ -84,11 +84,14 @@ func (e *Executor) Read(ctx context.Context, s slot.ID, mode ReadMode, fn func(*
 				continue
 			}
 		}
-		if len(view.expired) > 0 && !e.expire(ctx, s, view.expired) {
-			if ctx.Err() != nil {
-				return e.readTimeout()
+		if len(view.expired) > 0 {
+			again, err := e.expire(ctx, s, view.expired)
+			if err != nil {
+				return err
 			}
-			continue
+			if again {
+				continue
+			}
 		}
 		return nil
 	}
@@ -156,21 +159,23 @@ func (e *Executor) readStale(s slot.ID, fn func(*View)) error {
 	return nil
 }
 
-// expire deletes keys that a reader has found expired and tells whether that is committed.
-func (e *Executor) expire(ctx context.Context, s slot.ID, keys [][]byte) bool {
-	w := NewWaiter()
-	r := &Request{Slot: s, Do: func(tx *Tx) {
-		for _, key := range keys {
-			tx.Get(key) // deletes what is expired
-		}
-	}}
+// expire deletes keys that a reader has found expired and returns when that is committed. again tells that leadership
+// changed meanwhile, so that the reader has to look again.
+func (e *Executor) expire(ctx context.Context, s slot.ID, keys [][]byte) (again bool, err error) {
+	w, r := NewWaiter(), e.expiry(s, keys)
 	if err := e.Submit(w, r); err != nil {
-		return false
+		return false, err
 	}
 	if w.Wait(ctx) != nil {
 		w.GiveUp(e.cfg.Shard, r)
 	}
-	return r.Err == nil
+	switch {
+	case r.Err == nil:
+		return false, nil
+	case ctx.Err() != nil:
+		return false, e.readTimeout()
+	}
+	return true, nil
 }
 
 func (e *Executor) notLeader() error {

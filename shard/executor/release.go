@@ -32,7 +32,7 @@ func (e *Executor) handleRelease(n *releaseNote) {
 		n.done <- ErrNotServing
 		return
 	}
-	e.setTenure(nil) // reads and evaluation stop before the record is proposed
+	e.endTenure() // reads and evaluation stop before the record is proposed
 	e.release = n
 	e.phase = phaseDraining
 	e.drain()

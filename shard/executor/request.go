@@ -41,6 +41,8 @@ type Request struct {
 
 	state  atomic.Uint32
 	waiter *Waiter
+	// ticket is the request's place in the order of submission, which repeated evaluations keep.
+	ticket uint64
 	wrote  bool
 	// saw is the latest batch whose pending values a request without effects has read.
 	saw BatchID

@@ -1,0 +1,154 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/holtcache/holt/proto/apierr"
+	"github.com/holtcache/holt/raftfsm/entry"
+	"github.com/holtcache/holt/raftfsm/store"
+)
+
+// evaluateAtOnce is how many requests are taken from the queue at a time.
+const evaluateAtOnce = 256
+
+// work evaluates what is queued and proposes what there is room for. Whatever arrives while batches are in flight
+// becomes the next batch: no timer, no linger.
+func (e *Executor) work(ctx context.Context) {
+	ten := e.tenure.Load()
+	if ten == nil {
+		return // an ExecutorStart of another incarnation was applied; its note is on the way
+	}
+	var taken [evaluateAtOnce]*Request
+	for {
+		e.proposeSealed()
+		if len(e.sealed) > 0 {
+			return // batches are full and as many as may be are in flight
+		}
+		e.mu.Lock()
+		requests := e.queue.pop(taken[:0], evaluateAtOnce)
+		e.mu.Unlock()
+		if len(requests) == 0 {
+			break
+		}
+		for i, r := range requests {
+			if e.tenure.Load() != ten { // what ended it has to be acted upon first
+				e.unpop(requests[i:])
+				return
+			}
+			e.evaluate(ctx, ten, r)
+			if len(e.sealed) > 0 {
+				e.proposeSealed()
+			}
+			if len(e.sealed) > 0 {
+				e.unpop(requests[i+1:])
+				return
+			}
+		}
+	}
+	if e.open != nil && e.tenure.Load() == ten && e.room() {
+		e.seal()
+		e.proposeSealed()
+	}
+}
+
+// unpop puts requests that were not evaluated in front of the queue again.
+func (e *Executor) unpop(requests []*Request) {
+	e.mu.Lock()
+	e.queue.putBack(requests)
+	e.mu.Unlock()
+}
+
+// evaluate runs one request and settles it, or enters it where its answer will come from.
+func (e *Executor) evaluate(ctx context.Context, ten *tenure, r *Request) {
+	if !r.take() {
+		return // withdrawn by its caller
+	}
+	e.stats.evaluated.Add(1)
+	e.tx.reset(r, e.clock.Now())
+	before := e.version
+	err := e.ownedOrErr(r)
+	if err == nil {
+		err = e.do(r)
+	}
+	if err != nil {
+		e.version = before // nobody has seen the versions
+	}
+	r.wrote = err == nil && len(e.tx.writes) > 0
+	r.state.Store(stateEvaluated)
+	switch {
+	case err != nil:
+		r.settle(err)
+	case !r.wrote:
+		r.saw = e.tx.saw
+		e.finishRead(ctx, ten, r)
+	default:
+		e.enter(r)
+	}
+}
+
+func (e *Executor) ownedOrErr(r *Request) *apierr.Error {
+	if r.AllSlots {
+		return nil
+	}
+	sl := e.store.Slot(r.Slot)
+	sl.RLock()
+	defer sl.RUnlock()
+	if sl.StateLocked() == store.SlotOwned {
+		return nil
+	}
+	return apierr.Of(e.notOwned(r.Slot))
+}
+
+func (e *Executor) do(r *Request) (err *apierr.Error) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.cfg.Logger.Error("a request panicked; it was refused and changed nothing; report this with the stack", "shard", e.cfg.Shard, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = apierr.New(apierr.KindInternal, "shard %d: internal error while evaluating; not applied", e.cfg.Shard)
+			err.Outcome = apierr.OutcomeNotApplied
+		}
+	}()
+	r.Do(&e.tx)
+	if n := uint64(len(e.tx.writes)); n > e.versionsMax {
+		return apierr.New(apierr.KindTooLarge, "shard %d: the request makes %d changes, at most %d fit (limit versionsMax); not applied", e.cfg.Shard, n, e.versionsMax)
+	}
+	return nil
+}
+
+// enter adds the request's writes to the open batch.
+func (e *Executor) enter(r *Request) {
+	size := e.tx.sizeBytes()
+	if e.open != nil && e.builder.SizeBytes()+size > e.cfg.Limits.BatchBytes {
+		e.seal()
+	}
+	b := e.openBatch()
+	e.tx.commit(b.id)
+	e.mu.Lock()
+	b.requests = append(b.requests, r)
+	e.mu.Unlock()
+	full := e.builder.SizeBytes() >= e.cfg.Limits.BatchBytes || e.builder.ArenaBytes() >= 4*e.cfg.Limits.BatchBytes
+	if full || e.version-e.openedAt >= e.versionsMax {
+		e.seal()
+	}
+}
+
+func (e *Executor) openBatch() *batch {
+	if e.open == nil {
+		e.seq++ // never used twice within an incarnation, also not after a refused proposal
+		e.open, e.openedAt = newBatch(BatchID{e.inc, e.seq}), e.version
+		e.mu.Lock()
+		e.batches = append(e.batches, e.open)
+		e.mu.Unlock()
+	}
+	return e.open
+}
+
+// seal encodes the open batch.
+func (e *Executor) seal() {
+	header := entry.Header{Incarnation: e.inc, Sequence: e.open.id.Sequence, Time: e.clock.Now()}
+	record := entry.AppendBatch(make([]byte, 0, e.builder.SizeBytes()+256), header, e.builder.Batch())
+	e.sealed = append(e.sealed, sealedBatch{batch: e.open, record: record})
+	e.open = nil
+	e.builder.Reset()
+}
