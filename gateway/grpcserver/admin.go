@@ -1,0 +1,118 @@
+package grpcserver
+
+import (
+	"context"
+	"encoding/hex"
+
+	cachev1 "github.com/holtcache/holt/proto/holt/cache/v1"
+	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
+	"github.com/holtcache/holt/proto/slot"
+)
+
+// Admin is what AdminService asks of the node. Its errors are *apierr.Error, or a status with an ErrorDetail that
+// another node has answered. What it returns is not changed.
+type Admin interface {
+	// InitCluster creates a cluster with this node as its first member and returns the settings with their defaults
+	// filled in. settings is never nil; what is 0 in it stands for the default.
+	InitCluster(ctx context.Context, expectNodes int, settings *clusterv1.Settings) (clusterID string, filled *clusterv1.Settings, err error)
+	// Status tells how the cluster as a whole is doing.
+	Status(ctx context.Context) (*clusterv1.GetClusterStatusResponse, error)
+	// Nodes lists the members in the order of their ids.
+	Nodes(ctx context.Context) ([]*clusterv1.NodeStatus, error)
+	// Shards lists the shards in the order of their ids, and the epoch of the slot map that this is about.
+	Shards(ctx context.Context) (epoch uint64, shards []*clusterv1.ShardStatus, err error)
+	// TransferLeadership moves the leadership of a shard, of the meta group where it is 0; to is a node id, or empty for
+	// the voter whose log is longest.
+	TransferLeadership(ctx context.Context, shard slot.ShardID, to string) (leader string, term uint64, err error)
+}
+
+// adminService is AdminService.
+type adminService struct {
+	clusterv1.UnimplementedAdminServiceServer
+	s *Server
+}
+
+var _ clusterv1.AdminServiceServer = (*adminService)(nil)
+
+const (
+	// expectNodesMax is far beyond what gossip and one meta group are made for.
+	expectNodesMax = 1000
+	// nodeIDDigits is the length of a node id.
+	nodeIDDigits = 40
+)
+
+// InitCluster creates a cluster.
+func (a *adminService) InitCluster(ctx context.Context, r *clusterv1.InitClusterRequest) (*clusterv1.InitClusterResponse, error) {
+	if n := r.GetExpectNodes(); n < 1 || n > expectNodesMax {
+		return nil, invalid("expect_nodes: must be 1 to %d, not %d", expectNodesMax, n)
+	}
+	settings := r.GetSettings()
+	if settings == nil {
+		settings = &clusterv1.Settings{}
+	}
+	if err := checkSettings(settings); err != nil {
+		return nil, err
+	}
+	id, filled, err := a.s.cfg.Admin.InitCluster(ctx, int(r.GetExpectNodes()), settings)
+	if err != nil {
+		return nil, err
+	}
+	return &clusterv1.InitClusterResponse{ClusterId: id, Settings: filled}, nil
+}
+
+// checkSettings refuses what no cluster could have. What depends on the nodes is for Admin to judge.
+func checkSettings(s *clusterv1.Settings) error {
+	if s.GetShards() > slot.Count {
+		return invalid("settings.shards: %d is more than there are slots (%d)", s.GetShards(), slot.Count)
+	}
+	switch s.GetDefaultAckMode() {
+	case cachev1.AckMode_ACK_MODE_UNSPECIFIED, cachev1.AckMode_ACK_MODE_MAJORITY, cachev1.AckMode_ACK_MODE_ASYNC:
+	default:
+		return invalid("settings.default_ack_mode: %d is not known to this server", s.GetDefaultAckMode())
+	}
+	switch s.GetDefaultReadMode() {
+	case cachev1.ReadMode_READ_MODE_UNSPECIFIED, cachev1.ReadMode_READ_MODE_LEASE, cachev1.ReadMode_READ_MODE_INDEX:
+		return nil
+	}
+	return invalid("settings.default_read_mode: must be LEASE or INDEX; a client that wants stale reads says so")
+}
+
+// GetClusterStatus tells how the cluster as a whole is doing.
+func (a *adminService) GetClusterStatus(ctx context.Context, _ *clusterv1.GetClusterStatusRequest) (*clusterv1.GetClusterStatusResponse, error) {
+	return a.s.cfg.Admin.Status(ctx)
+}
+
+// ListNodes lists the members of the cluster.
+func (a *adminService) ListNodes(ctx context.Context, _ *clusterv1.ListNodesRequest) (*clusterv1.ListNodesResponse, error) {
+	nodes, err := a.s.cfg.Admin.Nodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &clusterv1.ListNodesResponse{Nodes: nodes}, nil
+}
+
+// ListShards lists the shards with their replicas.
+func (a *adminService) ListShards(ctx context.Context, _ *clusterv1.ListShardsRequest) (*clusterv1.ListShardsResponse, error) {
+	epoch, shards, err := a.s.cfg.Admin.Shards(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &clusterv1.ListShardsResponse{Epoch: epoch, Shards: shards}, nil
+}
+
+// TransferLeadership moves the leadership of a shard.
+func (a *adminService) TransferLeadership(ctx context.Context, r *clusterv1.TransferLeadershipRequest) (*clusterv1.TransferLeadershipResponse, error) {
+	if to := r.GetToNodeId(); to != "" && !isNodeID(to) {
+		return nil, invalid("to_node_id: %q is not a node id, which has %d hexadecimal digits", to, nodeIDDigits)
+	}
+	leader, term, err := a.s.cfg.Admin.TransferLeadership(ctx, slot.ShardID(r.GetShardId()), r.GetToNodeId())
+	if err != nil {
+		return nil, err
+	}
+	return &clusterv1.TransferLeadershipResponse{LeaderNodeId: leader, Term: term}, nil
+}
+
+func isNodeID(id string) bool {
+	_, err := hex.DecodeString(id)
+	return err == nil && len(id) == nodeIDDigits
+}

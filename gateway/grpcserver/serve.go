@@ -1,0 +1,146 @@
+package grpcserver
+
+import (
+	"context"
+	"time"
+
+	"github.com/holtcache/holt/gateway/ops"
+	"github.com/holtcache/holt/gateway/router"
+	"github.com/holtcache/holt/proto/apierr"
+	cachev1 "github.com/holtcache/holt/proto/holt/cache/v1"
+	"github.com/holtcache/holt/proto/slot"
+)
+
+// again wraps an error after which the call may be routed once more: nothing of it was applied, or it only reads.
+type again struct{ error }
+
+func (a again) Unwrap() error { return a.error }
+
+// rerouteEvery is how long a call that was refused waits before it is routed again when nothing is heard of a change.
+const rerouteEvery = 20 * time.Millisecond
+
+// serve does a client's call, here or at the leader, and routes it again while nothing was applied and it may be held.
+func (s *Server) serve(ctx context.Context, request any) (any, error) {
+	c, err := s.newCall(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		changed := s.router.Changed()
+		response, err := s.attempt(ctx, c)
+		refused, retry := err.(again)
+		if !retry {
+			return response, err
+		}
+		if !c.await(ctx, changed) {
+			return nil, c.down(refused)
+		}
+	}
+}
+
+// attempt serves the call where the router says now.
+func (s *Server) attempt(ctx context.Context, c *call) (any, error) {
+	if replica, here := s.stale(c); here {
+		return s.local(ctx, c, replica)
+	}
+	target, down := s.router.Await(ctx, c.slot, c.hold)
+	switch {
+	case down != nil:
+		return nil, c.fail(down, target.Shard, router.Node{})
+	case target.Replica != nil:
+		return s.local(ctx, c, target.Replica)
+	case c.noForward:
+		return nil, c.notLeader(target.Shard, target.Leader)
+	}
+	return s.forward(ctx, c, target.Shard, *target.Leader)
+}
+
+// stale finds a replica of this node for a stale read.
+func (s *Server) stale(c *call) (router.Replica, bool) {
+	if !c.reads || c.read != router.ReadStale {
+		return nil, false
+	}
+	return s.router.Stale(c.slot)
+}
+
+// await waits until something has changed, or for a while; false means that the call must not be held any longer.
+func (c *call) await(ctx context.Context, changed <-chan struct{}) bool {
+	left := time.Until(c.hold)
+	if left <= 0 || ctx.Err() != nil {
+		return false
+	}
+	timer := time.NewTimer(min(left, rerouteEvery))
+	defer timer.Stop()
+	select {
+	case <-changed:
+	case <-timer.C:
+	case <-ctx.Done():
+		return false
+	}
+	return time.Until(c.hold) > 0
+}
+
+// down is the answer to a call that was refused until it could not be held any longer.
+func (c *call) down(refused error) error {
+	return c.fail(apierr.New(apierr.KindClusterDown, "slot %d: no leader served the call in time; not applied, retry; last answer: %w", c.slot, refused), 0, router.Node{})
+}
+
+// local does the call on a replica of this node.
+func (s *Server) local(ctx context.Context, c *call, replica router.Replica) (any, error) {
+	var acked router.Ack
+	var err error
+	if c.reads {
+		err = c.readOn(ctx, replica)
+	} else {
+		acked, err = c.writeOn(replica)
+	}
+	if err == nil {
+		return c.answer(replica.Shard(), acked), nil
+	}
+	err = c.fail(err, replica.Shard(), router.Node{})
+	if refused(err) {
+		return nil, again{err}
+	}
+	return nil, err
+}
+
+func (c *call) readOn(ctx context.Context, replica router.Replica) error {
+	ctx, cancel := context.WithDeadline(ctx, c.commit)
+	defer cancel()
+	var failed error
+	if err := replica.Read(ctx, c.slot, c.read, func(r ops.Reader) { failed = c.op.evaluate(r, nil) }); err != nil {
+		return err
+	}
+	return failed
+}
+
+func (c *call) writeOn(replica router.Replica) (router.Ack, error) {
+	var failed error
+	op := router.Op{Slot: c.slot, Ack: c.ack, Do: func(tx ops.Tx) { failed = c.op.evaluate(tx, tx) }}
+	flight := replica.NewFlight()
+	if err := flight.Submit(&op); err != nil {
+		return 0, err
+	}
+	flight.Wait(c.commit)
+	if op.Err != nil {
+		return 0, op.Err
+	}
+	return op.Acked, failed
+}
+
+// refused tells whether the answer of a replica, here or at the leader, says that another one has to serve the call and
+// that nothing of it was applied.
+func refused(err error) bool {
+	d := detailOf(err)
+	if d == nil || d.GetOutcome() != cachev1.Outcome_OUTCOME_NOT_APPLIED {
+		return false
+	}
+	switch kind, _ := apierr.ByName(d.GetKind()); kind {
+	case apierr.KindNotLeader, apierr.KindNotOwned, apierr.KindShutdown:
+		return true
+	}
+	return false
+}
+
+// ownerOf is the shard that serves a slot as far as this node knows.
+func (s *Server) ownerOf(id slot.ID) slot.ShardID { return s.router.View().Map.Owner(id) }
