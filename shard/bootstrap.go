@@ -27,7 +27,11 @@ func bootstrap(s Storage, members []string) error {
 			Suffrage: raft.Voter, ID: raft.ServerID(node), Address: raft.ServerAddress(node),
 		})
 	}
-	if term, err := s.Stable.GetUint64([]byte("CurrentTerm")); err != nil || term < 1 {
+	term, err := s.Stable.GetUint64([]byte("CurrentTerm"))
+	if err != nil && err.Error() != "not found" { // raft tells a missing key by this text too
+		return fmt.Errorf("bootstrap: %w", err)
+	}
+	if term < 1 {
 		if err := s.Stable.SetUint64([]byte("CurrentTerm"), 1); err != nil {
 			return fmt.Errorf("bootstrap: %w", err)
 		}
