@@ -39,11 +39,8 @@ type Confirmer struct {
 	wg     sync.WaitGroup
 }
 
-// asked is the goroutine that asks one node.
-type asked struct {
-	wake chan struct{}
-	stop context.CancelFunc
-}
+// asked is the goroutine that asks one node, as long as the node votes in some group.
+type asked struct{ wake chan struct{} }
 
 // NewConfirmer returns a confirmer for leases of the given length. Close ends it.
 func NewConfirmer(asker Asker, lease time.Duration) *Confirmer {
@@ -84,10 +81,9 @@ func (c *Confirmer) meet(g *gate) {
 		if c.closed || id == g.node || c.nodes[id] != nil {
 			continue
 		}
-		ctx, stop := context.WithCancel(c.ctx)
-		a := &asked{wake: make(chan struct{}, 1), stop: stop}
+		a := &asked{wake: make(chan struct{}, 1)}
 		c.nodes[id] = a
-		c.wg.Go(func() { c.ask(ctx, id, a) })
+		c.wg.Go(func() { c.ask(c.ctx, id, a) })
 	}
 }
 
@@ -114,6 +110,9 @@ func (c *Confirmer) ask(ctx context.Context, node raft.ServerID, a *asked) {
 			return
 		case <-a.wake:
 		case <-timer.C:
+			if c.leave(node) {
+				return
+			}
 		}
 		if err := c.round(ctx, node); err != nil {
 			// Unreachable: do not spin while reads keep kicking.
@@ -125,6 +124,19 @@ func (c *Confirmer) ask(ctx context.Context, node raft.ServerID, a *asked) {
 		}
 		timer.Reset(c.every)
 	}
+}
+
+// leave forgets a node that votes in no group any more.
+func (c *Confirmer) leave(node raft.ServerID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, g := range c.gates {
+		if ids, _ := g.of.voters(); slices.Contains(ids, node) {
+			return false
+		}
+	}
+	delete(c.nodes, node)
+	return true
 }
 
 // round asks one node about every group that this node leads. The instant of sending is taken before anything is sent.

@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -17,8 +18,9 @@ import (
 type leadership interface {
 	// Leader returns the term that this replica leads at this instant.
 	Leader() (term uint64, leads bool)
-	// voters returns the latest configuration's voters and its index.
-	voters() (ids []raft.ServerID, index uint64)
+	// voters returns the latest configuration's voters, and a number that grows with each change of it, at the latest
+	// when the voters differ.
+	voters() (ids []raft.ServerID, changes uint64)
 }
 
 // gate keeps what other nodes have confirmed to this replica as leader: that, when they answered, they knew of no later
@@ -40,9 +42,12 @@ type gate struct {
 
 	mu      sync.Mutex // protects the fields below; never held across I/O or a channel send
 	term    uint64     // that the answers are about
-	config  uint64     // index of the configuration that they are counted by
+	ids     []raft.ServerID
+	changes uint64 // with ids: the configuration that they are counted by
+	since   uint64 // questions numbered below were sent before term and configuration were these
 	answers map[raft.ServerID]answer
 	waiting []*waiting
+	closed  bool
 }
 
 type leaseUntil struct {
@@ -104,8 +109,10 @@ func (g *gate) question(node raft.ServerID) (term uint64, ask bool) {
 		g.forget()
 		return 0, false
 	}
-	ids, _ := g.of.voters()
-	return term, slices.Contains(ids, node)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.lookLocked()
+	return term, slices.Contains(g.ids, node)
 }
 
 // forget ends what the gate knew as a leader.
@@ -124,37 +131,38 @@ func (g *gate) confirmed(node raft.ServerID, term uint64, a answer) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.term != term {
-		if term < g.term {
-			return
-		}
-		g.resetLocked(term)
-	}
-	if old := g.answers[node]; a.number > old.number {
+	g.lookLocked()
+	if g.term == term && a.number > max(g.since, g.answers[node].number) {
 		g.answers[node] = a
 	}
 	g.settleLocked()
 }
 
+// lookLocked forgets all answers if term or configuration are new. Two changes of the configuration in a row could leave
+// disjoint quorums, so answers that are on their way count for nothing either.
+func (g *gate) lookLocked() {
+	if term, leads := g.of.Leader(); leads && g.term < term {
+		g.resetLocked(term)
+	}
+	if ids, changes := g.of.voters(); changes != g.changes || !slices.Equal(ids, g.ids) {
+		g.resetLocked(g.term)
+		g.ids, g.changes = ids, changes
+	}
+}
+
 func (g *gate) resetLocked(term uint64) {
 	g.term = term
+	g.since = g.asks.next()
 	clear(g.answers)
 	g.leased.Store(nil)
 }
 
-// settleLocked counts the answers, renews the lease and lets readers through. Answers are counted by the latest
-// configuration; a new configuration discards them all, because two changes in a row could leave disjoint quorums.
+// settleLocked counts the answers, by the latest configuration, renews the lease and lets readers through.
 func (g *gate) settleLocked() {
 	term, leads := g.of.Leader()
-	if leads && g.term < term {
-		g.resetLocked(term)
-	}
-	ids, index := g.of.voters()
-	if index != g.config {
-		g.resetLocked(g.term)
-		g.config = index
-	}
-	oldest, quorum := g.quorumLocked(ids)
+	leads = leads && !g.closed
+	g.lookLocked()
+	oldest, quorum := g.quorumLocked(g.ids)
 	if leads && quorum {
 		g.leased.Store(&leaseUntil{term: g.term, until: oldest.sent.Add(g.lease)})
 	}
@@ -171,8 +179,17 @@ func (g *gate) settleLocked() {
 	})
 }
 
-// quorumLocked returns the oldest question of the latest quorum of answers. This replica answers itself at once, if it
-// is a voter.
+// close lets every reader go, and none pass any more.
+func (g *gate) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	g.leased.Store(nil)
+	g.settleLocked()
+}
+
+// quorumLocked returns since when a quorum has answered: the latest instant and the highest number such that a quorum
+// has answered questions not older than that. This replica answers itself at once, if it is a voter.
 func (g *gate) quorumLocked(ids []raft.ServerID) (oldest answer, ok bool) {
 	self := answer{sent: time.Now(), number: g.asks.next()}
 	var latest []answer
@@ -187,6 +204,10 @@ func (g *gate) quorumLocked(ids []raft.ServerID) (oldest answer, ok bool) {
 	if len(ids) == 0 || len(latest) < need {
 		return answer{}, false
 	}
-	slices.SortFunc(latest, func(a, b answer) int { return int(int64(b.number - a.number)) })
-	return latest[need-1], true
+	// Each by itself: a question takes its instant before its number, and another one may take both in between.
+	slices.SortFunc(latest, func(a, b answer) int { return b.sent.Compare(a.sent) })
+	oldest.sent = latest[need-1].sent
+	slices.SortFunc(latest, func(a, b answer) int { return cmp.Compare(b.number, a.number) })
+	oldest.number = latest[need-1].number
+	return oldest, true
 }

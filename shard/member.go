@@ -32,8 +32,17 @@ type member struct {
 	// logBytes counts what was appended to the log since it was opened, snapAt what of it the last snapshot covers.
 	logBytes atomic.Uint64
 	snapAt   atomic.Uint64
+	// configurations counts the configuration entries that were appended to the log since it was opened; configuredAt is
+	// where the last one stands, or stood: a follower's tail can be truncated. 0 for none.
+	configurations atomic.Uint64
+	configuredAt   atomic.Uint64
+
 	closing  sync.Once
 	closeErr error
+
+	mu     sync.Mutex // protects the fields below
+	closed bool
+	asking sync.WaitGroup // futures of raft that are open; Add only while not closed
 }
 
 var _ leadership = (*member)(nil)
@@ -63,6 +72,10 @@ func openMember(cfg Config, fsm raft.FSM, appended func([]*raft.Log), applied fu
 		Appended: func(logs []*raft.Log) {
 			for _, l := range logs {
 				m.logBytes.Add(uint64(len(l.Data)) + logOverheadBytes)
+				if l.Type == raft.LogConfiguration {
+					m.configurations.Add(1)
+					m.configuredAt.Store(l.Index)
+				}
 			}
 			if appended != nil {
 				appended(logs)
@@ -130,6 +143,9 @@ func (m *member) watch() {
 		var now seen
 		now.term, now.leads = m.Leader()
 		_, now.leader = m.raft.LeaderWithID()
+		if now.leads {
+			m.cfg.Confirmer.meet(m.gate) // the voters may be others than before
+		}
 		if now == last {
 			continue
 		}
@@ -170,6 +186,7 @@ func (m *member) KnownLeader() (node string, term uint64) {
 func (m *member) Term() uint64 { return m.raft.CurrentTerm() }
 
 func (m *member) voters() ([]raft.ServerID, uint64) {
+	changes := m.configurations.Load()
 	future := m.raft.GetConfiguration()
 	if future.Error() != nil {
 		return nil, 0
@@ -180,7 +197,7 @@ func (m *member) voters() ([]raft.ServerID, uint64) {
 			ids = append(ids, s.ID)
 		}
 	}
-	return ids, future.Index()
+	return ids, changes
 }
 
 // CommitIndex and LastIndex are those of the log as this replica knows it.
@@ -211,7 +228,7 @@ func (m *member) snapshotWhenDue() {
 // Snapshot takes a snapshot now. It is not an error that there is nothing new since the last one.
 func (m *member) Snapshot(ctx context.Context) error {
 	covered := m.logBytes.Load()
-	err := await(ctx, m.raft.Snapshot())
+	err := m.ask(ctx, func() raft.Future { return m.raft.Snapshot() })
 	if err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) {
 		return fmt.Errorf("snapshot of shard %d: %w", m.cfg.Group, err)
 	}
@@ -219,10 +236,25 @@ func (m *member) Snapshot(ctx context.Context) error {
 	return nil
 }
 
-// await waits for a future of raft no longer than ctx. Futures can stay without an answer for ever around a shutdown.
-func await(ctx context.Context, future raft.Future) error {
+// errClosing says that raft was not asked, because the replica is being closed.
+var errClosing = errors.New("replica is being closed")
+
+// ask asks raft for something and waits for the answer no longer than ctx. Raft forgets proposals that are still queued
+// when it shuts down, and their futures stay without an answer for ever: so close waits for the open ones first.
+func (m *member) ask(ctx context.Context, ask func() raft.Future) error {
+	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		return errClosing
+	}
+	m.asking.Add(1)
+	m.mu.Unlock()
+	future := ask()
 	done := make(chan error, 1)
-	go func() { done <- future.Error() }()
+	go func() {
+		defer m.asking.Done()
+		done <- future.Error()
+	}()
 	select {
 	case err := <-done:
 		return err
@@ -231,25 +263,52 @@ func await(ctx context.Context, future raft.Future) error {
 	}
 }
 
+// within waits for f, which ends in its own time, no longer than d.
+func within(d time.Duration, f func()) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// futuresMax bounds the wait for raft's word on the last proposals: a leader without a quorum has stepped down by then.
+const futuresMax = 500 * time.Millisecond
+
 const shutdownMax = 5 * time.Second
 
 // close stops raft, then the wire, then the stores. It returns when nothing runs any more, or says what still does.
 func (m *member) close() error {
 	m.closing.Do(func() {
+		m.mu.Lock()
+		m.closed = true
+		m.mu.Unlock()
 		m.cancel()
 		m.cfg.Confirmer.unregister(m.cfg.Group)
+		m.gate.close()
 		m.raft.DeregisterObserver(m.observer)
 		m.wg.Wait()
+		answered := within(futuresMax, m.asking.Wait)
 		// Shutdown waits for replication to end, which waits for the wire: so the wire goes in between.
 		future := m.raft.Shutdown()
 		wireErr := m.cfg.Wire.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), shutdownMax)
-		defer cancel()
-		if err := await(ctx, future); err != nil {
-			m.closeErr = errors.Join(fmt.Errorf("close shard %d: raft did not stop: %w", m.cfg.Group, err), wireErr)
+		var raftErr error
+		if !within(shutdownMax, func() { raftErr = future.Error() }) {
+			m.closeErr = errors.Join(fmt.Errorf("close shard %d: raft did not stop within %v", m.cfg.Group, shutdownMax), wireErr)
 			return // the stores stay open: raft may still write to them
 		}
-		m.closeErr = errors.Join(wireErr, m.storage.Close.Close())
+		if !answered && !within(futuresMax, m.asking.Wait) {
+			raftErr = errors.Join(raftErr, fmt.Errorf("close shard %d: raft never answered a proposal", m.cfg.Group))
+		}
+		m.closeErr = errors.Join(raftErr, wireErr, m.storage.Close.Close())
 	})
 	return m.closeErr
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -19,12 +20,13 @@ type Members struct {
 
 // Members returns the latest configuration as this replica knows it.
 func (m *member) Members() Members {
-	future := m.raft.GetConfiguration()
-	if future.Error() != nil {
+	configuration, index, err := m.configuration()
+	if err != nil {
+		m.cfg.Logger.Warn("the configuration of a shard could not be read; its members are taken for unknown", "shard", m.cfg.Group, "err", err)
 		return Members{}
 	}
-	members := Members{Index: future.Index()}
-	for _, s := range future.Configuration().Servers {
+	members := Members{Index: index}
+	for _, s := range configuration.Servers {
 		if s.Suffrage == raft.Voter {
 			members.Voters = append(members.Voters, string(s.ID))
 		} else {
@@ -34,6 +36,58 @@ func (m *member) Members() Members {
 	slices.Sort(members.Voters)
 	slices.Sort(members.Learners)
 	return members
+}
+
+// configuration returns the latest configuration and its index from where raft reads them: newest snapshot, then log.
+// raft.GetConfiguration tells no index (it is 0 in hashicorp/raft 1.8.0), and a change with index 0 has no condition.
+func (m *member) configuration() (raft.Configuration, uint64, error) {
+	var configuration raft.Configuration
+	var index uint64
+	snapshots, err := m.storage.Snapshots.List()
+	if err != nil {
+		return configuration, 0, err
+	}
+	if len(snapshots) > 0 {
+		configuration, index = snapshots[0].Configuration, snapshots[0].ConfigurationIndex
+	}
+	last := m.configuredAt.Load()
+	below := last
+	if last == 0 {
+		below = math.MaxUint64 // nothing was appended yet: look at the whole log once
+	}
+	entry, err := m.configurationEntry(below)
+	if err != nil {
+		return configuration, 0, err
+	}
+	if entry != nil && entry.Index > index {
+		configuration, index = raft.DecodeConfiguration(entry.Data), entry.Index
+	}
+	m.configuredAt.CompareAndSwap(0, index)
+	return configuration, index, nil
+}
+
+// configurationEntry finds the last configuration entry at or below an index, nil if the log has none.
+func (m *member) configurationEntry(below uint64) (*raft.Log, error) {
+	first, err := m.storage.Log.FirstIndex()
+	if err != nil {
+		return nil, err
+	}
+	last, err := m.storage.Log.LastIndex()
+	if err != nil {
+		return nil, err
+	}
+	for index := min(below, last); index >= max(first, 1); index-- {
+		var entry raft.Log
+		switch err := m.storage.Log.GetLog(index, &entry); {
+		case errors.Is(err, raft.ErrLogNotFound):
+			return nil, nil // compacted meanwhile
+		case err != nil:
+			return nil, err
+		case entry.Type == raft.LogConfiguration:
+			return &entry, nil
+		}
+	}
+	return nil, nil
 }
 
 // membershipTimeout bounds how long a change of members waits for its place in the log.
@@ -46,7 +100,9 @@ func (m *member) AddLearner(ctx context.Context, node string, index uint64) erro
 	if slices.Contains(members.Learners, node) || slices.Contains(members.Voters, node) {
 		return nil
 	}
-	return m.change(ctx, "add learner "+node, m.raft.AddNonvoter(raft.ServerID(node), raft.ServerAddress(node), index, membershipTimeout))
+	return m.change(ctx, "add learner "+node, index, func() raft.Future {
+		return m.raft.AddNonvoter(raft.ServerID(node), raft.ServerAddress(node), index, membershipTimeout)
+	})
 }
 
 // Promote makes a learner that has caught up a voter, on the same condition.
@@ -58,11 +114,17 @@ func (m *member) Promote(ctx context.Context, node string, index uint64) error {
 	if !m.CaughtUp(node) {
 		return fmt.Errorf("shard %d: promote %s: it has not caught up with the log; try again", m.cfg.Group, node)
 	}
-	return m.change(ctx, "promote "+node, m.raft.AddVoter(raft.ServerID(node), raft.ServerAddress(node), index, membershipTimeout))
+	return m.change(ctx, "promote "+node, index, func() raft.Future {
+		return m.raft.AddVoter(raft.ServerID(node), raft.ServerAddress(node), index, membershipTimeout)
+	})
 }
 
-func (m *member) change(ctx context.Context, what string, future raft.Future) error {
-	if err := await(ctx, future); err != nil {
+// change refuses index 0: raft takes it for "whatever the configuration is".
+func (m *member) change(ctx context.Context, what string, index uint64, ask func() raft.Future) error {
+	if index == 0 {
+		return fmt.Errorf("shard %d: %s: the configuration that the change is planned on is not known; nothing was changed", m.cfg.Group, what)
+	}
+	if err := m.ask(ctx, ask); err != nil {
 		return fmt.Errorf("shard %d: %s: %w", m.cfg.Group, what, err)
 	}
 	return nil
@@ -95,6 +157,13 @@ func (m *member) Acknowledged(index uint64) int {
 		}
 	}
 	return n
+}
+
+// handOver asks raft to make another node the leader.
+func (m *member) handOver(to string) func() raft.Future {
+	return func() raft.Future {
+		return m.raft.LeadershipTransferToServer(raft.ServerID(to), raft.ServerAddress(to))
+	}
 }
 
 // errNoTarget says that no other voter can take over.

@@ -41,12 +41,15 @@ func (m *Meta) Changed() <-chan struct{} { return m.fsm.watch() }
 // Propose commits a command and returns what the state machine made of it. The error says whether the command may have
 // taken effect.
 func (m *Meta) Propose(ctx context.Context, command []byte) (meta.Result, error) {
-	future := m.raft.Apply(command, time.Second)
-	err := await(ctx, future)
+	var future raft.ApplyFuture
+	err := m.ask(ctx, func() raft.Future {
+		future = m.raft.Apply(command, time.Second)
+		return future
+	})
 	switch {
 	case err == nil:
 		return future.Response().(meta.Result), nil
-	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress), errors.Is(err, raft.ErrEnqueueTimeout):
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress), errors.Is(err, raft.ErrEnqueueTimeout), errors.Is(err, errClosing):
 		return meta.Result{}, apierr.New(apierr.KindNotLeader, "meta group: this node does not lead it (%w); not applied, retry at the leader", err)
 	}
 	return meta.Result{}, apierr.New(apierr.KindUnknownOutcome, "meta group: %w; outcome unknown, look at the cluster's state before you retry", err)
@@ -54,7 +57,7 @@ func (m *Meta) Propose(ctx context.Context, command []byte) (meta.Result, error)
 
 // Sync returns when State holds everything that was committed before the call. Only the leader can.
 func (m *Meta) Sync(ctx context.Context) error {
-	if err := await(ctx, m.raft.Barrier(time.Second)); err != nil {
+	if err := m.ask(ctx, func() raft.Future { return m.raft.Barrier(time.Second) }); err != nil {
 		return apierr.New(apierr.KindNotLeader, "meta group: the latest state could not be read here: %w; ask the leader", err)
 	}
 	return nil
@@ -66,7 +69,7 @@ func (m *Meta) Transfer(ctx context.Context, node string) error {
 	if err != nil {
 		return apierr.New(apierr.KindInvalid, "meta group: %w; nothing was changed", err)
 	}
-	if err := await(ctx, m.raft.LeadershipTransferToServer(raft.ServerID(to), raft.ServerAddress(to))); err != nil {
+	if err := m.ask(ctx, m.handOver(to)); err != nil {
 		return apierr.New(apierr.KindTryAgain, "meta group: %s did not take over: %w; try again", to, err)
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -108,7 +107,7 @@ func (r *Replica) Transfer(ctx context.Context, node string) error {
 		r.exec.Resume()
 		return apierr.New(apierr.KindTryAgain, "shard %d: could not release leadership: %w; nothing was changed, try again", r.cfg.Group, err)
 	}
-	err = await(ctx, r.raft.LeadershipTransferToServer(raft.ServerID(to), raft.ServerAddress(to)))
+	err = r.ask(ctx, r.handOver(to))
 	if now, leads := r.Leader(); leads && now == term {
 		r.exec.Resume()
 		return apierr.New(apierr.KindTryAgain, "shard %d: %s did not take over: %v; this node goes on leading, try again", r.cfg.Group, to, err)
@@ -116,26 +115,13 @@ func (r *Replica) Transfer(ctx context.Context, node string) error {
 	return nil
 }
 
-// futuresMax bounds the wait for raft's word on the last proposals, so that raft's queue is empty when it stops.
-const futuresMax = 500 * time.Millisecond
-
 // Close stops serving and then the replica. It may be called twice.
 func (r *Replica) Close() error {
 	r.stopExec()
 	<-r.execDone
-	idle := make(chan struct{})
-	go func() {
-		defer close(idle)
-		r.exec.Wait()
-	}()
-	select {
-	case <-idle:
-	case <-time.After(futuresMax):
-	}
+	answered := within(futuresMax, r.exec.Wait)
 	err := r.close()
-	select {
-	case <-idle:
-	case <-time.After(futuresMax):
+	if !answered && !within(futuresMax, r.exec.Wait) {
 		err = errors.Join(err, fmt.Errorf("close shard %d: raft never answered a proposal", r.cfg.Group))
 	}
 	return err
