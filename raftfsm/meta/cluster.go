@@ -19,7 +19,7 @@ func (v *values) initCluster(c *storagev1.InitCluster, r *Result) error {
 	if err := checkID("cluster id", c.ClusterId); err != nil {
 		return err
 	}
-	settings := settingsFromProto(c.Settings)
+	settings := SettingsFromProto(c.Settings)
 	if err := settings.Check(); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/holtcache/holt/proto/apierr"
 	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
 )
 
@@ -29,22 +30,38 @@ func marshal(m proto.Message) []byte {
 	return data
 }
 
+// CheckCommand tells whether this build can evaluate an encoded command: an *apierr.Error, or nil. Whoever takes commands
+// from elsewhere checks them before they are proposed: one that cannot be evaluated would stop every replica.
+func CheckCommand(data []byte) error {
+	if _, err := parse(data); err != nil {
+		return apierr.New(apierr.KindInvalid, "meta command: %w; not applied", err)
+	}
+	return nil
+}
+
 // decode reads a log entry. The meta group agreed on it, so one that cannot be read means that this build is older than
 // the one that proposed it, or that the log is damaged: it panics.
 func decode(index uint64, data []byte) *storagev1.MetaCommand {
+	c, err := parse(data)
+	if err != nil {
+		panic(fmt.Sprintf("meta: entry %d of %d bytes: %v", index, len(data), err))
+	}
+	return c
+}
+
+func parse(data []byte) (*storagev1.MetaCommand, error) {
 	var c storagev1.MetaCommand
 	if err := proto.Unmarshal(data, &c); err != nil {
-		panic(fmt.Sprintf("meta: entry %d of %d bytes is no command: %v", index, len(data), err))
+		return nil, fmt.Errorf("it is no command: %w", err)
 	}
 	if c.Version != CommandVersion {
-		panic(fmt.Sprintf("meta: entry %d has command version %d, this build knows %d; run the newer build on this node",
-			index, c.Version, CommandVersion))
+		return nil, fmt.Errorf("it has command version %d, this build knows %d; run the newer build on this node", c.Version, CommandVersion)
 	}
 	if c.Command == nil || hasUnknownFields(c.ProtoReflect()) {
-		panic(fmt.Sprintf("meta: entry %d of command version %d holds a command or field that this build of version %d does not know",
-			index, c.Version, CommandVersion))
+		return nil, fmt.Errorf("it is of command version %d and holds a command or field that this build of version %d does not know",
+			c.Version, CommandVersion)
 	}
-	return &c
+	return &c, nil
 }
 
 // hasUnknownFields tells whether the message, or any message in it, was written by a build that knows more fields.

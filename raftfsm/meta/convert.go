@@ -35,7 +35,7 @@ func valuesFromProto(p *storagev1.MetaState) (values, error) {
 		clusterID:  p.ClusterId,
 		createdMs:  p.CreatedMs,
 		nextShard:  slot.ShardID(p.NextShardId),
-		settings:   settingsFromProto(p.Settings),
+		settings:   SettingsFromProto(p.Settings),
 		metaVoters: p.MetaVoters,
 	}
 	for _, n := range p.Nodes {

@@ -168,7 +168,8 @@ func (s Settings) Proto() *storagev1.MetaSettings {
 	}
 }
 
-func settingsFromProto(p *storagev1.MetaSettings) Settings {
+// SettingsFromProto is the inverse of Proto.
+func SettingsFromProto(p *storagev1.MetaSettings) Settings {
 	return Settings{
 		Replicas:    int(p.GetReplicas()),
 		Shards:      int(p.GetShards()),

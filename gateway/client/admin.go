@@ -1,0 +1,76 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
+)
+
+// Admin changes and inspects a cluster through one of its nodes.
+type Admin struct {
+	addr string
+	conn *grpc.ClientConn
+	rpc  clusterv1.AdminServiceClient
+}
+
+// DialAdmin prepares a connection to the gRPC address of a node. It connects with the first call.
+func DialAdmin(addr string) (*Admin, error) {
+	conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return nil, fmt.Errorf("gRPC address %s: %w", addr, err)
+	}
+	return &Admin{addr: addr, conn: conn, rpc: clusterv1.NewAdminServiceClient(conn)}, nil
+}
+
+// InitCluster creates a cluster with the node as its first member. Settings that are zero take their defaults.
+func (a *Admin) InitCluster(ctx context.Context, expectNodes uint32, settings *clusterv1.Settings) (*clusterv1.InitClusterResponse, error) {
+	reply, err := a.rpc.InitCluster(ctx, &clusterv1.InitClusterRequest{ExpectNodes: expectNodes, Settings: settings})
+	return reply, a.explain(err)
+}
+
+// Status tells how the cluster is doing, as far as the node knows.
+func (a *Admin) Status(ctx context.Context) (*clusterv1.GetClusterStatusResponse, error) {
+	reply, err := a.rpc.GetClusterStatus(ctx, &clusterv1.GetClusterStatusRequest{})
+	return reply, a.explain(err)
+}
+
+// Nodes lists the nodes of the cluster.
+func (a *Admin) Nodes(ctx context.Context) ([]*clusterv1.NodeStatus, error) {
+	reply, err := a.rpc.ListNodes(ctx, &clusterv1.ListNodesRequest{})
+	return reply.GetNodes(), a.explain(err)
+}
+
+// Shards lists the shards of the cluster.
+func (a *Admin) Shards(ctx context.Context) (*clusterv1.ListShardsResponse, error) {
+	reply, err := a.rpc.ListShards(ctx, &clusterv1.ListShardsRequest{})
+	return reply, a.explain(err)
+}
+
+// Transfer moves the leadership of a shard (0: the meta group) to a node, or with "" to the voter that is furthest.
+func (a *Admin) Transfer(ctx context.Context, shard uint64, to string) (*clusterv1.TransferLeadershipResponse, error) {
+	reply, err := a.rpc.TransferLeadership(ctx, &clusterv1.TransferLeadershipRequest{ShardId: shard, ToNodeId: to})
+	return reply, a.explain(err)
+}
+
+// explain is a server's error without the decoration of gRPC. Whether a change may have taken effect is in the text.
+func (a *Admin) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if st, ok := status.FromError(err); ok {
+		if len(st.Details()) == 0 {
+			return fmt.Errorf("node at %s: %s: %s; is the address that of a node's gRPC port?", a.addr, st.Code(), st.Message())
+		}
+		return errors.New(st.Message())
+	}
+	return err
+}
+
+// Close ends the connection.
+func (a *Admin) Close() error { return a.conn.Close() }
