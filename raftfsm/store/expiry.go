@@ -42,3 +42,6 @@ func (sl *Slot) expiredKeys(dst [][]byte, now int64, limit int) [][]byte {
 	sl.nextExpiry.Store(earliest)
 	return dst
 }
+
+// Expires is how many keys of the store have an expiry.
+func (s *Store) Expires() int { return int(s.expires.Load()) }

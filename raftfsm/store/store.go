@@ -26,9 +26,10 @@ const itemOverheadBytes = 112
 // lock, which readers and the writer take through Slot.
 type Store struct {
 	slots [slot.Count]Slot
-	// keys and bytes are sums over all slots.
-	keys  atomic.Int64
-	bytes atomic.Int64
+	// keys, expires (those with an expiry) and bytes are sums over all slots.
+	keys    atomic.Int64
+	expires atomic.Int64
+	bytes   atomic.Int64
 	// capture is the number of the latest capture; captured tells whether it is still being read.
 	capture  atomic.Uint64
 	captured atomic.Bool
@@ -41,7 +42,9 @@ type Slot struct {
 	store *Store
 	state SlotState
 	table map[string]Item
-	bytes int64
+	// bytes and expires are this slot's share of the store's sums.
+	bytes   int64
+	expires int64
 	// frozen and frozenState are the slot as it was at capture number seen, while that capture has not yet read it.
 	frozen      map[string]Item
 	frozenState SlotState
@@ -137,7 +140,7 @@ func (sl *Slot) ApplyLocked(e *entry.Effect) {
 	case entry.EffectDel:
 		if exists {
 			delete(sl.table, string(e.Key))
-			sl.account(-1, -itemBytes(len(e.Key), old))
+			sl.account(-1, -expires(old), -itemBytes(len(e.Key), old))
 		}
 	}
 }
@@ -151,9 +154,9 @@ func (sl *Slot) putLocked(key []byte, old Item, exists bool, item Item) {
 	}
 	sl.table[string(key)] = item
 	if exists {
-		sl.account(0, itemBytes(len(key), item)-itemBytes(len(key), old))
+		sl.account(0, expires(item)-expires(old), itemBytes(len(key), item)-itemBytes(len(key), old))
 	} else {
-		sl.account(1, itemBytes(len(key), item))
+		sl.account(1, expires(item), itemBytes(len(key), item))
 	}
 	if next := sl.nextExpiry.Load(); item.ExpireAt != 0 && (next == 0 || item.ExpireAt < next) {
 		sl.nextExpiry.Store(item.ExpireAt)
@@ -163,15 +166,27 @@ func (sl *Slot) putLocked(key []byte, old Item, exists bool, item Item) {
 // DropLocked deletes every key of the slot.
 func (sl *Slot) DropLocked() {
 	sl.beforeWriteLocked()
-	sl.account(-int64(len(sl.table)), -sl.bytes)
+	sl.account(-int64(len(sl.table)), -sl.expires, -sl.bytes)
 	sl.table = nil
 	sl.nextExpiry.Store(0)
 }
 
-func (sl *Slot) account(keys, bytes int64) {
+func (sl *Slot) account(keys, expires, bytes int64) {
 	sl.bytes += bytes
+	sl.expires += expires
 	sl.store.keys.Add(keys)
+	if expires != 0 {
+		sl.store.expires.Add(expires)
+	}
 	sl.store.bytes.Add(bytes)
+}
+
+// expires is 1 for an item that has an expiry.
+func expires(item Item) int64 {
+	if item.ExpireAt != 0 {
+		return 1
+	}
+	return 0
 }
 
 func itemBytes(keyLen int, item Item) int64 {
@@ -201,9 +216,9 @@ func (s *Store) Replace(loaded *Store) {
 		from, to := &loaded.slots[i], &s.slots[i]
 		to.Lock()
 		to.beforeWriteLocked()
-		to.account(-int64(len(to.table)), -to.bytes)
+		to.account(-int64(len(to.table)), -to.expires, -to.bytes)
 		to.table, to.state = from.table, from.state
-		to.account(int64(len(from.table)), from.bytes)
+		to.account(int64(len(from.table)), from.expires, from.bytes)
 		to.nextExpiry.Store(from.nextExpiry.Load())
 		to.Unlock()
 	}

@@ -123,9 +123,15 @@ func TestStoreAndItsCapturesEqualAPlainMap(t *testing.T) {
 		if !maps.Equal(got, want) {
 			t.Fatalf("seed %d round %d: the capture changed while writes went on:\ngot  %v\nwant %v", seed, round, got, want)
 		}
-		wantNow := map[string]string{}
+		wantNow, expiring := map[string]string{}, 0
 		for k, item := range model {
 			wantNow[k] = describe(item)
+			if item.ExpireAt != 0 {
+				expiring++
+			}
+		}
+		if s.Expires() != expiring {
+			t.Fatalf("seed %d round %d: Expires() = %d, want %d", seed, round, s.Expires(), expiring)
 		}
 		if got := contents(s); !maps.Equal(got, wantNow) || s.Len() != len(model) {
 			t.Fatalf("seed %d round %d: got %v (Len %d), want %v", seed, round, got, s.Len(), wantNow)
@@ -134,7 +140,7 @@ func TestStoreAndItsCapturesEqualAPlainMap(t *testing.T) {
 	for _, k := range keys {
 		apply(s, entry.Effect{Kind: entry.EffectDel, Key: []byte(k)})
 	}
-	if s.Len() != 0 || s.UsedBytes() != 0 {
+	if s.Len() != 0 || s.UsedBytes() != 0 || s.Expires() != 0 {
 		t.Errorf("an empty store counts %d keys and %d bytes", s.Len(), s.UsedBytes())
 	}
 }

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/holtcache/holt/gateway/node"
+)
+
+// stopMax bounds how long a server takes to hand over its leaderships and to finish what is in flight.
+const stopMax = 10 * time.Second
+
+func serverCommand() *cobra.Command {
+	cfg := node.Config{Version: version, Listen: node.DefaultListen()}
+	var advertise, appendfsync, level string
+	c := &cobra.Command{
+		Use:   "server",
+		Short: "Run one node",
+		Long: `Run one node.
+
+A node with an empty data folder belongs to no cluster: start the first with neither cluster nor --join and run
+'holt cluster init' against it, start the others with --join. A node that belongs to a cluster finds it again by itself;
+give --join then too where addresses change.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if err := checkFsync(appendfsync); err != nil {
+				return err
+			}
+			if err := cfg.SetAdvertiseHost(advertise); err != nil {
+				return err
+			}
+			log, err := newLogger(level)
+			if err != nil {
+				return err
+			}
+			cfg.Logger = log
+			return runServer(cfg)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&cfg.Dir, "dir", "holt-data", "data folder; an empty one makes a new node")
+	f.StringVar(&cfg.Listen.RESP, "resp", cfg.Listen.RESP, "address for RESP clients")
+	f.StringVar(&cfg.Listen.GRPC, "grpc", cfg.Listen.GRPC, "address for gRPC clients and for holt cluster")
+	f.StringVar(&cfg.Listen.Cluster, "cluster", cfg.Listen.Cluster, "address for other nodes")
+	f.StringVar(&cfg.Listen.Gossip, "gossip", cfg.Listen.Gossip, "address for gossip, tcp and udp")
+	f.StringVar(&cfg.Listen.HTTP, "http", cfg.Listen.HTTP, "address for health probes")
+	f.StringVar(&advertise, "advertise", "", "host by which clients and other nodes reach this node, where it is not that of the addresses above")
+	f.StringVar(&cfg.Advertise.RESP, "advertise-resp", "", "host:port by which RESP clients reach this node")
+	f.StringVar(&cfg.Advertise.GRPC, "advertise-grpc", "", "host:port by which gRPC clients reach this node")
+	f.StringVar(&cfg.Advertise.Cluster, "advertise-cluster", "", "host:port by which other nodes reach this node")
+	f.StringVar(&cfg.Advertise.Gossip, "advertise-gossip", "", "host:port by which gossip reaches this node")
+	f.StringVar(&cfg.Advertise.HTTP, "advertise-http", "", "host:port by which probes reach this node")
+	f.StringSliceVar(&cfg.Join, "join", nil, "cluster addresses of nodes of the cluster to join or to find again")
+	f.StringVar(&cfg.Zone, "zone", "", "failure domain of this node; replicas of a shard are spread over zones")
+	f.StringVar(&cfg.Password, "requirepass", "", "password that RESP clients have to give")
+	f.IntVar(&cfg.Limits.ValueBytesMax, "max-value-bytes", 8<<20, "largest value in bytes, at most 67108864")
+	f.IntVar(&cfg.ClientsMax, "maxclients", 10000, "how many RESP clients may be connected")
+	f.StringVar(&appendfsync, "appendfsync", "always", "when the log is synced to disk: always")
+	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	return c
+}
+
+func newLogger(level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("--log-level=%s: use debug, info, warn or error", level)
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: l})), nil
+}
+
+// runServer runs a node until a signal ends it.
+func runServer(cfg node.Config) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	cfg.Fatal = func(err error) {
+		// Nothing that this process would still say could be trusted: no clean-up, no more answers.
+		cfg.Logger.Error("stopped: the disk failed, or the log contradicts what was applied; look at the disk, then start the node again", "err", err)
+		os.Exit(2)
+	}
+	n, err := node.Open(cfg)
+	if err != nil {
+		return err
+	}
+	a := n.Addresses()
+	cfg.Logger.Info("node is up", "node", n.ID(), "resp", a.RESP, "grpc", a.GRPC, "cluster", a.Cluster, "gossip", a.Gossip, "http", a.HTTP, "version", version)
+	<-ctx.Done()
+	stop() // a second signal ends the process at once
+	cfg.Logger.Info("stopping")
+	closeCtx, cancel := context.WithTimeout(context.Background(), stopMax)
+	defer cancel()
+	if err := n.Close(closeCtx); err != nil {
+		return err
+	}
+	cfg.Logger.Info("stopped")
+	return nil
+}

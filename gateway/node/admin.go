@@ -1,0 +1,297 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/holtcache/holt/gateway/grpcserver"
+	"github.com/holtcache/holt/gateway/router"
+	"github.com/holtcache/holt/proto/apierr"
+	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
+	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
+	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/meta"
+	"github.com/holtcache/holt/shard/host"
+	"github.com/holtcache/holt/shard/placement"
+)
+
+// admin does what AdminService asks of this node.
+type admin struct{ n *Node }
+
+var _ grpcserver.Admin = admin{}
+
+// initMax bounds how long the first member waits until the cluster exists.
+const initMax = 20 * time.Second
+
+// InitCluster creates a cluster with this node as its first member.
+func (a admin) InitCluster(ctx context.Context, expectNodes int, wanted *clusterv1.Settings) (string, *clusterv1.Settings, error) {
+	settings := settingsOf(wanted)
+	settings.ExpectNodes = expectNodes
+	if settings.Replicas != 0 {
+		if err := placement.CheckReplicas(settings.Replicas, expectNodes); err != nil {
+			return "", nil, apierr.New(apierr.KindInvalid, "%w", err)
+		}
+	}
+	if err := settings.Check(); err != nil {
+		return "", nil, err
+	}
+	id, err := a.found(settings)
+	if err != nil {
+		return "", nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, initMax)
+	defer cancel()
+	for {
+		h := a.n.host.Load()
+		changed := h.Changed()
+		if state := h.State(); state.Initialized() {
+			return id, settingsProto(state.Settings()), nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return "", nil, apierr.New(apierr.KindUnknownOutcome, "the cluster %s has begun and is not ready yet; watch holt cluster status", id)
+		}
+	}
+}
+
+// found makes this node the first of a new cluster.
+func (a admin) found(settings meta.Settings) (string, error) {
+	a.n.begin.Lock()
+	defer a.n.begin.Unlock()
+	if old := a.n.folder.ClusterID(); old != "" {
+		return "", apierr.New(apierr.KindExists, "this node belongs to cluster %s already; nothing was changed", old)
+	}
+	random := make([]byte, 20)
+	if _, err := rand.Read(random); err != nil {
+		return "", fmt.Errorf("make a random id: %w", err)
+	}
+	id := hex.EncodeToString(random)
+	if err := a.n.folder.Belong(id, settings.Proto(), true); err != nil {
+		return "", err
+	}
+	return id, a.n.openHost()
+}
+
+func (a admin) host() (*host.Host, error) {
+	if h := a.n.host.Load(); h != nil {
+		return h, nil
+	}
+	return nil, apierr.New(apierr.KindClusterDown, "this node belongs to no cluster yet: run holt cluster init at one node, or start this one with --join")
+}
+
+// Status tells how the cluster is doing, as far as this node knows.
+func (a admin) Status(context.Context) (*clusterv1.GetClusterStatusResponse, error) {
+	reply := &clusterv1.GetClusterStatusResponse{NodeId: a.n.folder.NodeID(), Phase: clusterv1.ClusterPhase_CLUSTER_PHASE_UNINITIALIZED}
+	h := a.n.host.Load()
+	if h == nil || !h.State().Initialized() {
+		return reply, nil
+	}
+	state, view := h.State(), a.n.cluster.View()
+	reply.ClusterId, reply.Epoch, reply.Settings = state.ClusterID(), state.Epoch(), settingsProto(state.Settings())
+	reply.NodesExpected, reply.NodesJoined, reply.Shards = uint32(state.Settings().ExpectNodes), uint32(len(state.Nodes())), uint32(len(state.Shards()))
+	reply.MetaVoterNodeIds, reply.MetaLeaderNodeId = state.MetaVoters(), h.MetaLeader()
+	for _, n := range view.Nodes {
+		if n.State == router.NodeAlive {
+			reply.NodesAlive++
+		}
+	}
+	creating := false
+	for _, s := range state.Shards() {
+		if s.Phase == meta.ShardCreating {
+			creating = true
+			continue
+		}
+		if _, _, led := h.Leader(s.ID); led {
+			for _, r := range s.Ranges {
+				reply.SlotsServed += uint32(r.Len())
+			}
+		}
+	}
+	switch {
+	case len(state.Shards()) == 0:
+		reply.Phase = clusterv1.ClusterPhase_CLUSTER_PHASE_WAITING_FOR_NODES
+	case creating:
+		reply.Phase = clusterv1.ClusterPhase_CLUSTER_PHASE_CREATING_SHARDS
+	default:
+		reply.Phase = clusterv1.ClusterPhase_CLUSTER_PHASE_RUNNING
+	}
+	return reply, nil
+}
+
+// Nodes lists the members.
+func (a admin) Nodes(context.Context) ([]*clusterv1.NodeStatus, error) {
+	h, err := a.host()
+	if err != nil {
+		return nil, err
+	}
+	state := h.State()
+	var list []*clusterv1.NodeStatus
+	for _, n := range a.n.cluster.View().Nodes {
+		known, _ := state.Node(n.ID)
+		status := &clusterv1.NodeStatus{
+			Node: &clusterv1.Node{
+				Id: n.ID, Health: clusterv1.NodeHealth(n.State) + clusterv1.NodeHealth_NODE_HEALTH_ALIVE,
+				Addresses: &clusterv1.Addresses{Resp: n.RESP, Grpc: n.GRPC, Cluster: n.Cluster, Gossip: n.Gossip, Http: n.HTTP},
+			},
+			StartCount: known.StartCount, Version: known.Version,
+		}
+		for _, s := range a.n.cluster.View().Shards {
+			for _, replica := range s.Replicas {
+				if replica == n.ID {
+					status.Replicas++
+				}
+			}
+			if s.Leader == n.ID {
+				status.ShardsLed++
+			}
+		}
+		list = append(list, status)
+	}
+	return list, nil
+}
+
+// askMax bounds how long one replica is waited for in a list of all.
+const askMax = time.Second
+
+// Shards lists the shards with what each replica says of itself. A replica that does not answer is left out.
+func (a admin) Shards(ctx context.Context) (uint64, []*clusterv1.ShardStatus, error) {
+	h, err := a.host()
+	if err != nil {
+		return 0, nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, askMax)
+	defer cancel()
+	state := h.State()
+	list := make([]*clusterv1.ShardStatus, 0, len(state.Shards()))
+	var wg sync.WaitGroup
+	for _, s := range state.Shards() {
+		status := &clusterv1.ShardStatus{Shard: &clusterv1.Shard{Id: uint64(s.ID)}, PreferredLeaderNodeId: s.PreferredLeader}
+		for _, r := range s.Ranges {
+			status.Shard.Slots = append(status.Shard.Slots, &clusterv1.SlotRange{First: uint32(r.First), Last: uint32(r.Last)})
+		}
+		leader, term, led := h.Leader(s.ID)
+		status.Shard.LeaderNodeId, status.Shard.Term = leader, term
+		status.Replicas = make([]*clusterv1.ReplicaStatus, len(s.Replicas))
+		for i, id := range s.Replicas {
+			status.Shard.Replicas = append(status.Shard.Replicas, &clusterv1.Replica{NodeId: id, Role: clusterv1.ReplicaRole_REPLICA_ROLE_VOTER})
+			wg.Go(func() {
+				if r, err := h.ReplicaAt(ctx, id, s.ID); err == nil {
+					status.Replicas[i] = replicaProto(r)
+				}
+			})
+		}
+		status.State = clusterv1.ShardState_SHARD_STATE_NO_LEADER
+		switch {
+		case s.Phase == meta.ShardCreating:
+			status.State = clusterv1.ShardState_SHARD_STATE_CREATING
+		case led:
+			status.State = clusterv1.ShardState_SHARD_STATE_STARTING
+		}
+		list = append(list, status)
+	}
+	wg.Wait()
+	for _, status := range list {
+		answered := status.Replicas[:0]
+		for _, r := range status.Replicas {
+			if r == nil {
+				continue
+			}
+			answered = append(answered, r)
+			if r.Serving && status.State == clusterv1.ShardState_SHARD_STATE_STARTING {
+				status.State = clusterv1.ShardState_SHARD_STATE_SERVING
+			}
+		}
+		status.Replicas = answered
+	}
+	return state.Epoch(), list, nil
+}
+
+// TransferLeadership hands over a shard and makes the new leader the preferred one, so that it is not taken back.
+func (a admin) TransferLeadership(ctx context.Context, id slot.ShardID, to string) (string, uint64, error) {
+	h, err := a.host()
+	if err != nil {
+		return "", 0, err
+	}
+	if id == 0 {
+		return a.transferMeta(ctx, h, to)
+	}
+	shard, ok := h.State().Shard(id)
+	if !ok {
+		return "", 0, apierr.New(apierr.KindNotFound, "there is no shard %d; holt cluster shards lists them", id)
+	}
+	leader, term, ok := h.Leader(id)
+	if !ok {
+		return "", 0, apierr.New(apierr.KindClusterDown, "shard %d has no leader now; nothing was changed, retry", id)
+	}
+	if leader != to {
+		if err := a.transfer(ctx, h, leader, id, to); err != nil {
+			return "", 0, err
+		}
+		if leader, term, err = a.awaitLeader(ctx, h, id, leader); err != nil {
+			return "", 0, err
+		}
+	}
+	if leader != shard.PreferredLeader {
+		result, err := h.Propose(ctx, &storagev1.MetaCommand{Command: &storagev1.MetaCommand_SetPreferredLeader{
+			SetPreferredLeader: &storagev1.SetPreferredLeader{Shard: uint64(id), Expected: shard.PreferredLeader, Preferred: leader},
+		}})
+		if err == nil {
+			err = result.Err
+		}
+		if err != nil {
+			return leader, term, fmt.Errorf("shard %d is led by %s now, but could not be kept there: %w", id, leader, err)
+		}
+	}
+	return leader, term, nil
+}
+
+func (a admin) transfer(ctx context.Context, h *host.Host, leader string, id slot.ShardID, to string) error {
+	if leader == a.n.folder.NodeID() {
+		return h.TransferHere(ctx, id, 0, to)
+	}
+	return a.n.nodes.Transfer(ctx, leader, id, 0, to)
+}
+
+func (a admin) transferMeta(ctx context.Context, h *host.Host, to string) (string, uint64, error) {
+	leader := h.MetaLeader()
+	if leader == "" {
+		return "", 0, apierr.New(apierr.KindClusterDown, "the meta group has no leader now; nothing was changed, retry")
+	}
+	if leader != to {
+		if err := a.transfer(ctx, h, leader, 0, to); err != nil {
+			return "", 0, err
+		}
+	}
+	for h.MetaLeader() == leader || h.MetaLeader() == "" {
+		if leader == to {
+			break
+		}
+		changed := h.Changed()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return "", 0, apierr.New(apierr.KindDeadline, "the meta group was handed over; who leads it now is not known yet")
+		}
+	}
+	return h.MetaLeader(), 0, nil
+}
+
+// awaitLeader waits until somebody else leads.
+func (a admin) awaitLeader(ctx context.Context, h *host.Host, id slot.ShardID, old string) (string, uint64, error) {
+	for {
+		changed := h.Changed()
+		if leader, term, ok := h.Leader(id); ok && leader != old {
+			return leader, term, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return "", 0, apierr.New(apierr.KindDeadline, "shard %d was handed over; who leads it now is not known yet", id)
+		}
+	}
+}

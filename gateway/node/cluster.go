@@ -1,0 +1,99 @@
+package node
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/holtcache/holt/gateway/router"
+	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/meta"
+	"github.com/holtcache/holt/shard/gossip"
+	"github.com/holtcache/holt/shard/host"
+)
+
+// cluster is what the protocol servers know the cluster by. Before this node belongs to one it is an empty view.
+type cluster struct {
+	self string
+
+	view     atomic.Pointer[router.View]
+	replicas atomic.Pointer[map[slot.ShardID]router.Replica]
+
+	mu      sync.Mutex // protects the fields below
+	changed chan struct{}
+}
+
+var _ router.Cluster = (*cluster)(nil)
+
+func newCluster(self string) *cluster {
+	c := &cluster{self: self, changed: make(chan struct{})}
+	empty, err := slot.NewMap(0, nil)
+	if err != nil {
+		panic(err) // no assignment, so nothing that could be wrong
+	}
+	c.view.Store(&router.View{Self: self, Map: empty})
+	c.replicas.Store(&map[slot.ShardID]router.Replica{})
+	return c
+}
+
+func (c *cluster) View() *router.View { return c.view.Load() }
+
+func (c *cluster) Changed() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.changed
+}
+
+func (c *cluster) Replica(id slot.ShardID) (router.Replica, bool) {
+	r, ok := (*c.replicas.Load())[id]
+	return r, ok
+}
+
+// refresh makes a new view of what host and gossip know now, and says so.
+func (c *cluster) refresh(h *host.Host, g *gossip.Gossip) {
+	state := h.State()
+	view := &router.View{ClusterID: state.ClusterID(), Self: c.self, Map: state.SlotMap()}
+	for _, n := range state.Nodes() {
+		view.Nodes = append(view.Nodes, viewNode(n, g))
+	}
+	slices.SortFunc(view.Nodes, func(a, b router.Node) int { return cmp.Compare(a.ID, b.ID) })
+	for _, s := range state.Shards() {
+		leader, term, _ := h.Leader(s.ID)
+		view.Shards = append(view.Shards, router.Shard{
+			ID: s.ID, Ranges: s.Ranges, Replicas: s.Replicas, Leader: leader, Term: term, Preferred: s.PreferredLeader,
+		})
+	}
+	replicas := map[slot.ShardID]router.Replica{}
+	for _, r := range h.Replicas() {
+		replicas[r.Group()] = replica{r}
+	}
+	c.replicas.Store(&replicas)
+	c.view.Store(view)
+	c.mu.Lock()
+	close(c.changed)
+	c.changed = make(chan struct{})
+	c.mu.Unlock()
+}
+
+// viewNode is a node as registered, with the addresses of a later start where gossip has heard of one.
+func viewNode(n meta.Node, g *gossip.Gossip) router.Node {
+	node := router.Node{
+		ID: n.ID, RESP: n.Addresses.RESP, GRPC: n.Addresses.GRPC, Cluster: n.Addresses.Cluster,
+		Gossip: n.Addresses.Gossip, HTTP: n.Addresses.HTTP, Zone: n.Zone,
+	}
+	hint, ok := g.Node(n.ID)
+	if !ok {
+		return node
+	}
+	if hint.Start > n.StartCount {
+		node.RESP, node.GRPC, node.Cluster, node.Gossip, node.HTTP = hint.RESP, hint.GRPC, hint.Cluster, hint.Gossip, hint.HTTP
+	}
+	switch hint.State {
+	case gossip.StateSuspect:
+		node.State = router.NodeSuspect
+	case gossip.StateDead, gossip.StateLeft:
+		node.State = router.NodeDead
+	}
+	return node
+}

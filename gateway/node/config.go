@@ -1,0 +1,77 @@
+package node
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/holtcache/holt/gateway/ops"
+	"github.com/holtcache/holt/raftfsm/meta"
+)
+
+// Config is what a server is started with. Addresses are host:port.
+type Config struct {
+	// Dir is the data folder.
+	Dir string
+	// Listen is where this node listens, Advertise how others reach it; what is empty in Advertise is taken from Listen.
+	Listen, Advertise meta.Addresses
+	// Join are cluster addresses of nodes of the cluster to join, or to find again after a restart.
+	Join []string
+	Zone string
+	// Version is that of the program.
+	Version string
+	// Password is asked for by RESP; empty means that none is.
+	Password string
+	Limits   ops.Limits
+	// ClientsMax bounds the RESP connections; 0 means the default.
+	ClientsMax int
+	Logger     *slog.Logger
+	// Fatal stops the process: a write to disk failed, and whatever this node would go on saying could be wrong.
+	Fatal func(error)
+}
+
+// DefaultListen are the ports of the design, on loopback.
+func DefaultListen() meta.Addresses {
+	return meta.Addresses{RESP: "127.0.0.1:6379", GRPC: "127.0.0.1:6380", Cluster: "127.0.0.1:6381", Gossip: "127.0.0.1:6382", HTTP: "127.0.0.1:6383"}
+}
+
+// advertised is the address by which others reach a listener.
+func advertised(what, listen, advertise string) (string, error) {
+	if advertise == "" {
+		advertise = listen
+	}
+	host, port, err := net.SplitHostPort(advertise)
+	if err != nil {
+		return "", fmt.Errorf("%s address %q: want host:port: %w", what, advertise, err)
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		return "", fmt.Errorf("%s address %s is all addresses of this machine: name the one that other nodes and clients reach with --advertise", what, advertise)
+	}
+	if _, listenPort, err := net.SplitHostPort(listen); err == nil && port == "0" {
+		port = listenPort // the port that was found
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// SetAdvertiseHost fills the advertise addresses that are empty with a host and the ports that are listened on.
+func (c *Config) SetAdvertiseHost(host string) error {
+	if host == "" {
+		return nil
+	}
+	for _, a := range []struct {
+		advertise *string
+		listen    string
+	}{
+		{&c.Advertise.RESP, c.Listen.RESP}, {&c.Advertise.GRPC, c.Listen.GRPC}, {&c.Advertise.Cluster, c.Listen.Cluster},
+		{&c.Advertise.Gossip, c.Listen.Gossip}, {&c.Advertise.HTTP, c.Listen.HTTP},
+	} {
+		_, port, err := net.SplitHostPort(a.listen)
+		if err != nil {
+			return fmt.Errorf("address %q: want host:port: %w", a.listen, err)
+		}
+		if *a.advertise == "" {
+			*a.advertise = net.JoinHostPort(host, port)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,285 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/holtcache/holt/gateway/command"
+	"github.com/holtcache/holt/gateway/grpcserver"
+	"github.com/holtcache/holt/gateway/resp"
+	"github.com/holtcache/holt/gateway/respserver"
+	"github.com/holtcache/holt/gateway/router"
+	nodev1 "github.com/holtcache/holt/proto/holt/node/v1"
+	"github.com/holtcache/holt/raftfsm/meta"
+	"github.com/holtcache/holt/shard/gossip"
+	"github.com/holtcache/holt/shard/host"
+)
+
+// Node is one running server.
+type Node struct {
+	cfg     Config
+	log     *slog.Logger
+	started time.Time
+	folder  *host.Folder
+	book    *host.Book
+	listen  *listeners
+	nodes   *nodes
+	cluster *cluster
+	resp    *respserver.Server
+	grpc    *grpcserver.Server
+	peers   *grpc.Server // NodeService, on the cluster port
+	port    *clusterPort
+	http    *http.Server
+
+	// host is nil until this node belongs to a cluster.
+	host atomic.Pointer[host.Host]
+
+	ctx     context.Context
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+	closing chan struct{}
+	once    sync.Once
+	err     error
+
+	// begin is held by whoever makes this node one of a cluster.
+	begin  sync.Mutex
+	gossip *gossip.Gossip
+}
+
+// Open starts a server. It serves as soon as it returns: until the node belongs to a cluster, and its shards have
+// leaders, requests are held for a moment and then answered with CLUSTERDOWN.
+func Open(cfg Config) (*Node, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	cfg.Limits = cfg.Limits.WithDefaults()
+	n := &Node{cfg: cfg, log: cfg.Logger, started: time.Now(), book: host.NewBook(), closing: make(chan struct{})}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	var err error
+	if n.folder, err = host.OpenFolder(cfg.Dir, cfg.Fatal); err != nil {
+		return nil, err
+	}
+	n.log = n.log.With("node", n.folder.NodeID()[:8])
+	if n.listen, err = openListeners(cfg); err != nil {
+		return nil, errors.Join(err, n.folder.Close())
+	}
+	if err := n.assemble(); err != nil {
+		return nil, errors.Join(err, n.listen.close(), n.folder.Close())
+	}
+	n.serve()
+	if n.folder.ClusterID() != "" {
+		n.begin.Lock()
+		err := n.openHost()
+		n.begin.Unlock()
+		if err != nil {
+			return nil, errors.Join(err, n.Close(context.Background()))
+		}
+	}
+	if len(cfg.Join) > 0 {
+		n.wg.Go(func() { n.joinCluster(n.ctx) })
+	}
+	return n, nil
+}
+
+// assemble makes the servers, which know the cluster only by an empty view yet.
+func (n *Node) assemble() error {
+	n.nodes = newNodes(dial)
+	n.nodes.resolve = n.resolve
+	n.cluster = newCluster(n.folder.NodeID())
+	routes := router.New(n.cluster)
+	n.resp = respserver.New(respserver.Config{
+		Router: routes, Table: command.NewTable(n.cfg.Limits), Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
+		Limits: respserver.Limits{ClientsMax: n.cfg.ClientsMax}, Password: n.cfg.Password, Info: n.info, Settings: settings{n}, Logger: n.log,
+	})
+	var err error
+	n.grpc, err = grpcserver.New(grpcserver.Config{
+		Router: routes, Forward: n.nodes, Admin: admin{n}, Defaults: n.defaults,
+		Limits: grpcserver.Limits{Data: n.cfg.Limits}, Logger: n.log,
+	})
+	if err != nil {
+		return err
+	}
+	n.peers = grpc.NewServer(
+		grpc.MaxRecvMsgSize(messageBytesMax), grpc.MaxSendMsgSize(messageBytesMax), grpc.MaxConcurrentStreams(1024),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second}), grpc.ConnectionTimeout(5*time.Second),
+	)
+	nodev1.RegisterNodeServiceServer(n.peers, &nodeService{n: n})
+	n.port = newClusterPort(n.listen.cluster, n.serveRaft)
+	n.http = n.httpServer()
+	return nil
+}
+
+// serveRaft takes over a connection of Raft frames.
+func (n *Node) serveRaft(conn net.Conn) {
+	h := n.host.Load()
+	if h == nil {
+		conn.Close() // the other node tries again
+		return
+	}
+	h.Transport().Serve(conn)
+}
+
+func (n *Node) serve() {
+	for _, s := range []struct {
+		what string
+		run  func() error
+	}{
+		{"RESP", func() error { return n.resp.Serve(n.listen.resp) }},
+		{"gRPC", func() error { return n.grpc.Public().Serve(n.listen.grpc) }},
+		{"cluster", func() error { n.port.serve(); return nil }},
+		{"node service", func() error { return n.peers.Serve(n.port) }},
+		{"HTTP", func() error { return serveHTTP(n.http, n.listen.http) }},
+	} {
+		n.wg.Go(func() {
+			if err := s.run(); err != nil && n.ctx.Err() == nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, grpc.ErrServerStopped) {
+				n.log.Error("a listener stopped; restart this node", "listener", s.what, "err", err)
+			}
+		})
+	}
+}
+
+// dial is the one seam through which this node reaches others.
+func dial(ctx context.Context, addr string) (net.Conn, error) {
+	return (&net.Dialer{Timeout: time.Second, KeepAlive: 5 * time.Second}).DialContext(ctx, "tcp", addr)
+}
+
+func (n *Node) resolve(id string) (string, bool) {
+	if h := n.host.Load(); h != nil {
+		return h.ClusterAddr(id)
+	}
+	return n.book.ClusterAddr(id)
+}
+
+// self is this node as it registers.
+func (n *Node) self() meta.Node {
+	return meta.Node{ID: n.folder.NodeID(), StartCount: n.folder.StartCount(), Addresses: n.listen.addrs, Zone: n.cfg.Zone, Version: n.cfg.Version}
+}
+
+// openHost opens gossip and the Raft groups of a node that belongs to a cluster. n.begin is held.
+func (n *Node) openHost() error {
+	stored, err := n.folder.Settings()
+	if err != nil {
+		return err
+	}
+	self := n.self()
+	n.book.Note(self)
+	g, err := gossip.Open(gossip.Config{
+		ClusterID: n.folder.ClusterID(), NodeID: self.ID,
+		Self: gossip.Node{
+			Start: self.StartCount, RESP: self.Addresses.RESP, GRPC: self.Addresses.GRPC, Cluster: self.Addresses.Cluster,
+			HTTP: self.Addresses.HTTP, Gossip: self.Addresses.Gossip, Zone: self.Zone,
+		},
+		BindAddr: n.gossipBind(), AdvertiseAddr: self.Addresses.Gossip,
+		Seeds:  func() []string { return n.book.GossipSeeds(self.ID) },
+		Logger: n.log,
+	})
+	if err != nil {
+		return err
+	}
+	refresh := make(chan struct{}, 1)
+	h, err := host.Open(host.Config{
+		Folder: n.folder, Self: self, Settings: meta.SettingsFromProto(stored), Gossip: g, Nodes: n.nodes, Book: n.book,
+		Dial: dial, Observer: n.resp, Logger: n.log, Fatal: n.cfg.Fatal,
+		Changed: func() {
+			select {
+			case refresh <- struct{}{}:
+			default:
+			}
+		},
+	})
+	if err != nil {
+		return errors.Join(err, g.Close())
+	}
+	n.gossip = g
+	n.host.Store(h)
+	n.cluster.refresh(h, g)
+	controller := h.Controller()
+	n.wg.Go(func() { _ = controller.Run(n.ctx) }) // its only error is the context's
+	n.wg.Go(func() {
+		for {
+			select {
+			case <-n.ctx.Done():
+				return
+			case <-refresh:
+				n.cluster.refresh(h, g)
+				controller.Wake()
+			}
+		}
+	})
+	return nil
+}
+
+// gossipBind is where gossip listens: with port 0 the port that was found free.
+func (n *Node) gossipBind() string {
+	host, port, err := net.SplitHostPort(n.cfg.Listen.Gossip)
+	if err != nil || port != "0" {
+		return n.cfg.Listen.Gossip
+	}
+	if _, found, err := net.SplitHostPort(n.listen.addrs.Gossip); err == nil {
+		return net.JoinHostPort(host, found)
+	}
+	return n.cfg.Listen.Gossip
+}
+
+func (n *Node) defaults() grpcserver.Defaults {
+	h := n.host.Load()
+	if h == nil {
+		return grpcserver.Defaults{}
+	}
+	var d grpcserver.Defaults
+	if s := h.State().Settings(); s.DefaultAck == meta.AckAsync {
+		d.Ack = router.AckAsync
+	}
+	if s := h.State().Settings(); s.DefaultRead == meta.ReadIndex {
+		d.ReadMode = router.ReadIndex
+	}
+	return d
+}
+
+// ID is the node's id.
+func (n *Node) ID() string { return n.folder.NodeID() }
+
+// Addresses are those that this node advertises.
+func (n *Node) Addresses() meta.Addresses { return n.listen.addrs }
+
+// Close hands over leaderships, finishes what is in flight and stops; ctx bounds the friendly part. It may be called
+// twice.
+func (n *Node) Close(ctx context.Context) error {
+	n.once.Do(func() { n.err = n.close(ctx) })
+	return n.err
+}
+
+func (n *Node) close(ctx context.Context) error {
+	h := n.host.Load()
+	if h != nil {
+		h.Leave(ctx) // while clients can still be sent to the new leaders
+	}
+	close(n.closing)
+	n.cancel()
+	errs := []error{n.resp.Close()}
+	n.grpc.Stop(ctx)
+	n.peers.Stop()
+	errs = append(errs, n.http.Close(), n.port.Close())
+	if h != nil {
+		if err := n.gossip.Leave(ctx); err != nil {
+			n.log.Info("could not say goodbye to the other nodes", "err", err)
+		}
+		errs = append(errs, h.Close(), n.gossip.Close())
+	}
+	errs = append(errs, n.nodes.close(), n.listen.close())
+	n.wg.Wait()
+	if err := errors.Join(append(errs, n.folder.Close())...); err != nil {
+		return fmt.Errorf("close node: %w", err)
+	}
+	return nil
+}

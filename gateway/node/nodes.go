@@ -1,0 +1,210 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/holtcache/holt/gateway/grpcserver"
+	"github.com/holtcache/holt/gateway/router"
+	"github.com/holtcache/holt/proto/apierr"
+	cachev1 "github.com/holtcache/holt/proto/holt/cache/v1"
+	nodev1 "github.com/holtcache/holt/proto/holt/node/v1"
+	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/meta"
+	"github.com/holtcache/holt/shard/host"
+)
+
+// nodes reaches other nodes by gRPC on their cluster ports. One connection is kept for each address.
+type nodes struct {
+	resolve func(id string) (addr string, ok bool)
+	dial    func(ctx context.Context, addr string) (net.Conn, error)
+
+	mu     sync.Mutex // protects the fields below
+	conns  map[string]*grpc.ClientConn
+	closed bool
+}
+
+var _ host.Nodes = (*nodes)(nil)
+
+func newNodes(dial func(ctx context.Context, addr string) (net.Conn, error)) *nodes {
+	return &nodes{dial: dial, conns: map[string]*grpc.ClientConn{}}
+}
+
+// messageBytesMax bounds a message between nodes: the meta state of a large cluster.
+const messageBytesMax = 64 << 20
+
+// at returns a client for an address of a cluster port.
+func (n *nodes) at(addr string) (nodev1.NodeServiceClient, error) {
+	conn, err := n.conn(addr)
+	if err != nil {
+		return nil, err
+	}
+	return nodev1.NewNodeServiceClient(conn), nil
+}
+
+func (n *nodes) conn(addr string) (*grpc.ClientConn, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return nil, apierr.New(apierr.KindShutdown, "this node is shutting down; not applied")
+	}
+	conn, ok := n.conns[addr]
+	if !ok {
+		var err error
+		conn, err = grpc.NewClient("passthrough:///"+addr,
+			grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithContextDialer(n.dial),
+			grpc.WithConnectParams(grpc.ConnectParams{
+				Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.5, Jitter: 0.2, MaxDelay: time.Second},
+				MinConnectTimeout: time.Second,
+			}),
+			grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second}),
+			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(messageBytesMax), grpc.MaxCallSendMsgSize(messageBytesMax)),
+		)
+		if err != nil {
+			return nil, fmt.Errorf("cluster port %s: %w", addr, err)
+		}
+		n.conns[addr] = conn
+	}
+	return conn, nil
+}
+
+func (n *nodes) node(id string) (nodev1.NodeServiceClient, error) {
+	addr, ok := n.resolve(id)
+	if !ok {
+		return nil, apierr.New(apierr.KindClusterDown, "the address of node %s is not known; not applied, retry", id)
+	}
+	return n.at(addr)
+}
+
+func (n *nodes) close() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.closed = true
+	var errs []error
+	for _, c := range n.conns {
+		errs = append(errs, c.Close())
+	}
+	clear(n.conns)
+	return errors.Join(errs...)
+}
+
+// Propose asks a node to commit a meta command.
+func (n *nodes) Propose(ctx context.Context, id string, command []byte) (meta.Result, error) {
+	client, err := n.node(id)
+	if err != nil {
+		return meta.Result{}, err
+	}
+	reply, err := client.ProposeMeta(ctx, &nodev1.ProposeMetaRequest{Command: command})
+	if err != nil {
+		return meta.Result{}, fromStatus(err)
+	}
+	result := meta.Result{Epoch: reply.Epoch, Changed: reply.Changed, Displaced: reply.DisplacedNodeIds}
+	for _, s := range reply.ShardIds {
+		result.Shards = append(result.Shards, slot.ShardID(s))
+	}
+	if reply.Refusal != nil {
+		kind, known := apierr.ByName(reply.Refusal.Kind)
+		if !known {
+			kind = apierr.KindInvalid
+		}
+		result.Err = apierr.New(kind, "%s", reply.Refusal.Message)
+	}
+	return result, nil
+}
+
+// ReadMeta returns a node's meta state.
+func (n *nodes) ReadMeta(ctx context.Context, id string, latest bool) ([]byte, error) {
+	client, err := n.node(id)
+	if err != nil {
+		return nil, err
+	}
+	mode := cachev1.ReadMode_READ_MODE_STALE
+	if latest {
+		mode = cachev1.ReadMode_READ_MODE_INDEX
+	}
+	reply, err := client.ReadMeta(ctx, &nodev1.ReadMetaRequest{ReadMode: mode})
+	if err != nil {
+		return nil, readOnly(fromStatus(err))
+	}
+	return reply.State, nil
+}
+
+// readOnly is an error of a call that changes nothing, whatever became of it.
+func readOnly(err error) error {
+	e := apierr.Of(err)
+	if e.Result() == apierr.OutcomeUnknown {
+		e.Outcome = apierr.OutcomeNotApplied
+	}
+	return e
+}
+
+// WatchMeta follows a node's meta state.
+func (n *nodes) WatchMeta(ctx context.Context, id string, after uint64, got func([]byte) error) error {
+	client, err := n.node(id)
+	if err != nil {
+		return err
+	}
+	stream, err := client.WatchMeta(ctx, &nodev1.WatchMetaRequest{AfterIndex: after})
+	if err != nil {
+		return readOnly(fromStatus(err))
+	}
+	for {
+		change, err := stream.Recv()
+		if err != nil {
+			return readOnly(fromStatus(err))
+		}
+		if err := got(change.GetState()); err != nil {
+			return err
+		}
+	}
+}
+
+// Transfer asks the leader of a shard to hand over.
+func (n *nodes) Transfer(ctx context.Context, id string, shard slot.ShardID, term uint64, to string) error {
+	client, err := n.node(id)
+	if err != nil {
+		return err
+	}
+	_, err = client.TransferLeadership(ctx, &nodev1.TransferLeadershipRequest{ShardId: uint64(shard), ToNodeId: to, Term: term})
+	return fromStatus(err)
+}
+
+// Replica asks for the state of a node's replica.
+func (n *nodes) Replica(ctx context.Context, id string, shard slot.ShardID) (host.ReplicaStatus, error) {
+	client, err := n.node(id)
+	if err != nil {
+		return host.ReplicaStatus{}, err
+	}
+	reply, err := client.GetReplicaStatus(ctx, &nodev1.GetReplicaStatusRequest{ShardIds: []uint64{uint64(shard)}})
+	if err != nil {
+		return host.ReplicaStatus{}, readOnly(fromStatus(err))
+	}
+	for _, r := range reply.Replicas {
+		if r.ShardId == uint64(shard) {
+			return host.ReplicaStatus{
+				Shard: shard, Node: r.NodeId, Term: r.Term, Leader: r.LeaderNodeId, Serving: r.Serving, Last: r.LastIndex,
+				Committed: r.CommittedIndex, Applied: r.AppliedIndex, Keys: int(r.Keys), CaughtUp: r.CaughtUpNodeIds,
+			}, nil
+		}
+	}
+	return host.ReplicaStatus{}, apierr.New(apierr.KindNotFound, "node %s has no replica of shard %d", id, shard)
+}
+
+// Forward sends a call to the leader of its shard. The error is the other node's, as it came.
+func (n *nodes) Forward(ctx context.Context, leader router.Node, request *nodev1.ForwardRequest) (*nodev1.ForwardResponse, error) {
+	conn, err := n.conn(leader.Cluster)
+	if err != nil {
+		return nil, errors.Join(grpcserver.ErrNotSent, err)
+	}
+	return grpcserver.SendForward(ctx, conn, request)
+}
