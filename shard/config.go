@@ -79,7 +79,9 @@ type Config struct {
 	Observer executor.Observer
 	Limits   executor.Limits
 	// Nonce returns a number that no other call on any node returns.
-	Nonce  func() uint64
+	Nonce func() uint64
+	// Wall is the wall clock, time.Now where it is nil. Intervals are measured without it.
+	Wall   func() time.Time
 	Logger *slog.Logger
 	// Snapshots says when snapshots are taken; zero fields take their defaults.
 	Snapshots SnapshotPolicy

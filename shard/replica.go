@@ -31,7 +31,7 @@ func Open(cfg Config) (*Replica, error) {
 	r := &Replica{store: store.New(), execDone: make(chan struct{})}
 	r.exec = executor.New(executor.Config{
 		Shard: cfg.Group, Node: cfg.Node, Log: r, Gate: lateGate{r}, Nonce: cfg.Nonce,
-		LeaseMax: cfg.Timings.LeaseMax, Slots: cfg.Slots, Observer: cfg.Observer, Limits: cfg.Limits, Logger: cfg.Logger,
+		LeaseMax: cfg.Timings.LeaseMax, Slots: cfg.Slots, Observer: cfg.Observer, Limits: cfg.Limits, Wall: cfg.Wall, Logger: cfg.Logger,
 	}, r.store)
 	r.fsm = raftfsm.New(uint64(cfg.Group), r.store, r.exec)
 	appended := func(logs []*raft.Log) {
