@@ -1,0 +1,161 @@
+package respserver
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/holtcache/holt/gateway/resp"
+	"github.com/holtcache/holt/gateway/router"
+	"github.com/holtcache/holt/proto/apierr"
+)
+
+// clientHandlers are the subcommands of CLIENT.
+func clientHandlers() map[string]handler {
+	return map[string]handler{
+		"client|id":   func(c *conn, _ [][]byte) resp.Value { return resp.Int(c.id) },
+		"client|info": func(c *conn, _ [][]byte) resp.Value { return resp.Verbatim("txt", c.describe()+"\n") },
+		"client|list": (*conn).clientList, "client|kill": (*conn).clientKill,
+		"client|setname": (*conn).clientSetName, "client|getname": (*conn).clientGetName, "client|setinfo": (*conn).clientSetInfo,
+		"client|no-evict": onOffHandler, "client|no-touch": onOffHandler,
+		"client|reply": (*conn).clientReply, "client|durability": (*conn).clientDurability, "client|readmode": (*conn).clientReadMode,
+		"client|tracking": (*conn).clientTracking, "client|trackinginfo": (*conn).clientTrackingInfo,
+		"client|getredir": (*conn).clientGetRedir, "client|caching": (*conn).clientCaching,
+		"client|pause": (*conn).clientPause, "client|unpause": (*conn).clientUnpause, "client|unblock": (*conn).clientUnblock,
+	}
+}
+
+var (
+	errClientName = apierr.New(apierr.KindInvalid, "Client names cannot contain spaces, newlines or special characters.")
+	errOnOff      = apierr.New(apierr.KindInvalid, "argument must be 'ON' or 'OFF'.")
+)
+
+// nameBytesMax bounds what clients call themselves, since CLIENT LIST repeats it for all of them.
+const nameBytesMax = 256
+
+// validName tells whether a name fits into a line of CLIENT LIST.
+func validName(name []byte) bool {
+	for _, ch := range name {
+		if ch < '!' || ch > '~' {
+			return false
+		}
+	}
+	return len(name) <= nameBytesMax
+}
+
+func (c *conn) setProfile(change func(*profile)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change(&c.name)
+}
+
+func (c *conn) profile() profile {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.name
+}
+
+func (c *conn) clientSetName(args [][]byte) resp.Value {
+	if !validName(args[2]) {
+		return errorReply(errClientName)
+	}
+	c.setProfile(func(p *profile) { p.name = string(args[2]) })
+	return resp.OK()
+}
+
+func (c *conn) clientGetName([][]byte) resp.Value {
+	if name := c.profile().name; name != "" {
+		return resp.BulkString(name)
+	}
+	return resp.Null()
+}
+
+func (c *conn) clientSetInfo(args [][]byte) resp.Value {
+	attribute := strings.ToLower(clip(args[2]))
+	if attribute != "lib-name" && attribute != "lib-ver" {
+		return errorReply(apierr.New(apierr.KindInvalid, "Unrecognized option '%s'", clip(args[2])))
+	}
+	if !validName(args[3]) {
+		return errorReply(apierr.New(apierr.KindInvalid, "%s cannot contain spaces, newlines or special characters.", attribute))
+	}
+	c.setProfile(func(p *profile) {
+		if attribute == "lib-name" {
+			p.library = string(args[3])
+		} else {
+			p.version = string(args[3])
+		}
+	})
+	return resp.OK()
+}
+
+// onOffHandler accepts what has nothing to switch here: connections are never evicted, and no reads are counted.
+func onOffHandler(_ *conn, args [][]byte) resp.Value {
+	if !word(args[2], "ON") && !word(args[2], "OFF") {
+		return errorReply(errOnOff)
+	}
+	return resp.OK()
+}
+
+// replyMode says whether commands are answered.
+type replyMode uint8
+
+const (
+	replyOn   replyMode = iota
+	replyOff            // none is
+	replySkip           // the next one is not
+)
+
+func (c *conn) clientReply(args [][]byte) resp.Value {
+	switch {
+	case word(args[2], "ON"):
+		c.replyMode, c.silent = replyOn, false
+	case word(args[2], "OFF"):
+		c.replyMode, c.silent = replyOff, true
+	case word(args[2], "SKIP"):
+		if c.replyMode != replyOff {
+			c.replyMode = replySkip
+		}
+		c.silent = true
+	default:
+		return errorReply(errSyntax)
+	}
+	return resp.OK()
+}
+
+func (c *conn) clientDurability(args [][]byte) resp.Value {
+	switch {
+	case word(args[2], "ASYNC"):
+		c.ack = router.AckAsync
+	case word(args[2], "MAJORITY"):
+		c.ack = router.AckMajority
+	default:
+		return errorReply(errSyntax)
+	}
+	return resp.OK()
+}
+
+func (c *conn) clientReadMode(args [][]byte) resp.Value {
+	switch {
+	case word(args[2], "LEASE"):
+		c.readMode = router.ReadLease
+	case word(args[2], "INDEX"):
+		c.readMode = router.ReadIndex
+	case word(args[2], "STALE"):
+		c.readMode = router.ReadStale
+	default:
+		return errorReply(errSyntax)
+	}
+	return resp.OK()
+}
+
+// describe is the connection's line in CLIENT LIST.
+func (c *conn) describe() string {
+	p, now := c.profile(), nowNano()
+	name := "NULL"
+	if spec := c.lastSpec.Load(); spec != nil {
+		name = spec.Name
+	}
+	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=N db=0 sub=0 psub=0 ssub=0 multi=%d "+
+		"qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=%s user=%s redir=-1 resp=%d lib-name=%s lib-ver=%s",
+		c.id, c.remote, c.local, p.name, (now-c.since.UnixNano())/1e9, max(now-c.lastActive.Load(), 0)/1e9, c.queued.Load(),
+		name, defaultUser, c.shownProto.Load(), p.library, p.version)
+}

@@ -1,0 +1,141 @@
+package respserver
+
+import (
+	"sync/atomic"
+
+	"github.com/holtcache/holt/gateway/command"
+	"github.com/holtcache/holt/gateway/resp"
+	"github.com/holtcache/holt/proto/apierr"
+)
+
+// handler answers a command that is not about keys.
+type handler func(c *conn, args [][]byte) resp.Value
+
+// row is what the server adds to a row of the command table.
+type row struct {
+	spec    *command.Spec
+	handler handler
+	// inRound: the command is answered without waiting for the ops of the round before it.
+	inRound bool
+	// atOnce: the command is not queued by MULTI.
+	atOnce bool
+
+	calls  atomic.Uint64
+	failed atomic.Uint64
+}
+
+// newRows gives every command of the table its handler.
+func newRows(table *command.Table) map[*command.Spec]*row {
+	rows := map[*command.Spec]*row{}
+	handlers := allHandlers()
+	var add func(specs []*command.Spec)
+	add = func(specs []*command.Spec) {
+		for _, spec := range specs {
+			r := &row{spec: spec, handler: handlers[spec.Name], inRound: answeredInRound[spec.Name], atOnce: notQueued[spec.Name]}
+			if r.handler == nil {
+				r.handler = unsupported
+			}
+			rows[spec] = r
+			add(spec.Subcommands)
+		}
+	}
+	add(table.All())
+	return rows
+}
+
+// answeredInRound names the commands whose answer depends on no op of the round, and changes how none is answered.
+var answeredInRound = map[string]bool{
+	"ping": true, "echo": true, "time": true, "multi": true, "exec": true, "discard": true, "asking": true,
+	"client|caching": true,
+}
+
+// notQueued names the commands that MULTI does not queue (Redis, server.c, processCommand).
+var notQueued = map[string]bool{
+	"multi": true, "exec": true, "discard": true, "watch": true, "quit": true, "reset": true,
+}
+
+var (
+	errNoAuth = apierr.New(apierr.KindNoAuth, "Authentication required.")
+	errSyntax = apierr.New(apierr.KindInvalid, "syntax error")
+)
+
+func unsupported(*conn, [][]byte) resp.Value {
+	return errorReply(apierr.New(apierr.KindUnsupported, "this command is in the table and not answered by the RESP server; report this"))
+}
+
+// command runs one command, or queues it, and answers it unless the round does later.
+func (c *conn) command(args [][]byte) {
+	c.silent = c.replyMode == replyOff || c.replyMode == replySkip
+	if c.replyMode == replySkip {
+		c.replyMode = replyOn
+	}
+	spec, err := c.server.cfg.Table.Lookup(args)
+	if err != nil {
+		c.refuse(errorReply(err))
+		return
+	}
+	if !c.authed && !spec.Flag(command.NoAuth) {
+		c.refuse(errorReply(errNoAuth))
+		return
+	}
+	r := c.server.rows[spec]
+	r.calls.Add(1)
+	c.lastSpec.Store(spec)
+	if c.multi != nil && !r.atOnce {
+		c.queue(r, args)
+		return
+	}
+	if p := c.server.pauses.current.Load(); p != nil {
+		if c.awaitPause(p, r); c.closing {
+			return
+		}
+	}
+	if spec.Parse != nil {
+		c.data(spec, args)
+	} else {
+		c.other(r, args)
+	}
+	if c.multi == nil && spec.Name != "client|caching" {
+		c.track.caching = cachingNotSet
+	}
+}
+
+// refuse answers a command that is not run. Inside of MULTI it spoils the transaction.
+func (c *conn) refuse(v resp.Value) {
+	if c.multi != nil {
+		c.multi.spoiled = true
+	}
+	c.reply(v)
+}
+
+// other runs a command that is not about keys.
+func (c *conn) other(r *row, args [][]byte) {
+	if r.spec.Name == "exec" {
+		c.exec()
+		return
+	}
+	if !r.inRound {
+		c.settle()
+	}
+	v := r.handler(c, args)
+	if v.IsError() {
+		r.failed.Add(1)
+	}
+	c.reply(v)
+}
+
+// word tells whether an argument is an option; upper is in upper case.
+func word(arg []byte, upper string) bool {
+	if len(arg) != len(upper) {
+		return false
+	}
+	for i, ch := range arg {
+		if 'a' <= ch && ch <= 'z' {
+			ch -= 'a' - 'A'
+		}
+		if ch != upper[i] {
+			return false
+		}
+	}
+	return true
+}

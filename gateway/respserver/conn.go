@@ -1,0 +1,193 @@
+package respserver
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/holtcache/holt/gateway/command"
+	"github.com/holtcache/holt/gateway/resp"
+	"github.com/holtcache/holt/gateway/router"
+)
+
+// conn is one connection. Its goroutine owns every field but those of the last two groups.
+type conn struct {
+	server *Server
+	nc     net.Conn
+	id     int64
+	remote string
+	local  string
+	since  time.Time
+	reader *resp.Reader
+	out    output
+
+	authed    bool
+	proto     int
+	replyMode replyMode
+	// silent: the command at hand is not answered.
+	silent   bool
+	ack      router.Ack
+	readMode router.ReadMode
+	readOnly bool
+	closing  bool
+	multi    *transaction // nil outside of MULTI
+	watch    watchList
+	track    trackState
+	written  []written // last write on each shard, for WAIT
+
+	// arrived is when the commands at hand began to be run: their deadlines count from it.
+	arrived time.Time
+	// began is when the command that is not whole yet began to arrive; zero where there is none.
+	began   time.Time
+	entries []*entry // those of the round are entries[:used]
+	used    int
+	flights []*flight
+	budget  atomic.Int64 // bytes of replies that the round may still hold; executors charge it
+	direct  directRead
+	runs    int // commands of the round
+	// inExec: EXEC runs the command at hand, which must not wait then.
+	inExec bool
+
+	// blocked receives from CLIENT UNBLOCK while a command waits.
+	blocked chan unblocking
+	waiting atomic.Bool
+	// For CLIENT LIST, read by other connections' goroutines.
+	lastSpec   atomic.Pointer[command.Spec]
+	lastActive atomic.Int64 // Unix nanoseconds
+	shownProto atomic.Int32
+	queued     atomic.Int32 // commands queued by MULTI, -1 outside
+
+	mu   sync.Mutex // protects the field below
+	name profile
+}
+
+// profile is what a client says about itself.
+type profile struct{ name, library, version string }
+
+func newConn(s *Server, nc net.Conn, id int64) *conn {
+	c := &conn{
+		server: s, nc: nc, id: id, since: time.Now(),
+		remote: nc.RemoteAddr().String(), local: nc.LocalAddr().String(),
+		blocked: make(chan unblocking, 1),
+	}
+	c.authed = s.cfg.Password == ""
+	c.reader = resp.NewReader(nc, c.protocolLimits())
+	c.out = output{nc: nc, limits: &s.limits}
+	c.direct.init(c)
+	c.resetSession()
+	c.lastActive.Store(c.since.UnixNano())
+	return c
+}
+
+// resetSession makes the session that of a new connection, authentication aside.
+func (c *conn) resetSession() {
+	c.setProto(2)
+	c.replyMode, c.ack, c.readMode, c.readOnly = replyOn, router.AckMajority, router.ReadLease, false
+	c.endMulti()
+	c.watch = watchList{}
+}
+
+func (c *conn) setProto(proto int) {
+	c.proto = proto
+	c.shownProto.Store(int32(proto))
+}
+
+func (c *conn) protocolLimits() resp.Limits {
+	if c.authed {
+		return c.server.cfg.Protocol
+	}
+	return resp.UnauthenticatedLimits()
+}
+
+// run serves the connection until it ends.
+func (c *conn) run() {
+	defer c.end()
+	for !c.closing {
+		if !c.fill() {
+			return
+		}
+		for c.round() {
+		}
+	}
+}
+
+// end releases whatever the connection holds. A fault in a command costs its connection and nothing else.
+func (c *conn) end() {
+	if p := recover(); p != nil {
+		c.server.stats.panics.Add(1)
+		c.server.cfg.Logger.Error("a RESP connection panicked and was closed; report this with the stack",
+			"client", c.remote, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	}
+	c.server.forget(c)
+	_ = c.nc.Close()
+	c.stopTracking()
+	c.server.stats.closed.Add(1)
+}
+
+// wake makes the connection's goroutine look at whether the server was closed.
+func (c *conn) wake() { _ = c.nc.SetReadDeadline(time.Now()) }
+
+// fill reads once. It returns false where the connection is over.
+func (c *conn) fill() bool {
+	deadline := c.readDeadline()
+	_ = c.nc.SetReadDeadline(deadline)
+	if c.server.isStopping() {
+		return false // after the deadline was set, or wake may be undone by it
+	}
+	err := c.reader.Fill()
+	switch {
+	case err == nil:
+		return true
+	case isTimeout(err):
+		c.server.stats.timedOut.Add(1)
+	case !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed):
+		c.server.stats.broken.Add(1)
+	}
+	return false
+}
+
+func (s *Server) isStopping() bool {
+	select {
+	case <-s.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// readDeadline is when the next byte has to be here; zero means whenever. A command that has begun must end in time
+// however slowly its bytes come.
+func (c *conn) readDeadline() (deadline time.Time) {
+	l := &c.server.limits
+	if l.IdleTimeout > 0 {
+		deadline = time.Now().Add(l.IdleTimeout)
+	}
+	if c.reader.Buffered() == 0 {
+		c.began = time.Time{}
+	} else {
+		if c.began.IsZero() {
+			c.began = time.Now()
+		}
+		deadline = earlier(deadline, c.began.Add(l.CommandDeadline))
+	}
+	if !c.authed {
+		deadline = earlier(deadline, c.since.Add(l.AuthDeadline))
+	}
+	return deadline
+}
+
+// earlier returns the earlier of two deadlines; a zero one does not count.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

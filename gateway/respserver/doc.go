@@ -1,0 +1,43 @@
+// Package respserver serves RESP connections: pipelines, transactions, cluster commands.
+//
+// # One connection
+//
+// One goroutine reads, runs and answers the commands of a connection, in rounds: it takes every whole command that is
+// buffered, at most Limits.PipelineMax, runs those that need no leader's executor at once, collects the others as ops
+// on a flight per shard, waits for all of them, then writes the replies in order. A read goes to the replica directly,
+// in the connection's goroutine, unless an op of the round is open on the same replica: then the read becomes an op
+// too and so comes after it (PROTOCOL rule 12). Between shards a round gives no order, as Redis Cluster gives none
+// between nodes.
+//
+// What an op is answered with as "not applied, not the leader" is routed again until router.HoldMax has passed, which
+// hides planned transfers. It is not repeated where a later op of the round on that shard took effect, or may have: the
+// order of a connection's writes is never changed.
+//
+// Arguments lie in the reader's buffer while ops refer to them. Flight.Wait returns when every op has its answer, and
+// after an op was given up its Do neither runs nor will (shard/executor, Request.Abandon: a request is withdrawn before
+// it was taken, or its evaluation is over), so the buffer is free again after Wait, whatever the answers are.
+//
+// # Who writes to a socket
+//
+// The connection's goroutine writes replies. A connection with CLIENT TRACKING on has a second goroutine that writes
+// invalidations while the first one waits for commands; while a round runs, invalidations are kept until its replies
+// are written, so that a value never reaches the client behind the message that it is outdated. State machines call
+// KeyChanged and SlotsChanged; those only append to a bounded buffer.
+//
+// # Locks
+//
+// Order: Server.mu; a slot of the tracking table; the list of trackers; output.writing; output.mu. output.writing alone
+// is held across I/O, and only by the two goroutines of its connection.
+//
+// # Divergences
+//
+// From Redis 7.2:
+//   - Every node is shown as a master of the slots that it leads (see topology), none as a replica.
+//   - CLIENT TRACKING knows RESP3 pushes in default, OPTIN and OPTOUT mode, with or without NOLOOP. BCAST, PREFIX and
+//     REDIRECT are refused.
+//   - FLUSHALL and FLUSHDB are refused inside a transaction: they touch every shard that the node leads.
+//   - WAIT asks which replicas hold the log up to the last write, so what it counts survives a failover.
+//   - Keys that one connection watches are of one slot, and so is its transaction.
+//   - ASKING is accepted and changes nothing: no shard imports slots yet.
+//   - CLIENT UNPAUSE is not held back by CLIENT PAUSE.
+package respserver

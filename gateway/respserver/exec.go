@@ -1,0 +1,110 @@
+package respserver
+
+import (
+	"github.com/holtcache/holt/gateway/ops"
+	"github.com/holtcache/holt/gateway/resp"
+)
+
+// exec runs the transaction as one op, so that nothing comes between its commands, and none of it is lost alone.
+func (c *conn) exec() {
+	t, watch := c.multi, c.watch
+	if t == nil {
+		c.reply(errorReply(errExecOutside))
+		return
+	}
+	c.endMulti()
+	c.watch = watchList{}
+	defer func() { c.track.caching = cachingNotSet }()
+	switch {
+	case t.spoiled:
+		c.reply(errorReply(errExecAbort))
+		return
+	case !t.keyed && len(watch.keys) == 0:
+		c.settle()
+		v := resp.Array(make([]resp.Value, len(t.queued))...)
+		c.runOthers(t, v.Elems)
+		c.reply(v)
+		return
+	case !t.keyed:
+		t.slot = watch.slot
+	}
+	t.watched, t.limitBytes = watch.keys, c.server.limits.OutputBufferBytesMax
+	e := c.newEntry()
+	e.exec = t
+	c.prepare(e)
+	e.op.Slot, e.op.Ack = t.slot, c.ack
+	c.route(e)
+	if !t.others {
+		return
+	}
+	c.complete()
+	if e.flight != nil && e.op.Err == nil && !t.aborted && e.reply.Kind == resp.KindArray {
+		c.runOthers(t, e.reply.Elems)
+	}
+	c.settle()
+}
+
+// prepare parses the commands on keys, and registers for tracking what they read.
+func (c *conn) prepare(e *entry) {
+	t := e.exec
+	for i := range t.queued {
+		q := &t.queued[i]
+		if q.row.spec.Parse == nil {
+			continue
+		}
+		if q.call, q.err = q.row.spec.Parse(q.args); q.err != nil {
+			continue
+		}
+		if q.call.Read != nil {
+			c.register(q.call.Keys)
+		} else {
+			c.noteOwn(e, q.call.Keys)
+		}
+	}
+}
+
+// runOthers runs the commands that are not about keys, once those on keys are done.
+func (c *conn) runOthers(t *transaction, replies []resp.Value) {
+	c.inExec = true
+	defer func() { c.inExec = false }()
+	for i := range t.queued {
+		if q := &t.queued[i]; q.row.spec.Parse == nil {
+			replies[i] = q.row.handler(c, q.args)
+		}
+	}
+}
+
+// run is the op: every command, or none where a watched key has changed. A command that fails changes nothing, and does
+// not keep the others from being run (Redis, "Transactions", section Errors inside a transaction).
+func (t *transaction) run(tx ops.Tx) resp.Value {
+	t.aborted = false
+	for i := range t.watched {
+		if w := &t.watched[i]; versionOf(tx, w.key) != w.version {
+			t.aborted = true
+			return resp.NullArray()
+		}
+	}
+	replies := make([]resp.Value, len(t.queued))
+	left := int64(t.limitBytes)
+	for i := range t.queued {
+		replies[i] = t.queued[i].run(tx, int(max(left, 0)))
+		if left -= sizeOf(&replies[i]); left < 0 {
+			replies[i] = tooLarge(t.limitBytes)
+		}
+	}
+	return resp.Array(replies...)
+}
+
+func (q *queuedCommand) run(tx ops.Tx, limitBytes int) resp.Value {
+	switch {
+	case q.row.spec.Parse == nil:
+		return resp.Value{}
+	case q.err != nil:
+		return errorReply(q.err)
+	case q.call.Write != nil:
+		return q.call.Write(tx)
+	case several(q.row.spec, &q.call):
+		return readLimited(tx, q.call.Read, limitBytes)
+	}
+	return q.call.Read(tx)
+}

@@ -1,0 +1,36 @@
+package respserver
+
+import "github.com/holtcache/holt/gateway/resp"
+
+// allHandlers are the commands that the connection or the server answers, by their names in the command table.
+func allHandlers() map[string]handler {
+	handlers := map[string]handler{
+		"ping": (*conn).ping, "echo": (*conn).echo, "quit": (*conn).quit, "reset": (*conn).reset,
+		"select": (*conn).selectDB, "auth": (*conn).auth, "hello": (*conn).hello,
+		"readonly": (*conn).setReadOnly, "readwrite": (*conn).setReadWrite, "asking": okHandler,
+		"multi": (*conn).begin, "discard": (*conn).discard, "watch": (*conn).watchKeys, "unwatch": (*conn).unwatch,
+		"wait": (*conn).waitReplicas, "time": (*conn).time, "dbsize": (*conn).dbSize,
+		"flushall": (*conn).flush, "flushdb": (*conn).flush, "lastsave": (*conn).lastSave,
+		"info": (*conn).info, "config|get": (*conn).configGet, "config|set": (*conn).configSet,
+		"config|resetstat": (*conn).configResetStat, "config|rewrite": (*conn).configRewrite,
+		"acl|whoami":     func(*conn, [][]byte) resp.Value { return resp.BulkString(defaultUser) },
+		"function|flush": (*conn).scriptFlush, "script|flush": (*conn).scriptFlush,
+	}
+	for _, more := range []map[string]handler{clientHandlers(), clusterHandlers()} {
+		for name, h := range more {
+			handlers[name] = h
+		}
+	}
+	for _, name := range []string{"command", "command|count", "command|info", "command|docs", "command|list", "command|getkeys", "command|getkeysandflags"} {
+		handlers[name] = func(c *conn, args [][]byte) resp.Value { return c.server.cfg.Table.CommandReply(args) }
+	}
+	for _, parent := range []string{"acl", "client", "cluster", "command", "config", "function", "object", "script"} {
+		if handlers[parent] == nil {
+			handlers[parent] = missingSubcommand
+		}
+		handlers[parent+"|help"] = func(c *conn, args [][]byte) resp.Value { return c.server.cfg.Table.HelpReply(args) }
+	}
+	return handlers
+}
+
+func okHandler(*conn, [][]byte) resp.Value { return resp.OK() }

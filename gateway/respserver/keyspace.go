@@ -1,0 +1,77 @@
+package respserver
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/holtcache/holt/gateway/ops"
+	"github.com/holtcache/holt/gateway/resp"
+	"github.com/holtcache/holt/proto/apierr"
+)
+
+// dbSize counts the keys of the shards that this node leads, as a master of Redis Cluster counts its own. The ops of
+// the round before it are done (PROTOCOL rule 34).
+func (c *conn) dbSize([][]byte) resp.Value { return resp.Int(int64(c.server.keysLed())) }
+
+func (s *Server) keysLed() (n int) {
+	for _, replica := range s.cfg.Router.Leading() {
+		n += replica.Keys()
+	}
+	return n
+}
+
+// flush empties the shards that this node leads. ASYNC and SYNC are alike: the reply comes when it is committed.
+func (c *conn) flush(args [][]byte) resp.Value {
+	if len(args) > 2 || len(args) == 2 && !word(args[1], "ASYNC") && !word(args[1], "SYNC") {
+		return errorReply(errSyntax)
+	}
+	v := c.server.cfg.Router.View()
+	first := c.used
+	for _, replica := range c.server.cfg.Router.Leading() {
+		ranges := v.Map.Ranges(replica.Shard())
+		if len(ranges) == 0 {
+			continue
+		}
+		e := c.newEntry()
+		e.write = func(tx ops.Tx) resp.Value {
+			tx.Flush(ranges)
+			return resp.OK()
+		}
+		e.op.Slot, e.op.AllSlots, e.op.Ack = ranges[0].First, true, c.ack
+		c.flightFor(replica).add(e)
+	}
+	c.submit()
+	c.wait()
+	reply := resp.OK()
+	for _, e := range c.entries[first:c.used] {
+		if e.op.Err != nil && !reply.IsError() {
+			reply = errorReply(e.op.Err)
+		}
+		e.reset()
+	}
+	c.used = first
+	return reply
+}
+
+func (c *conn) time([][]byte) resp.Value {
+	now := time.Now()
+	return resp.Array(
+		resp.BulkString(strconv.FormatInt(now.Unix(), 10)),
+		resp.BulkString(strconv.FormatInt(int64(now.Nanosecond()/1000), 10)))
+}
+
+func (c *conn) lastSave([][]byte) resp.Value {
+	saved := c.server.facts().LastSave
+	if saved.IsZero() {
+		saved = c.server.started // as Redis, which counts from its start
+	}
+	return resp.Int(saved.Unix())
+}
+
+// scriptFlush answers FUNCTION FLUSH and SCRIPT FLUSH, with which test suites begin: there are none to delete.
+func (c *conn) scriptFlush(args [][]byte) resp.Value {
+	if len(args) > 3 || len(args) == 3 && !word(args[2], "ASYNC") && !word(args[2], "SYNC") {
+		return errorReply(apierr.New(apierr.KindInvalid, "%s FLUSH only supports SYNC|ASYNC option", clip(args[0])))
+	}
+	return resp.OK()
+}

@@ -1,0 +1,147 @@
+package respserver
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	// flushBytes is from where on replies are written before their round has ended.
+	flushBytes = 64 << 10
+	// writeStepBytes is what one write deadline is for: a client that reads at all takes it in time.
+	writeStepBytes = 256 << 10
+)
+
+// output is what goes to one client: replies of the connection's goroutine, and invalidations of state machines.
+type output struct {
+	nc     net.Conn
+	limits *Limits
+	// buf holds replies that are not written yet. The connection's goroutine owns it.
+	buf []byte
+	// shared: there is a second goroutine that writes. The connection's goroutine owns it.
+	shared bool
+
+	writing sync.Mutex // held across each write
+	mu      sync.Mutex // protects the fields below; held for an append
+	// held: a round runs, invalidations wait for its end.
+	held   bool
+	pushes []byte
+	// all: the invalidations were too many and are now one of all keys.
+	all bool
+	// ready is signalled when there are pushes and no round to write them; nil while nothing is tracked.
+	ready chan struct{}
+}
+
+// begin begins a round.
+func (o *output) begin() {
+	if !o.shared {
+		return
+	}
+	o.mu.Lock()
+	o.held = true
+	o.mu.Unlock()
+}
+
+// flush writes the replies so far, within a round.
+func (o *output) flush() bool {
+	if o.shared {
+		o.writing.Lock()
+		defer o.writing.Unlock()
+	}
+	return o.writeBuf()
+}
+
+// finish writes what is left of the round's replies, then the invalidations that came meanwhile.
+func (o *output) finish() bool {
+	if !o.shared {
+		return o.writeBuf()
+	}
+	o.writing.Lock()
+	defer o.writing.Unlock()
+	o.mu.Lock()
+	o.held = false
+	o.buf = o.takePushesLocked(o.buf)
+	o.mu.Unlock()
+	return o.writeBuf()
+}
+
+func (o *output) writeBuf() bool {
+	ok := o.write(o.buf)
+	if cap(o.buf) > flushBytes*2 {
+		o.buf = nil
+	}
+	o.buf = o.buf[:0]
+	return ok
+}
+
+// write writes b in steps, each of which has to be taken in time. After an error the connection is of no use.
+func (o *output) write(b []byte) bool {
+	for len(b) > 0 {
+		n := min(len(b), writeStepBytes)
+		_ = o.nc.SetWriteDeadline(time.Now().Add(o.limits.WriteDeadline))
+		if _, err := o.nc.Write(b[:n]); err != nil {
+			_ = o.nc.Close()
+			return false
+		}
+		b = b[n:]
+	}
+	return true
+}
+
+// push appends an invalidation; nil means all keys. State machines call it: it does not block.
+func (o *output) push(key []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.ready == nil || o.all:
+		return
+	case key == nil || len(o.pushes)+len(key) > o.limits.PushBytesMax:
+		o.all, o.pushes = true, nil
+	default:
+		o.pushes = appendInvalidation(o.pushes, key)
+	}
+	if !o.held {
+		select {
+		case o.ready <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// takePushesLocked appends what there is to push.
+func (o *output) takePushesLocked(dst []byte) []byte {
+	if o.all {
+		o.all = false
+		return append(dst, pushAll...)
+	}
+	dst = append(dst, o.pushes...)
+	if o.pushes = o.pushes[:0]; cap(o.pushes) > flushBytes {
+		o.pushes = nil
+	}
+	return dst
+}
+
+// runPushes writes invalidations while no round does, until stop is closed.
+func (o *output) runPushes(ready, stop <-chan struct{}) {
+	var buf []byte
+	for {
+		select {
+		case <-ready:
+		case <-stop:
+			return
+		}
+		o.writing.Lock()
+		o.mu.Lock()
+		buf = buf[:0]
+		if !o.held {
+			buf = o.takePushesLocked(buf)
+		}
+		o.mu.Unlock()
+		ok := o.write(buf)
+		o.writing.Unlock()
+		if !ok {
+			return
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package respserver
+
+import (
+	"context"
+
+	"github.com/holtcache/holt/gateway/command"
+	"github.com/holtcache/holt/gateway/ops"
+	"github.com/holtcache/holt/gateway/resp"
+	"github.com/holtcache/holt/gateway/router"
+	"github.com/holtcache/holt/proto/apierr"
+	"github.com/holtcache/holt/proto/slot"
+)
+
+// directRead is a read in the connection's goroutine. It is kept with the connection, so that a read needs no memory
+// beside its reply.
+type directRead struct {
+	read    func(ops.Reader) resp.Value
+	several bool
+	limit   int
+	reply   resp.Value
+	fn      func(ops.Reader)
+	ctx     patience
+}
+
+func (d *directRead) init(c *conn) {
+	d.limit = c.server.limits.OutputBufferBytesMax
+	d.fn = d.evaluate
+}
+
+func (d *directRead) evaluate(r ops.Reader) {
+	if d.several {
+		d.reply = readLimited(r, d.read, d.limit)
+		return
+	}
+	d.reply = d.read(r)
+}
+
+// context bounds what the command at hand may wait for.
+func (c *conn) context() context.Context {
+	return c.direct.ctx.until(c.arrived.Add(router.CommitMax))
+}
+
+// read runs a command that only reads. known=false: it became an op, whose entry has the reply.
+func (c *conn) read(spec *command.Spec, call *command.Call, s slot.ID) (v resp.Value, known bool) {
+	for attempt := 0; ; attempt++ {
+		replica, mode, err := c.readTarget(s)
+		if err != nil {
+			return errorReply(err), true
+		}
+		if f := c.flightFor(replica); f.isOpen() {
+			e := c.newEntry()
+			e.set(spec, call)
+			e.op.Slot = s
+			f.add(e)
+			return resp.Value{}, false
+		}
+		c.submit() // nobody's write waits for this read
+		err = c.readAt(replica, s, mode, call.Read, several(spec, call))
+		if err == nil {
+			return c.direct.take(), true
+		}
+		if !isMoved(err) || !c.pauseReroute(attempt) {
+			return errorReply(err), true
+		}
+	}
+}
+
+func (d *directRead) take() resp.Value {
+	v := d.reply
+	d.reply, d.read = resp.Value{}, nil
+	return v
+}
+
+// readAt evaluates a read at a replica; the reply is in c.direct.
+func (c *conn) readAt(replica router.Replica, s slot.ID, mode router.ReadMode, read func(ops.Reader) resp.Value, several bool) *apierr.Error {
+	c.direct.read, c.direct.several = read, several
+	if err := replica.Read(c.context(), s, mode, c.direct.fn); err != nil {
+		return apierr.Of(err)
+	}
+	return nil
+}
+
+// readTarget is where a read of the connection is served. Stale reads take any replica of this node; a slot that has
+// none here is read at its leader's.
+func (c *conn) readTarget(s slot.ID) (router.Replica, router.ReadMode, *apierr.Error) {
+	if c.readOnly || c.readMode == router.ReadStale {
+		if replica, here := c.server.cfg.Router.Stale(s); here {
+			return replica, router.ReadStale, nil
+		}
+	}
+	replica, err := c.target(s)
+	mode := c.readMode
+	if mode == router.ReadStale {
+		mode = router.ReadLease
+	}
+	return replica, mode, err
+}
+
+// readLeader evaluates a read of the server's own at the leader, with nothing of the round open.
+func (c *conn) readLeader(s slot.ID, read func(ops.Reader)) *apierr.Error {
+	for attempt := 0; ; attempt++ {
+		replica, err := c.target(s)
+		if err != nil {
+			return err
+		}
+		err = c.readAt(replica, s, router.ReadLease, func(r ops.Reader) resp.Value {
+			read(r)
+			return resp.Value{}
+		}, false)
+		c.direct.take()
+		if err == nil || !isMoved(err) || !c.pauseReroute(attempt) {
+			return err
+		}
+	}
+}

@@ -1,0 +1,58 @@
+package respserver
+
+import (
+	"github.com/holtcache/holt/gateway/ops"
+	"github.com/holtcache/holt/gateway/resp"
+	"github.com/holtcache/holt/proto/apierr"
+	"github.com/holtcache/holt/raftfsm/store"
+)
+
+// valueOverheadBytes is about what a reply takes beside its text.
+const valueOverheadBytes = 64
+
+// sizeOf is about how much memory a reply takes.
+func sizeOf(v *resp.Value) int64 {
+	n := int64(len(v.Str)) + valueOverheadBytes
+	for i := range v.Elems {
+		n += sizeOf(&v.Elems[i])
+	}
+	return n
+}
+
+// charge counts a reply against what the round may hold. What does not fit becomes an error.
+func (c *conn) charge(v *resp.Value) {
+	if c.budget.Add(-sizeOf(v)) < 0 && !v.IsError() {
+		*v = tooLarge(c.server.limits.OutputBufferBytesMax)
+	}
+}
+
+func tooLarge(limitBytes int) resp.Value {
+	return errorReply(apierr.New(apierr.KindTooLarge, "replies exceed the output buffer limit of %d bytes; the command was run, ask for less at a time", limitBytes))
+}
+
+// limitedReader stops showing values once they are too many to be sent.
+type limitedReader struct {
+	ops.Reader
+	left int
+}
+
+func (r *limitedReader) Get(key []byte) (store.Item, bool) {
+	if r.left < 0 {
+		return store.Item{}, false
+	}
+	item, ok := r.Reader.Get(key)
+	if r.left -= len(item.Value); r.left < 0 {
+		return store.Item{}, false
+	}
+	return item, ok
+}
+
+// readLimited evaluates a read whose reply may be larger than its request by any factor.
+func readLimited(r ops.Reader, read func(ops.Reader) resp.Value, limitBytes int) resp.Value {
+	limited := &limitedReader{r, limitBytes}
+	v := read(limited)
+	if limited.left < 0 {
+		return tooLarge(limitBytes)
+	}
+	return v
+}

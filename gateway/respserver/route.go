@@ -1,0 +1,84 @@
+package respserver
+
+import (
+	"github.com/holtcache/holt/gateway/command"
+	"github.com/holtcache/holt/gateway/router"
+	"github.com/holtcache/holt/proto/apierr"
+	"github.com/holtcache/holt/proto/slot"
+)
+
+var errCrossSlot = apierr.New(apierr.KindCrossSlot, "Keys in request don't hash to the same slot")
+
+// slotOf returns the slot of keys, an error where they have several.
+func slotOf(keys [][]byte) (slot.ID, *apierr.Error) {
+	s := slot.Of(keys[0])
+	for _, key := range keys[1:] {
+		if slot.Of(key) != s {
+			return 0, errCrossSlot
+		}
+	}
+	return s, nil
+}
+
+// data runs a command on keys.
+func (c *conn) data(spec *command.Spec, args [][]byte) {
+	call, err := spec.Parse(args)
+	if err != nil {
+		c.reply(errorReply(err))
+		return
+	}
+	s, crossed := slotOf(call.Keys)
+	if crossed != nil {
+		c.reply(errorReply(crossed))
+		return
+	}
+	if call.Read != nil {
+		c.register(call.Keys)
+		if v, known := c.read(spec, &call, s); known {
+			c.reply(v)
+		}
+		return
+	}
+	e := c.newEntry()
+	e.set(spec, &call)
+	e.op.Slot, e.op.Ack = s, c.ack
+	c.noteOwn(e, call.Keys)
+	c.route(e)
+}
+
+// route queues the entry's op for the leader of its slot, or answers it where that is elsewhere or nobody.
+func (c *conn) route(e *entry) {
+	t, err := c.target(e.op.Slot)
+	if err != nil {
+		e.fail(err)
+		return
+	}
+	c.flightFor(t).add(e)
+}
+
+// fail answers the entry without an op.
+func (e *entry) fail(err *apierr.Error) {
+	e.flight, e.reply = nil, errorReply(err)
+}
+
+// target is the replica here that leads the slot's shard; where there is none the error is MOVED or CLUSTERDOWN.
+func (c *conn) target(s slot.ID) (router.Replica, *apierr.Error) {
+	r := c.server.cfg.Router
+	t, ok := r.Find(s)
+	if !ok {
+		c.submit()
+		var err *apierr.Error
+		if t, err = r.Await(c.context(), s, c.arrived.Add(router.HoldMax)); err != nil {
+			return nil, err
+		}
+	}
+	if t.Leader != nil {
+		return nil, c.movedTo(s, t.Leader)
+	}
+	return t.Replica, nil
+}
+
+// movedTo is the MOVED error that names a node.
+func (c *conn) movedTo(s slot.ID, n *router.Node) *apierr.Error {
+	return apierr.Moved(s, endpointOf(n, c.local).String())
+}

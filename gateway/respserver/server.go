@@ -1,0 +1,179 @@
+package respserver
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/holtcache/holt/gateway/command"
+	"github.com/holtcache/holt/gateway/resp"
+	"github.com/holtcache/holt/proto/slot"
+)
+
+// Server serves RESP connections from any number of listeners.
+type Server struct {
+	cfg      Config
+	limits   Limits
+	rows     map[*command.Spec]*row
+	tracking *tracking
+	topology topology
+	stats    counters
+	pauses   pauses
+	started  time.Time
+	lastID   atomic.Int64
+
+	mu        sync.Mutex // protects the fields below
+	conns     map[int64]*conn
+	listeners map[net.Listener]struct{}
+	closed    bool
+	// stop is closed by Close.
+	stop chan struct{}
+	// running counts connections' goroutines and calls of Serve.
+	running sync.WaitGroup
+}
+
+// New returns a server without listeners.
+func New(cfg Config) *Server {
+	if cfg.Protocol == (resp.Limits{}) {
+		cfg.Protocol = resp.DefaultLimits()
+	}
+	s := &Server{
+		cfg:       cfg,
+		limits:    cfg.Limits.withDefaults(),
+		rows:      newRows(cfg.Table),
+		started:   time.Now(),
+		conns:     map[int64]*conn{},
+		listeners: map[net.Listener]struct{}{},
+		stop:      make(chan struct{}),
+	}
+	s.tracking = newTracking(s.limits.TrackingBytesMax)
+	return s
+}
+
+// ErrClosed is what Serve returns after Close.
+var ErrClosed = errors.New("RESP server closed")
+
+// acceptPause is how long Serve waits after an error of Accept that may pass, such as too many open files.
+const acceptPause = 20 * time.Millisecond
+
+// Serve accepts connections until the server or the listener is closed. It closes the listener.
+func (s *Server) Serve(l net.Listener) error {
+	defer l.Close()
+	if !s.enter(l) {
+		return ErrClosed
+	}
+	defer s.running.Done()
+	for {
+		nc, err := l.Accept()
+		if err == nil {
+			s.serveConn(nc)
+			continue
+		}
+		if s.isClosed() {
+			return ErrClosed
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		s.cfg.Logger.Warn("accept on the RESP port; trying again", "error", err)
+		select {
+		case <-time.After(acceptPause):
+		case <-s.stop:
+			return ErrClosed
+		}
+	}
+}
+
+func (s *Server) enter(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.listeners[l] = struct{}{}
+	s.running.Add(1)
+	return true
+}
+
+func (s *Server) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+// refuseMax bounds the write of the one line that a connection over the limit gets.
+const refuseMax = 100 * time.Millisecond
+
+// serveConn starts the goroutine of a connection, or refuses it.
+func (s *Server) serveConn(nc net.Conn) {
+	s.mu.Lock()
+	if s.closed || len(s.conns) >= s.limits.ClientsMax {
+		s.mu.Unlock()
+		s.stats.refused.Add(1)
+		_ = nc.SetWriteDeadline(time.Now().Add(refuseMax))
+		_, _ = nc.Write([]byte("-ERR max number of clients reached\r\n"))
+		_ = nc.Close()
+		return
+	}
+	c := newConn(s, nc, s.lastID.Add(1))
+	s.conns[c.id] = c
+	s.running.Add(1)
+	s.mu.Unlock()
+	s.stats.accepted.Add(1)
+	go func() {
+		defer s.running.Done()
+		c.run()
+	}()
+}
+
+func (s *Server) forget(c *conn) {
+	s.mu.Lock()
+	delete(s.conns, c.id)
+	s.mu.Unlock()
+}
+
+// clients lists the connections by id.
+func (s *Server) clients() []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*conn, 0, len(s.conns))
+	for _, c := range s.conns {
+		list = append(list, c)
+	}
+	return list
+}
+
+// Close stops accepting, lets commands in flight be answered, and returns when no goroutine of the server is left.
+// Connections that are not done after Limits.CloseMax are cut.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	first := !s.closed
+	s.closed = true
+	if first {
+		close(s.stop)
+	}
+	for l := range s.listeners {
+		_ = l.Close()
+	}
+	s.mu.Unlock()
+	for _, c := range s.clients() {
+		c.wake()
+	}
+	cut := time.AfterFunc(s.limits.CloseMax, func() {
+		for _, c := range s.clients() {
+			_ = c.nc.Close()
+		}
+	})
+	defer cut.Stop()
+	s.running.Wait()
+	return nil
+}
+
+// KeyChanged says that a replica of this node applied a change of a key. It does not block, and costs one atomic load
+// while no connection tracks keys.
+func (s *Server) KeyChanged(key []byte) { s.tracking.keyChanged(key) }
+
+// SlotsChanged says that anything may have changed in these slots of a replica of this node. It does not block.
+func (s *Server) SlotsChanged(slots []slot.Range) { s.tracking.slotsChanged(slots) }

@@ -1,0 +1,187 @@
+package respserver
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"strings"
+	"time"
+
+	"github.com/holtcache/holt/gateway/ops"
+	"github.com/holtcache/holt/gateway/resp"
+	"github.com/holtcache/holt/proto/apierr"
+)
+
+// redisVersion is the version of Redis whose clients take us for one; with it they stay on CLUSTER SLOTS, which lists
+// several ranges of a node (rueidis asks CLUSTER SHARDS from 8 on).
+const redisVersion = "7.2.4"
+
+// defaultUser is the one user there is.
+const defaultUser = "default"
+
+// authDelay is how long a wrong password takes to be answered: ten guesses a second and connection.
+const authDelay = 100 * time.Millisecond
+
+var (
+	errWrongPass   = apierr.New(apierr.KindWrongPass, "invalid username-password pair or user is disabled.")
+	errNoPassword  = apierr.New(apierr.KindInvalid, "AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?")
+	errNoProto     = apierr.New(apierr.KindNoProto, "unsupported protocol version")
+	errProtoNumber = apierr.New(apierr.KindInvalid, "Protocol version is not an integer or out of range")
+	errHelloNoAuth = apierr.New(apierr.KindNoAuth, "HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time")
+	errHelloTracks = apierr.New(apierr.KindInvalid, "invalidations need RESP3; CLIENT TRACKING OFF first")
+	errSelect      = apierr.New(apierr.KindInvalid, "SELECT is not allowed in cluster mode")
+)
+
+func (c *conn) ping(args [][]byte) resp.Value {
+	switch len(args) {
+	case 1:
+		return resp.Simple("PONG")
+	case 2:
+		return resp.Bulk(args[1])
+	}
+	return errorReply(apierr.New(apierr.KindInvalid, "wrong number of arguments for 'ping' command"))
+}
+
+func (c *conn) echo(args [][]byte) resp.Value { return resp.Bulk(args[1]) }
+
+func (c *conn) quit([][]byte) resp.Value {
+	c.closing = true
+	return resp.OK()
+}
+
+func (c *conn) reset([][]byte) resp.Value {
+	c.stopTracking()
+	c.resetSession()
+	c.silent = false
+	c.setProfile(func(p *profile) { *p = profile{} })
+	c.authed = c.server.cfg.Password == ""
+	c.reader.SetLimits(c.protocolLimits())
+	return resp.Simple("RESET")
+}
+
+func (c *conn) selectDB(args [][]byte) resp.Value {
+	n, err := ops.ParseInt(args[1])
+	switch {
+	case err != nil:
+		return errorReply(err)
+	case n != 0:
+		return errorReply(errSelect)
+	}
+	return resp.OK()
+}
+
+func (c *conn) auth(args [][]byte) resp.Value {
+	user, password := []byte(defaultUser), args[1]
+	switch {
+	case len(args) == 3:
+		user, password = args[1], args[2]
+	case len(args) > 3:
+		return errorReply(errSyntax)
+	case c.server.cfg.Password == "":
+		return errorReply(errNoPassword)
+	}
+	if err := c.authenticate(user, password); err != nil {
+		return errorReply(err)
+	}
+	return resp.OK()
+}
+
+// authenticate checks user and password in a time that tells nothing about them. Without a password any is right, as in
+// Redis for a user with nopass.
+func (c *conn) authenticate(user, password []byte) *apierr.Error {
+	want, got := sha256.Sum256([]byte(c.server.cfg.Password)), sha256.Sum256(password)
+	right := subtle.ConstantTimeCompare(want[:], got[:]) == 1 || c.server.cfg.Password == ""
+	if string(user) != defaultUser || !right {
+		c.server.stats.authFailures.Add(1)
+		select {
+		case <-time.After(authDelay):
+		case <-c.server.stop:
+		}
+		return errWrongPass
+	}
+	c.authed = true
+	c.reader.SetLimits(c.protocolLimits())
+	return nil
+}
+
+// hello is HELLO [proto [AUTH user password] [SETNAME name]]. Nothing is changed unless all of it is right.
+func (c *conn) hello(args [][]byte) resp.Value {
+	proto, name, err := int64(c.proto), []byte(nil), (*apierr.Error)(nil)
+	var user, password []byte
+	if len(args) > 1 {
+		if proto, err = parseProto(args[1]); err != nil {
+			return errorReply(err)
+		}
+		for rest := args[2:]; len(rest) > 0; {
+			switch {
+			case word(rest[0], "AUTH") && len(rest) >= 3:
+				user, password, rest = rest[1], rest[2], rest[3:]
+			case word(rest[0], "SETNAME") && len(rest) >= 2:
+				name, rest = rest[1], rest[2:]
+			default:
+				return errorReply(apierr.New(apierr.KindInvalid, "Syntax error in HELLO option '%s'", clip(rest[0])))
+			}
+		}
+	}
+	switch {
+	case name != nil && !validName(name):
+		return errorReply(errClientName)
+	case proto == 2 && c.track.tracker != nil:
+		return errorReply(errHelloTracks)
+	case user != nil:
+		err = c.authenticate(user, password)
+	}
+	if err == nil && !c.authed {
+		err = errHelloNoAuth
+	}
+	if err != nil {
+		return errorReply(err)
+	}
+	if name != nil {
+		c.setProfile(func(p *profile) { p.name = string(name) })
+	}
+	c.setProto(int(proto))
+	return c.helloReply()
+}
+
+func parseProto(arg []byte) (int64, *apierr.Error) {
+	proto, err := ops.ParseInt(arg)
+	switch {
+	case err != nil:
+		return 0, errProtoNumber
+	case proto != 2 && proto != 3:
+		return 0, errNoProto
+	}
+	return proto, nil
+}
+
+func (c *conn) helloReply() resp.Value {
+	return resp.Map(
+		resp.BulkString("server"), resp.BulkString("redis"),
+		resp.BulkString("version"), resp.BulkString(redisVersion),
+		resp.BulkString("proto"), resp.Int(int64(c.proto)),
+		resp.BulkString("id"), resp.Int(c.id),
+		resp.BulkString("mode"), resp.BulkString("cluster"),
+		resp.BulkString("role"), resp.BulkString("master"),
+		resp.BulkString("modules"), resp.Array(),
+	)
+}
+
+func (c *conn) setReadOnly([][]byte) resp.Value {
+	c.readOnly = true
+	return resp.OK()
+}
+
+func (c *conn) setReadWrite([][]byte) resp.Value {
+	c.readOnly = false
+	return resp.OK()
+}
+
+// echoBytesMax bounds how much of an argument an error repeats.
+const echoBytesMax = 128
+
+func clip(arg []byte) string { return string(arg[:min(len(arg), echoBytesMax)]) }
+
+// missingSubcommand answers a command that needs a subcommand and has none. Its arity refuses it before.
+func missingSubcommand(_ *conn, args [][]byte) resp.Value {
+	return errorReply(apierr.New(apierr.KindInvalid, "wrong number of arguments for '%s' command", strings.ToLower(clip(args[0]))))
+}

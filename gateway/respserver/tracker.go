@@ -1,0 +1,99 @@
+package respserver
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/holtcache/holt/gateway/ops"
+	"github.com/holtcache/holt/proto/slot"
+)
+
+// tracker is a connection as the table of tracked keys knows it: from CLIENT TRACKING ON to OFF.
+type tracker struct {
+	out  *output
+	dead atomic.Bool
+
+	mu sync.Mutex // protects the field below
+	// own are the keys that a NOLOOP connection writes in this round; nil without NOLOOP.
+	own map[string]ownWrite
+}
+
+// ownWrite is what became of a key that a NOLOOP connection writes.
+type ownWrite struct {
+	// version is that of the key after the connection's last write of it, as evaluated; 0 where it did not exist then.
+	version uint64
+	// written: the write was evaluated, version is known.
+	written bool
+	// changed: a change was applied meanwhile, by whomever. The key is not in the table any more.
+	changed bool
+}
+
+// invalidate tells the client that a key changed; nil means all keys. It runs on the goroutine of a state machine.
+func (tr *tracker) invalidate(key []byte) {
+	if tr.dead.Load() || key != nil && tr.holdOwn(key) {
+		return
+	}
+	tr.out.push(key)
+}
+
+// holdOwn keeps an invalidation of a key that the connection itself is writing until it is known whose change it was.
+func (tr *tracker) holdOwn(key []byte) bool {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	w, own := tr.own[string(key)]
+	if own {
+		w.changed = true
+		tr.own[string(key)] = w
+	}
+	return own
+}
+
+// noteOwn says that the round is about to write keys with the op of an entry.
+func (c *conn) noteOwn(e *entry, keys [][]byte) {
+	if !c.track.noLoop {
+		return
+	}
+	tr := c.track.tracker
+	e.tracker, e.own = tr, append(e.own, keys...)
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	for _, key := range keys {
+		if _, known := tr.own[string(key)]; !known {
+			tr.own[string(key)] = ownWrite{}
+		}
+	}
+}
+
+// noteVersions records what a write that was just evaluated has left. It runs on the goroutine of an executor.
+func (tr *tracker) noteVersions(tx ops.Tx, keys [][]byte) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	for _, key := range keys {
+		w := tr.own[string(key)]
+		w.version, w.written = versionOf(tx, key), true
+		tr.own[string(key)] = w
+	}
+}
+
+// settleOwn decides, once the round's ops have their answers, which of the changes of its own keys were its own. One
+// batch may carry writes of several connections to a key and is heard of once, so only the key's version tells.
+func (c *conn) settleOwn() {
+	tr := c.track.tracker
+	tr.mu.Lock()
+	own := tr.own
+	tr.own = map[string]ownWrite{}
+	tr.mu.Unlock()
+	for key, w := range own {
+		if w.changed && !(w.written && c.holdsVersion([]byte(key), w.version)) {
+			tr.out.push([]byte(key))
+		}
+	}
+}
+
+// holdsVersion tracks a key again and tells whether it still is what the connection has written.
+func (c *conn) holdsVersion(key []byte, version uint64) bool {
+	c.server.tracking.register(c.track.tracker, key)
+	var now uint64
+	err := c.readLeader(slot.Of(key), func(r ops.Reader) { now = versionOf(r, key) })
+	return err == nil && now == version
+}

@@ -1,0 +1,178 @@
+package respserver
+
+import (
+	"math"
+	"time"
+
+	"github.com/holtcache/holt/gateway/ops"
+	"github.com/holtcache/holt/gateway/resp"
+	"github.com/holtcache/holt/gateway/router"
+	"github.com/holtcache/holt/proto/apierr"
+	"github.com/holtcache/holt/proto/slot"
+)
+
+const (
+	// waitPoll is how often WAIT looks at how far the replicas are: Replica.Acknowledged is a count, not an event, and a
+	// commit takes about as long.
+	waitPoll = time.Millisecond
+	// waitPollSlow is how often it looks after waitPollFast looks.
+	waitPollSlow = 10 * time.Millisecond
+	waitPollFast = 100
+)
+
+var (
+	errNegativeTimeout = apierr.New(apierr.KindInvalid, "timeout is negative")
+	errTimeoutNumber   = apierr.New(apierr.KindInvalid, "timeout is not an integer or out of range")
+	errUnblocked       = resp.Err("UNBLOCKED client unblocked via CLIENT UNBLOCK")
+)
+
+// waitReplicas is WAIT: it returns how many other replicas hold the last write of the connection in their logs, on the
+// shard where they are fewest, once that is enough or the time is over.
+func (c *conn) waitReplicas(args [][]byte) resp.Value {
+	want, err := ops.ParseInt(args[1])
+	if err != nil {
+		return errorReply(err)
+	}
+	ms, err := ops.ParseInt(args[2])
+	switch {
+	case err != nil || ms > math.MaxInt64/int64(time.Millisecond):
+		return errorReply(errTimeoutNumber)
+	case ms < 0:
+		return errorReply(errNegativeTimeout)
+	}
+	if held := c.replicasHolding(); int64(held) >= want || c.inExec {
+		return resp.Int(int64(held))
+	}
+	if !c.out.flush() {
+		c.closing = true
+		return resp.Int(0)
+	}
+	return c.awaitReplicas(want, time.Duration(ms)*time.Millisecond)
+}
+
+func (c *conn) awaitReplicas(want int64, timeout time.Duration) resp.Value {
+	select {
+	case <-c.blocked: // meant for an earlier wait
+	default:
+	}
+	c.waiting.Store(true)
+	defer func() {
+		c.waiting.Store(false)
+		c.arrived = time.Now()
+	}()
+	var over <-chan time.Time
+	if timeout > 0 {
+		timer := time.NewTimer(timeout)
+		defer timer.Stop()
+		over = timer.C
+	}
+	ticker := time.NewTicker(waitPoll)
+	defer ticker.Stop()
+	for looks := 1; ; looks++ {
+		select {
+		case <-ticker.C:
+			if held := c.replicasHolding(); int64(held) >= want {
+				return resp.Int(int64(held))
+			}
+			if looks == waitPollFast {
+				ticker.Reset(waitPollSlow)
+			}
+			if looks > waitPollFast && c.hasLeft() {
+				c.closing = true
+				return resp.Int(0)
+			}
+		case <-over:
+			return resp.Int(int64(c.replicasHolding()))
+		case how := <-c.blocked:
+			if how == unblockError {
+				return errUnblocked
+			}
+			return resp.Int(int64(c.replicasHolding()))
+		case <-c.server.stop:
+			c.closing = true
+			return resp.Int(int64(c.replicasHolding()))
+		}
+	}
+}
+
+// leftProbe is how long hasLeft may wait for a byte.
+const leftProbe = 100 * time.Microsecond
+
+// hasLeft tells whether the client has closed the connection. It reads, so it looks only while nothing is buffered.
+func (c *conn) hasLeft() bool {
+	if c.reader.Buffered() > 0 {
+		return false
+	}
+	_ = c.nc.SetReadDeadline(time.Now().Add(leftProbe))
+	err := c.reader.Fill()
+	return err != nil && !isTimeout(err)
+}
+
+// replicasHolding counts the replicas that hold the last writes of the connection; without any, those that hold
+// anything, like all replicas that Redis would count.
+func (c *conn) replicasHolding() int {
+	fewest := math.MaxInt
+	for _, w := range c.written {
+		fewest = min(fewest, c.acknowledged(w.shard, w.index))
+	}
+	if len(c.written) == 0 {
+		for _, replica := range c.server.cfg.Router.Leading() {
+			fewest = min(fewest, replica.Acknowledged(0))
+		}
+	}
+	if fewest == math.MaxInt {
+		return 0
+	}
+	return fewest
+}
+
+// acknowledged is 0 where this node does not lead the shard any more: it cannot tell.
+func (c *conn) acknowledged(shard slot.ShardID, index uint64) int {
+	if replica, leads := c.leading(shard); leads {
+		return replica.Acknowledged(index)
+	}
+	return 0
+}
+
+func (c *conn) leading(shard slot.ShardID) (router.Replica, bool) {
+	for _, replica := range c.server.cfg.Router.Leading() {
+		if replica.Shard() == shard {
+			return replica, true
+		}
+	}
+	return nil, false
+}
+
+// unblocking is how CLIENT UNBLOCK ends what a connection waits for.
+type unblocking uint8
+
+const (
+	unblockTimeout unblocking = iota // as if its time were over
+	unblockError
+)
+
+func (c *conn) clientUnblock(args [][]byte) resp.Value {
+	id, err := ops.ParseInt(args[2])
+	if err != nil {
+		return errorReply(err)
+	}
+	how := unblockTimeout
+	switch {
+	case len(args) == 3:
+	case len(args) == 4 && word(args[3], "ERROR"):
+		how = unblockError
+	case len(args) != 4 || !word(args[3], "TIMEOUT"):
+		return errorReply(apierr.New(apierr.KindInvalid, "CLIENT UNBLOCK reason should be TIMEOUT or ERROR"))
+	}
+	for _, other := range c.server.clients() {
+		if other.id != id || !other.waiting.Load() {
+			continue
+		}
+		select {
+		case other.blocked <- how:
+			return resp.Int(1)
+		default:
+		}
+	}
+	return resp.Int(0)
+}
