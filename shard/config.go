@@ -1,12 +1,10 @@
 package shard
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
 	"github.com/holtcache/holt/proto/slot"
@@ -131,33 +129,6 @@ func (c Config) raftConfig() *raft.Config {
 	rc.SnapshotThreshold = c.Snapshots.Entries
 	rc.SnapshotInterval = 30 * time.Second
 	rc.TrailingLogs = c.Snapshots.Trailing
-	rc.Logger = hcLogger(c.Logger.With("group", c.Group))
+	rc.Logger = raftLogger(c.Logger, c.Group)
 	return rc
-}
-
-// hcLogger lets raft write into our log: its warnings are ours at Info, because an election or a node that is down is
-// no fault of ours; its errors are our warnings.
-func hcLogger(log *slog.Logger) hclog.Logger {
-	return hclog.New(&hclog.LoggerOptions{
-		Name:        "raft",
-		Level:       hclog.Warn,
-		DisableTime: true,
-		Output:      slogWriter{log},
-	})
-}
-
-type slogWriter struct{ log *slog.Logger }
-
-// Write turns one line of raft's log into one record of ours.
-func (w slogWriter) Write(line []byte) (int, error) {
-	level := slog.LevelInfo
-	text := string(line)
-	if len(text) > 7 && text[:7] == "[ERROR]" {
-		level = slog.LevelWarn
-	}
-	for len(text) > 0 && (text[len(text)-1] == '\n' || text[len(text)-1] == '\r') {
-		text = text[:len(text)-1]
-	}
-	w.log.Log(context.Background(), level, "raft", "line", text)
-	return len(line), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -103,7 +104,13 @@ func (r *Replica) Transfer(ctx context.Context, node string) error {
 	if err != nil {
 		return apierr.New(apierr.KindInvalid, "shard %d: %w; nothing was changed", r.cfg.Group, err)
 	}
-	if err := r.exec.Release(ctx); err != nil {
+	// Without a quorum the release would not commit, and this leader would have stopped serving for nothing.
+	if err := r.confirm(ctx, term); err != nil {
+		return apierr.New(apierr.KindTryAgain, "shard %d: a quorum does not answer (%w); nothing was changed, try again", r.cfg.Group, err)
+	}
+	releaseCtx, cancel := context.WithTimeout(ctx, releaseMax)
+	defer cancel()
+	if err := r.exec.Release(releaseCtx); err != nil {
 		r.exec.Resume()
 		return apierr.New(apierr.KindTryAgain, "shard %d: could not release leadership: %w; nothing was changed, try again", r.cfg.Group, err)
 	}
@@ -113,6 +120,16 @@ func (r *Replica) Transfer(ctx context.Context, node string) error {
 		return apierr.New(apierr.KindTryAgain, "shard %d: %s did not take over: %v; this node goes on leading, try again", r.cfg.Group, to, err)
 	}
 	return nil
+}
+
+// releaseMax bounds how long a transfer waits for what is in flight: longer than any commit that is worth waiting for.
+const releaseMax = 2 * time.Second
+
+// confirm asks a quorum, for no longer than an election would take.
+func (r *Replica) confirm(ctx context.Context, term uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timings.Election)
+	defer cancel()
+	return r.gate.Confirm(ctx, term)
 }
 
 // Close stops serving and then the replica. It may be called twice.

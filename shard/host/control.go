@@ -107,7 +107,8 @@ func (l Leaderships) CaughtUp(ctx context.Context, id slot.ShardID, node string)
 	if err != nil {
 		return false, err
 	}
-	return node == leader || slices.Contains(status.CaughtUp, node), nil
+	// A leader that does not serve yet refuses to hand over.
+	return status.Serving && (node == leader || slices.Contains(status.CaughtUp, node)), nil
 }
 
 // ReplicaAt is the state of the replica that a node holds of a shard.

@@ -62,7 +62,8 @@ func Open(cfg Config) (*Host, error) {
 	t, err := transport.New(transport.Config{
 		NodeID: cfg.Self.ID, ClusterID: cfg.Folder.ClusterID, LeaseMax: h.timings.LeaseMax,
 		HeartbeatTick: max(h.timings.Heartbeat/8, minTick), Resolver: resolver{h}, Dial: cfg.Dial,
-		SpoolDir: filepath.Join(cfg.Folder.Dir, "spool"), Logger: cfg.Logger,
+		Placeholder: logstore.IsPlaceholder,
+		SpoolDir:    filepath.Join(cfg.Folder.Dir, "spool"), Logger: cfg.Logger,
 		RPCTimeout: transport.RPCTimeout{Control: h.timings.Heartbeat},
 	})
 	if err != nil {

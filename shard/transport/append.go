@@ -21,6 +21,9 @@ func (g *Group) AppendEntries(to raft.ServerID, _ raft.ServerAddress, args *raft
 	if err := checkContiguous(args); err != nil {
 		return fmt.Errorf("group %d: append to node %s: %w", g.id, to, err)
 	}
+	if err := g.checkPlaceholders(args); err != nil {
+		return err
+	}
 	if shorten(args, g.t.cfg.AppendBytesMax) {
 		g.t.count.shortened.Add(1)
 	}
@@ -52,6 +55,20 @@ func (g *Group) AppendEntries(to raft.ServerID, _ raft.ServerAddress, args *raft
 	}
 	if resp.Success && resp.Term == args.Term {
 		g.matched(string(to), args.Term, lastEntry(args))
+	}
+	return nil
+}
+
+// checkPlaceholders refuses to send an entry that stands for one which the log no longer has: the follower needs a
+// snapshot, and raft sends one when it finds the entry missing. It can be met only in the moment after a step-down.
+func (g *Group) checkPlaceholders(args *raft.AppendEntriesRequest) error {
+	if g.t.cfg.Placeholder == nil {
+		return nil
+	}
+	for _, entry := range args.Entries {
+		if g.t.cfg.Placeholder(entry) {
+			return fmt.Errorf("group %d: entry %d stands for one that only the snapshot holds; not sent", g.id, entry.Index)
+		}
 	}
 	return nil
 }

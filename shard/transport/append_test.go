@@ -184,3 +184,13 @@ func TestMatchIndexIsWhatTheNodeAcknowledgedInThisTerm(t *testing.T) {
 		}
 	})
 }
+
+func TestPlaceholderOfTheLogStoreIsNeverSent(t *testing.T) {
+	g := &Group{t: &Transport{cfg: Config{Placeholder: func(l *raft.Log) bool { return l.Index == 7 }}}, id: 3}
+	if err := g.checkPlaceholders(&raft.AppendEntriesRequest{Entries: []*raft.Log{{Index: 6}, {Index: 7}}}); err == nil {
+		t.Error("an append with a placeholder was let through")
+	}
+	if err := g.checkPlaceholders(&raft.AppendEntriesRequest{Entries: []*raft.Log{{Index: 6}, {Index: 8}}}); err != nil {
+		t.Error(err)
+	}
+}

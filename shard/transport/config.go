@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"time"
+
+	"github.com/hashicorp/raft"
 )
 
 // Preface opens a connection of this package on the cluster port, which is shared with gRPC. The caller of
@@ -65,6 +67,9 @@ type Config struct {
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
 	// AppendBytesMax is the byte budget of one AppendEntries; at least one entry always goes. 1 MiB.
 	AppendBytesMax int
+	// Placeholder tells of an entry that the log store made up for a term check and that must not be replicated; nil if
+	// it makes up none.
+	Placeholder func(*raft.Log) bool
 	// SpoolDir holds incoming snapshots until raft has them. It belongs to this Transport alone.
 	SpoolDir string
 	// Logger hears of connections that come and go; by default nobody does.
