@@ -19,6 +19,9 @@ type Backend interface {
 	// Bounds returns the first and the last stored index, zero and zero when nothing is stored.
 	Bounds() (first, last uint64, err error)
 
+	// Verified reports whether opening the backend has read every entry; Log reads them if not.
+	Verified() bool
+
 	// Read fills entry with exactly what was appended, or returns raft.ErrLogNotFound. Damage wraps ErrDamaged.
 	Read(index uint64, entry *raft.Log) error
 

@@ -92,8 +92,14 @@ type groupMember struct {
 type stores func(t *testing.T, dir string, floor func() uint64) (raft.LogStore, func() raft.SnapshotStore, func())
 
 // ours is the log and the snapshots of this package.
-func ours(t *testing.T, dir string, floor func() uint64) (raft.LogStore, func() raft.SnapshotStore, func()) {
-	log, err := OpenLog(LogConfig{Path: filepath.Join(dir, "log"), Group: 7, Sync: SyncAlways, Floor: floor, Fatal: noFatal(t)})
+func ours(on backendKind) stores {
+	return func(t *testing.T, dir string, floor func() uint64) (raft.LogStore, func() raft.SnapshotStore, func()) {
+		return openOurs(t, on, dir, floor)
+	}
+}
+
+func openOurs(t *testing.T, on backendKind, dir string, floor func() uint64) (raft.LogStore, func() raft.SnapshotStore, func()) {
+	log, err := on.open(LogConfig{Path: filepath.Join(dir, "log"), Group: 7, Sync: SyncAlways, Floor: floor, Fatal: noFatal(t)})
 	must(t, err)
 	return log, func() raft.SnapshotStore {
 		snaps, err := OpenSnapshots(dir, log, nil)
@@ -212,7 +218,11 @@ func divergentTail(t *testing.T, open stores) *threeMembers {
 }
 
 func TestFollowerWithTailBeyondSnapshotConverges(t *testing.T) {
-	g := divergentTail(t, ours)
+	onEachBackend(t, testFollowerWithTailBeyondSnapshotConverges)
+}
+
+func testFollowerWithTailBeyondSnapshotConverges(t *testing.T, on backendKind) {
+	g := divergentTail(t, ours(on))
 	a := g.members["a"].fsm
 	g.eventually("a follows again", func() bool { return slices.Contains(a.all(), "after") })
 	g.eventually("all are equal", func() bool {

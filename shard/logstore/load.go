@@ -29,7 +29,11 @@ func (l *Log) load() error {
 		return nil
 	}
 	l.first, l.last = first, last
-	for index := first; index <= last; index++ {
+	from := first
+	if recent := uint64(len(l.window.slots)); l.backend.Verified() && last-first >= recent {
+		from = last - recent + 1
+	}
+	for index := from; index <= last; index++ {
 		var entry raft.Log
 		switch err := l.backend.Read(index, &entry); {
 		case errors.Is(err, ErrDamaged):

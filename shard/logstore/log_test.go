@@ -34,7 +34,7 @@ func entriesOf(term, from, to uint64) []*raft.Log {
 }
 
 // openTestLog opens a log whose fatal errors are collected.
-func openTestLog(t *testing.T, cfg LogConfig) (*Log, *[]error) {
+func openTestLog(t *testing.T, on backendKind, cfg LogConfig) (*Log, *[]error) {
 	t.Helper()
 	var fatal []error
 	if cfg.Path == "" {
@@ -42,7 +42,7 @@ func openTestLog(t *testing.T, cfg LogConfig) (*Log, *[]error) {
 	}
 	cfg.Sync, cfg.Group = SyncAlways, 7
 	cfg.Fatal = func(err error) { fatal = append(fatal, err) }
-	l, err := OpenLog(cfg)
+	l, err := on.open(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,10 +67,14 @@ func wantBounds(t *testing.T, l *Log, first, last uint64) {
 }
 
 func TestTruncationAtOrBelowFloorIsFatalAndMarksReplicaDamaged(t *testing.T) {
+	onEachBackend(t, testTruncationAtOrBelowFloorIsFatalAndMarksReplicaDamaged)
+}
+
+func testTruncationAtOrBelowFloorIsFatalAndMarksReplicaDamaged(t *testing.T, on backendKind) {
 	for _, via := range []string{"DeleteRange", "overwrite"} {
 		t.Run(via, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "log")
-			l, fatal := openTestLog(t, LogConfig{Path: path, Floor: func() uint64 { return 5 }})
+			l, fatal := openTestLog(t, on, LogConfig{Path: path, Floor: func() uint64 { return 5 }})
 			must(t, l.StoreLogs(entriesOf(1, 1, 9)))
 			must(t, l.DeleteRange(6, 9)) // above the floor: a normal conflict
 			must(t, l.StoreLogs(entriesOf(2, 6, 9)))
@@ -89,7 +93,7 @@ func TestTruncationAtOrBelowFloorIsFatalAndMarksReplicaDamaged(t *testing.T) {
 			}
 			wantBounds(t, l, 1, 9)
 			must(t, l.Close())
-			_, err = OpenLog(LogConfig{Path: path, Group: 7, Sync: SyncAlways, Fatal: func(error) {}})
+			_, err = on.open(LogConfig{Path: path, Group: 7, Sync: SyncAlways, Fatal: func(error) {}})
 			if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "learner") {
 				t.Errorf("open again: %v, want ErrDamaged with path and remedy", err)
 			}
@@ -98,7 +102,11 @@ func TestTruncationAtOrBelowFloorIsFatalAndMarksReplicaDamaged(t *testing.T) {
 }
 
 func TestPrefixCompactionBelowFloorIsNotFatal(t *testing.T) {
-	l, fatal := openTestLog(t, LogConfig{Floor: func() uint64 { return 9 }})
+	onEachBackend(t, testPrefixCompactionBelowFloorIsNotFatal)
+}
+
+func testPrefixCompactionBelowFloorIsNotFatal(t *testing.T, on backendKind) {
+	l, fatal := openTestLog(t, on, LogConfig{Floor: func() uint64 { return 9 }})
 	must(t, l.StoreLogs(entriesOf(1, 1, 10)))
 	must(t, l.RecordBoundary(8, 1))
 	must(t, l.DeleteRange(1, 6))
@@ -115,8 +123,12 @@ func TestPrefixCompactionBelowFloorIsNotFatal(t *testing.T) {
 
 // The first entry conflicts: everything is deleted, but it is a suffix truncation all the same.
 func TestTruncationOfWholeLogIsComparedWithFloor(t *testing.T) {
+	onEachBackend(t, testTruncationOfWholeLogIsComparedWithFloor)
+}
+
+func testTruncationOfWholeLogIsComparedWithFloor(t *testing.T, on backendKind) {
 	floor := uint64(0)
-	l, fatal := openTestLog(t, LogConfig{Floor: func() uint64 { return floor }})
+	l, fatal := openTestLog(t, on, LogConfig{Floor: func() uint64 { return floor }})
 	must(t, l.StoreLogs(entriesOf(1, 1, 4)))
 	must(t, l.DeleteRange(1, 4))
 	wantBounds(t, l, 0, 0)
@@ -129,11 +141,15 @@ func TestTruncationOfWholeLogIsComparedWithFloor(t *testing.T) {
 
 // The hook looks into the file: what it hears of must be there already.
 func TestAppendedHearsDurableEntriesOnly(t *testing.T) {
-	file, err := openBolt(filepath.Join(t.TempDir(), "log"), "k", 7, nil)
+	onEachBackend(t, testAppendedHearsDurableEntriesOnly)
+}
+
+func testAppendedHearsDurableEntriesOnly(t *testing.T, on backendKind) {
+	file, err := on.backend(filepath.Join(t.TempDir(), "log"))
 	must(t, err)
 	backend := &failingBackend{Backend: file}
 	var heard []uint64
-	l, fatal := openTestLog(t, LogConfig{Backend: backend, Appended: func(entries []*raft.Log) {
+	l, fatal := openTestLog(t, on, LogConfig{Backend: backend, Appended: func(entries []*raft.Log) {
 		for _, e := range entries {
 			var stored raft.Log
 			if err := file.Read(e.Index, &stored); err != nil || !bytes.Equal(stored.Data, e.Data) {
@@ -166,13 +182,17 @@ func TestAppendedHearsDurableEntriesOnly(t *testing.T) {
 }
 
 func TestGetLogReturnsStoredBytesOfEveryType(t *testing.T) {
+	onEachBackend(t, testGetLogReturnsStoredBytesOfEveryType)
+}
+
+func testGetLogReturnsStoredBytesOfEveryType(t *testing.T, on backendKind) {
 	path := filepath.Join(t.TempDir(), "log")
 	entries := []*raft.Log{
 		{Index: 1, Term: 1, Type: raft.LogConfiguration, Data: []byte{0, 1, 2}},
 		{Index: 2, Term: 1, Type: raft.LogNoop},
 		{Index: 3, Term: 2, Type: raft.LogCommand, Data: bytes.Repeat([]byte{0xff}, 300_000), Extensions: []byte("ext")},
 	}
-	l, _ := openTestLog(t, LogConfig{Path: path, CacheEntries: 1})
+	l, _ := openTestLog(t, on, LogConfig{Path: path, CacheEntries: 1})
 	must(t, l.StoreLogs(entries))
 	for range 2 {
 		for _, want := range entries {
@@ -183,7 +203,7 @@ func TestGetLogReturnsStoredBytesOfEveryType(t *testing.T) {
 			}
 		}
 		must(t, l.Close())
-		l, _ = openTestLog(t, LogConfig{Path: path, CacheEntries: 1})
+		l, _ = openTestLog(t, on, LogConfig{Path: path, CacheEntries: 1})
 	}
 	if err := l.GetLog(4, &raft.Log{}); !errors.Is(err, raft.ErrLogNotFound) {
 		t.Errorf("missing entry: %v, want raft.ErrLogNotFound", err)
@@ -203,7 +223,7 @@ func TestDamagedRecordIsRefusedAtOpen(t *testing.T) {
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "log")
-			l, _ := openTestLog(t, LogConfig{Path: path})
+			l, _ := openTestLog(t, onBolt, LogConfig{Path: path})
 			must(t, l.StoreLogs(entriesOf(1, 1, 3)))
 			must(t, l.Close())
 			raw, err := raftboltdb.NewBoltStore(path)
@@ -237,7 +257,7 @@ func TestOpenRefusesWhatItCannotKeep(t *testing.T) {
 	if _, err := OpenLog(LogConfig{Path: path, Sync: SyncAlways}); err == nil {
 		t.Error("a log without Fatal was opened")
 	}
-	l, _ := openTestLog(t, LogConfig{Path: path})
+	l, _ := openTestLog(t, onBolt, LogConfig{Path: path})
 	if _, err := OpenLog(LogConfig{Path: path, Group: 7, Sync: SyncAlways, Fatal: fatal}); err == nil || !strings.Contains(err.Error(), "another process") {
 		t.Errorf("locked file: %v, want a word about the other process", err)
 	}

@@ -29,6 +29,10 @@ func (m *logModel) cut(first, last uint64) {
 
 // Random appends, overwrites, truncations, compactions, snapshots (own and installed) and reopens, against a slice.
 func TestLogAgreesWithModelUnderRandomOperations(t *testing.T) {
+	onEachBackend(t, testLogAgreesWithModelUnderRandomOperations)
+}
+
+func testLogAgreesWithModelUnderRandomOperations(t *testing.T, on backendKind) {
 	dir, run := t.TempDir(), 0
 	rapid.Check(t, func(rt *rapid.T) {
 		run++
@@ -36,7 +40,7 @@ func TestLogAgreesWithModelUnderRandomOperations(t *testing.T) {
 			CacheEntries: rapid.IntRange(1, 6).Draw(rt, "cache"), Fatal: func(err error) { rt.Errorf("fatal: %v", err) }}
 		m := &logModel{first: 1}
 		term := uint64(1)
-		l, err := OpenLog(cfg)
+		l, err := on.open(cfg)
 		check := func(err error) {
 			if err != nil {
 				rt.Fatal(err)
@@ -99,7 +103,7 @@ func TestLogAgreesWithModelUnderRandomOperations(t *testing.T) {
 				m.boundary, m.first, m.entries = Boundary{Index: index, Term: term}, index+1, nil
 			case 6:
 				check(l.Close())
-				l, err = OpenLog(cfg)
+				l, err = on.open(cfg)
 				check(err)
 			}
 			m.compare(rt, l)

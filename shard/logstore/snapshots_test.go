@@ -12,9 +12,13 @@ import (
 )
 
 func TestSnapshotRecordsBoundaryAndKeepsAgreeingLog(t *testing.T) {
+	onEachBackend(t, testSnapshotRecordsBoundaryAndKeepsAgreeingLog)
+}
+
+func testSnapshotRecordsBoundaryAndKeepsAgreeingLog(t *testing.T, on backendKind) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "log")
-	l, _ := openTestLog(t, LogConfig{Path: path})
+	l, _ := openTestLog(t, on, LogConfig{Path: path})
 	must(t, l.StoreLogs(entriesOf(2, 1, 10)))
 	s, err := OpenSnapshots(dir, l, nil)
 	must(t, err)
@@ -26,7 +30,7 @@ func TestSnapshotRecordsBoundaryAndKeepsAgreeingLog(t *testing.T) {
 		t.Errorf("entry 6 = %+v, want the real one", e)
 	}
 	must(t, l.Close())
-	l, _ = openTestLog(t, LogConfig{Path: path})
+	l, _ = openTestLog(t, on, LogConfig{Path: path})
 	if got := l.Boundary(); got != (Boundary{Index: 6, Term: 2}) {
 		t.Errorf("boundary after reopen = %+v, want 6 of term 2", got)
 	}
@@ -35,9 +39,13 @@ func TestSnapshotRecordsBoundaryAndKeepsAgreeingLog(t *testing.T) {
 
 // Raft §7: entries that an installed snapshot contradicts must not be served to anybody.
 func TestInstalledSnapshotDiscardsWhatContradictsIt(t *testing.T) {
+	onEachBackend(t, testInstalledSnapshotDiscardsWhatContradictsIt)
+}
+
+func testInstalledSnapshotDiscardsWhatContradictsIt(t *testing.T, on backendKind) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "log")
-	l, fatal := openTestLog(t, LogConfig{Path: path})
+	l, fatal := openTestLog(t, on, LogConfig{Path: path})
 	must(t, l.StoreLogs(entriesOf(2, 1, 10)))
 	s, err := OpenSnapshots(dir, l, nil)
 	must(t, err)
@@ -63,7 +71,7 @@ func TestInstalledSnapshotDiscardsWhatContradictsIt(t *testing.T) {
 	}
 	must(t, l.StoreLogs(entriesOf(4, 21, 22)))
 	must(t, l.Close())
-	l, _ = openTestLog(t, LogConfig{Path: path})
+	l, _ = openTestLog(t, on, LogConfig{Path: path})
 	_, err = OpenSnapshots(dir, l, nil)
 	must(t, err)
 	wantBounds(t, l, 21, 22)
@@ -74,6 +82,10 @@ func TestInstalledSnapshotDiscardsWhatContradictsIt(t *testing.T) {
 
 // The power went after the snapshot was complete, before the log heard of it.
 func TestOpenDropsLogThatContradictsNewestSnapshot(t *testing.T) {
+	onEachBackend(t, testOpenDropsLogThatContradictsNewestSnapshot)
+}
+
+func testOpenDropsLogThatContradictsNewestSnapshot(t *testing.T, on backendKind) {
 	dir := t.TempDir()
 	inner, err := raft.NewFileSnapshotStore(dir, 2, io.Discard)
 	must(t, err)
@@ -83,7 +95,7 @@ func TestOpenDropsLogThatContradictsNewestSnapshot(t *testing.T) {
 	must(t, sink.Close())
 	must(t, os.Mkdir(filepath.Join(dir, snapshotsFolder, "3-7-1"+unfinishedSuffix), 0o755))
 
-	l, _ := openTestLog(t, LogConfig{Path: filepath.Join(dir, "log")})
+	l, _ := openTestLog(t, on, LogConfig{Path: filepath.Join(dir, "log")})
 	must(t, l.StoreLogs(entriesOf(2, 1, 10)))
 	_, err = OpenSnapshots(dir, l, nil)
 	must(t, err)
@@ -98,8 +110,12 @@ func TestOpenDropsLogThatContradictsNewestSnapshot(t *testing.T) {
 }
 
 func TestOlderSnapshotIsRefusedAndLeavesNothing(t *testing.T) {
+	onEachBackend(t, testOlderSnapshotIsRefusedAndLeavesNothing)
+}
+
+func testOlderSnapshotIsRefusedAndLeavesNothing(t *testing.T, on backendKind) {
 	dir := t.TempDir()
-	l, _ := openTestLog(t, LogConfig{})
+	l, _ := openTestLog(t, on, LogConfig{})
 	must(t, l.StoreLogs(entriesOf(2, 1, 10)))
 	s, err := OpenSnapshots(dir, l, nil)
 	must(t, err)
@@ -121,10 +137,14 @@ func TestOlderSnapshotIsRefusedAndLeavesNothing(t *testing.T) {
 
 // Restarting from an older snapshot is allowed only if the log leads from there to what was acknowledged.
 func TestLostSnapshotIsNoticedUnlessLogCoversIt(t *testing.T) {
+	onEachBackend(t, testLostSnapshotIsNoticedUnlessLogCoversIt)
+}
+
+func testLostSnapshotIsNoticedUnlessLogCoversIt(t *testing.T, on backendKind) {
 	for _, compacted := range []bool{false, true} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "log")
-		l, _ := openTestLog(t, LogConfig{Path: path})
+		l, _ := openTestLog(t, on, LogConfig{Path: path})
 		must(t, l.StoreLogs(entriesOf(2, 1, 10)))
 		s, err := OpenSnapshots(dir, l, nil)
 		must(t, err)
@@ -147,7 +167,11 @@ func TestLostSnapshotIsNoticedUnlessLogCoversIt(t *testing.T) {
 }
 
 func TestSnapshotReadsBackWhatWasWritten(t *testing.T) {
-	l, _ := openTestLog(t, LogConfig{})
+	onEachBackend(t, testSnapshotReadsBackWhatWasWritten)
+}
+
+func testSnapshotReadsBackWhatWasWritten(t *testing.T, on backendKind) {
+	l, _ := openTestLog(t, on, LogConfig{})
 	must(t, l.StoreLogs(entriesOf(2, 1, 10)))
 	s, err := OpenSnapshots(t.TempDir(), l, nil)
 	must(t, err)

@@ -26,6 +26,8 @@ func (f *logFile) Bounds() (first, last uint64, err error) {
 	return f.now.first, f.now.last, nil
 }
 
+func (f *logFile) Verified() bool { return false }
+
 func (f *logFile) Read(index uint64, entry *raft.Log) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
