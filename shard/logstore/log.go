@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"container/list"
 	"errors"
 	"fmt"
 	"sync"
@@ -18,6 +19,8 @@ type LogConfig struct {
 
 	// CacheEntries is how many of the newest entries stay in memory (also bounded in bytes); 0 means 512.
 	CacheEntries int
+	// Budget, if set, bounds what the windows of several logs keep together.
+	Budget *Budget
 
 	// Appended hears of entries that are durable, just before StoreLogs returns nil, on the same goroutine. It never
 	// blocks and keeps no entry without copying it. May be nil.
@@ -55,7 +58,8 @@ type Log struct {
 	boundary    Boundary
 	window      *window
 	damaged     bool
-	stopped     error // why writes are refused: wraps ErrFatal or ErrClosed
+	share       *list.Element // in cfg.Budget; nil without one. Set before the log is used
+	stopped     error         // why writes are refused: wraps ErrFatal or ErrClosed
 }
 
 var _ raft.LogStore = (*Log)(nil)
@@ -73,9 +77,9 @@ func openLog(cfg LogConfig) (*Log, error) {
 	if cfg.Fatal == nil {
 		return nil, fmt.Errorf("%s: LogConfig.Fatal is not set; pass what stops the process", cfg.Path)
 	}
-	l := &Log{cfg: cfg, backend: cfg.Backend, writer: make(chan struct{}, 1), window: newWindow(cfg.CacheEntries)}
+	l := &Log{cfg: cfg, backend: cfg.Backend, writer: make(chan struct{}, 1), window: newWindow(cfg.CacheEntries, cfg.Budget)}
 	if l.backend == nil {
-		if err := cfg.Sync.available(); err != nil {
+		if err := cfg.Sync.OnBolt(); err != nil {
 			return nil, err
 		}
 	}
@@ -94,7 +98,12 @@ func openLog(cfg LogConfig) (*Log, error) {
 		return nil
 	})
 	if err != nil {
+		l.window.keep(0, 0)
 		return nil, err
+	}
+	if cfg.Budget != nil {
+		l.share = cfg.Budget.join(l)
+		cfg.Budget.appended(l.share)
 	}
 	return l, nil
 }
@@ -148,6 +157,9 @@ func (l *Log) StoreLogs(entries []*raft.Log) error {
 	}
 	l.appends.Add(1)
 	l.entries.Add(uint64(len(entries)))
+	if l.share != nil {
+		l.cfg.Budget.appended(l.share)
+	}
 	if l.cfg.Appended != nil {
 		l.cfg.Appended(entries)
 	}
@@ -234,9 +246,15 @@ func (l *Log) Close() error {
 	l.mu.Lock()
 	closed := errors.Is(l.stopped, ErrClosed)
 	l.stopped = ErrClosed
+	if !closed && l.cfg.Budget != nil {
+		l.window.keep(0, 0)
+	}
 	l.mu.Unlock()
 	if closed {
 		return nil
+	}
+	if l.share != nil {
+		l.cfg.Budget.leave(l.share)
 	}
 	if err := l.backend.Close(); err != nil {
 		return fmt.Errorf("close log %s of group %d: %w", l.cfg.Path, l.cfg.Group, err)

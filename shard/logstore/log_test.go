@@ -271,16 +271,20 @@ func TestOpenRefusesWhatItCannotKeep(t *testing.T) {
 	}
 }
 
-func TestParseSyncPolicyAcceptsAlwaysOnly(t *testing.T) {
-	if p, err := ParseSyncPolicy("always"); p != SyncAlways || err != nil {
-		t.Errorf("always = %v, %v", p, err)
-	}
-	for _, word := range []string{"everysec", "no"} {
-		if _, err := ParseSyncPolicy(word); !errors.Is(err, ErrSyncPolicy) || !strings.Contains(err.Error(), "write-ahead log") {
-			t.Errorf("%s: %v, want ErrSyncPolicy and where it comes", word, err)
+func TestParseSyncPolicyReadsWhatStringWrites(t *testing.T) {
+	for _, p := range []SyncPolicy{SyncAlways, SyncEverySec, SyncNo} {
+		if got, err := ParseSyncPolicy(p.String()); got != p || err != nil {
+			t.Errorf("%v = %v, %v", p, got, err)
 		}
 	}
-	if _, err := ParseSyncPolicy("Always"); err == nil {
-		t.Error("an unknown word was accepted")
+	for _, word := range []string{"Always", "", "not set"} {
+		if _, err := ParseSyncPolicy(word); !errors.Is(err, ErrSyncPolicy) {
+			t.Errorf("%q: %v, want ErrSyncPolicy", word, err)
+		}
+	}
+	for p, want := range map[SyncPolicy]error{SyncAlways: nil, SyncEverySec: ErrSyncPolicy, SyncNo: ErrSyncPolicy} {
+		if err := p.OnBolt(); !errors.Is(err, want) {
+			t.Errorf("%v on bolt: %v, want %v", p, err, want)
+		}
 	}
 }

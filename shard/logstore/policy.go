@@ -41,20 +41,20 @@ func (p SyncPolicy) String() string {
 func ParseSyncPolicy(word string) (SyncPolicy, error) {
 	for _, p := range []SyncPolicy{SyncAlways, SyncEverySec, SyncNo} {
 		if p.String() == word {
-			return p, p.available()
+			return p, nil
 		}
 	}
-	return 0, fmt.Errorf("sync policy %q is unknown; use always", word)
+	return 0, fmt.Errorf("%w: %q is unknown; use always, everysec or no", ErrSyncPolicy, word)
 }
 
-// available reports whether a log in a raft-boltdb file can honour p.
-func (p SyncPolicy) available() error {
+// OnBolt reports whether a log in a raft-boltdb file can honour p.
+func (p SyncPolicy) OnBolt() error {
 	switch p {
 	case SyncAlways:
 		return nil
 	case SyncEverySec, SyncNo:
 		return fmt.Errorf("%w: %s: raft-boltdb without sync can lose the whole file in a power cut, not only its last"+
-			" second; everysec and no come with the write-ahead log; use always", ErrSyncPolicy, p)
+			" second; use always, or the write-ahead log", ErrSyncPolicy, p)
 	default:
 		return fmt.Errorf("%w: %s; use always", ErrSyncPolicy, p)
 	}

@@ -133,11 +133,13 @@ func openWAL(cfg WALConfig) (*WAL, error) {
 }
 
 func (w *WAL) lockFolder() error {
-	if err := os.MkdirAll(w.cfg.Dir, 0o700); err != nil {
-		return err
-	}
-	if err := syncDir(filepath.Dir(filepath.Clean(w.cfg.Dir))); err != nil {
-		return err
+	if _, err := os.Stat(w.cfg.Dir); errors.Is(err, os.ErrNotExist) {
+		if err := os.MkdirAll(w.cfg.Dir, 0o700); err != nil {
+			return err
+		}
+		if err := syncDir(filepath.Dir(filepath.Clean(w.cfg.Dir))); err != nil {
+			return err
+		}
 	}
 	lock, err := os.OpenFile(filepath.Join(w.cfg.Dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -45,33 +45,48 @@ func (w *WAL) clean() error {
 	return w.move()
 }
 
+// removeDead says durably which segments are not needed any more, then removes them, the oldest first: so a segment that
+// is missing for another reason is noticed. The same fsync covers what made them dead.
 func (w *WAL) removeDead() error {
-	for {
-		oldest := w.segments[w.oldest]
-		if oldest == w.newest || oldest.live > 0 {
-			return nil
-		}
-		// What made it dead may be in the page cache only.
-		if err := w.syncNow(); err != nil {
-			return err
-		}
-		if err := os.Remove(oldest.path); err != nil {
-			return err
-		}
-		if err := syncDir(w.cfg.Dir); err != nil { // in order: a hole among the segments is damage
-			return err
-		}
-		w.mu.Lock()
-		delete(w.segments, oldest.number)
-		w.oldest++
-		w.mu.Unlock()
-		w.allBytes -= oldest.end
-		w.diskBytes.Store(w.allBytes)
-		w.cleaning = nil
-		if err := oldest.file.Close(); err != nil {
+	needed := w.oldest
+	for s := w.segments[needed]; s != w.newest && s.live == 0; s = w.segments[needed] {
+		needed++
+	}
+	if needed == w.oldest {
+		return nil
+	}
+	first := w.oldest
+	w.mu.Lock()
+	w.oldest = needed
+	w.mu.Unlock()
+	w.cleaning = nil
+	if err := w.writeAtEnd(nil); err != nil {
+		return err
+	}
+	if err := w.syncNow(); err != nil {
+		return err
+	}
+	for number := first; number < needed; number++ {
+		if err := w.remove(w.segments[number]); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+func (w *WAL) remove(s *segment) error {
+	if err := os.Remove(s.path); err != nil {
+		return err
+	}
+	if err := syncDir(w.cfg.Dir); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	delete(w.segments, s.number)
+	w.mu.Unlock()
+	w.allBytes -= s.end
+	w.diskBytes.Store(w.allBytes)
+	return s.file.Close()
 }
 
 // movables lists what is needed of a segment.
@@ -141,6 +156,6 @@ func (w *WAL) move() error {
 	if len(c.todo) > 0 {
 		return nil
 	}
-	w.cleaning = nil
+	w.cleaning = nil // a clean end of it leaves nothing alive in the segment
 	return w.removeDead()
 }

@@ -28,13 +28,14 @@ func (w *WAL) load() error {
 		return nil
 	}
 	var synced place
+	var needed uint32
 	var buf []byte
 	for i, end := range ends {
 		s := w.segments[w.oldest+uint32(i)]
 		if buf, err = s.read(buf); err != nil {
 			return err
 		}
-		scan := segmentScan{wal: w, segment: s, buf: buf, synced: &synced}
+		scan := segmentScan{wal: w, segment: s, buf: buf, synced: &synced, needed: &needed}
 		if i < len(ends)-1 {
 			err = scan.whole(end)
 		} else {
@@ -44,6 +45,9 @@ func (w *WAL) load() error {
 			return err
 		}
 		w.allBytes += s.end
+	}
+	if needed != 0 && w.oldest > needed {
+		return fmt.Errorf("%s: segments %d to %d are missing: %w", w.cfg.Dir, needed, w.oldest-1, ErrDamaged)
 	}
 	for _, g := range w.groups {
 		if index, missing := g.hole(); missing {
@@ -169,7 +173,8 @@ type segmentScan struct {
 	wal     *WAL
 	segment *segment
 	buf     []byte
-	synced  *place // the highest that any batch so far has known
+	synced  *place  // the highest that any batch so far has known
+	needed  *uint32 // the oldest segment that was needed, as the last batch so far says
 }
 
 // whole scans a segment that must verify up to end.
@@ -223,6 +228,7 @@ func (c *segmentScan) step() error {
 		if !c.ofSegment(r.group) {
 			return fmt.Errorf("%w: a batch of another segment", errReplay)
 		}
+		*c.needed = uint32(r.time)
 		*c.synced = max(*c.synced, placeOf(uint32(r.index), int64(r.term)))
 	} else if err := c.wal.apply(c.wal.groupLocked(r.group), &r, here); err != nil {
 		return fmt.Errorf("%w: %w", errReplay, err)

@@ -13,7 +13,8 @@ import (
 type recordKind uint8
 
 const (
-	// recordBatch begins every write. Everything before (index: segment, term: offset) was synced when it was written.
+	// recordBatch begins every write. Everything before (index: segment, term: offset) was synced when it was written, and
+	// no segment before that numbered time was needed any more. group is the salt of its segment.
 	recordBatch recordKind = iota + 1
 	// recordEntry is the entry that follows the last one of its group.
 	recordEntry

@@ -198,7 +198,7 @@ func (w *WAL) count(s spot, sign int64) {
 // writeAtEnd writes a batch record and the buffers behind the end of the newest segment.
 func (w *WAL) writeAtEnd(buffers [][]byte) error {
 	synced := w.synced.at()
-	w.batchBuf = appendRecord(w.batchBuf[:0], &record{kind: recordBatch, group: w.newest.salt, index: uint64(synced.number()), term: uint64(synced.offset())})
+	w.batchBuf = appendRecord(w.batchBuf[:0], &record{kind: recordBatch, group: w.newest.salt, index: uint64(synced.number()), term: uint64(synced.offset()), time: int64(w.oldest)})
 	end := w.newest.end
 	bytes := int64(len(w.batchBuf))
 	for _, b := range buffers {

@@ -18,13 +18,14 @@ type window struct {
 	// Invariant: the window holds first..last without a hole, or is empty with last == 0.
 	first, last uint64
 	bytes       int
+	budget      *Budget // counts bytes too; may be nil
 }
 
-func newWindow(entries int) *window {
+func newWindow(entries int, budget *Budget) *window {
 	if entries <= 0 {
 		entries = cacheEntriesDefault
 	}
-	return &window{slots: make([]raft.Log, entries)}
+	return &window{slots: make([]raft.Log, entries), budget: budget}
 }
 
 func (w *window) get(index uint64, entry *raft.Log) bool {
@@ -46,7 +47,7 @@ func (w *window) push(entry *raft.Log) {
 	}
 	*w.slot(entry.Index) = *entry
 	w.last = entry.Index
-	w.bytes += len(entry.Data)
+	w.count(len(entry.Data))
 	for w.bytes > cacheBytesMax && w.first < w.last {
 		w.drop(w.first)
 		w.first++
@@ -70,8 +71,15 @@ func (w *window) keep(first, last uint64) {
 }
 
 func (w *window) drop(index uint64) {
-	w.bytes -= len(w.slot(index).Data)
+	w.count(-len(w.slot(index).Data))
 	*w.slot(index) = raft.Log{} // lets the data go
+}
+
+func (w *window) count(bytes int) {
+	w.bytes += bytes
+	if w.budget != nil {
+		w.budget.used.Add(int64(bytes))
+	}
 }
 
 func (w *window) slot(index uint64) *raft.Log { return &w.slots[index%uint64(len(w.slots))] }
