@@ -36,8 +36,10 @@ type dev struct {
 	dir              string
 	port, nodes      int
 	replicas, shards uint32
-	program          string
-	running          []*devNode
+
+	logStore, appendfsync string
+	program               string
+	running               []*devNode
 }
 
 // devNode is one child process.
@@ -64,6 +66,8 @@ start finds it again. Ctrl-C stops all nodes.`,
 	f.IntVar(&d.port, "port", 7001, "RESP port of the first node; gRPC, cluster, gossip and HTTP stand 100, 200, 300 and 400 above")
 	f.Uint32Var(&d.replicas, "replicas", 0, "replicas of each shard: 1, 3 or 5; 0 takes the smaller of 3 and the nodes, made odd")
 	f.Uint32Var(&d.shards, "shards", 0, "number of shards; 0 makes one for each node")
+	f.StringVar(&d.logStore, "log-store", "wal", "what keeps the logs: wal or bolt")
+	f.StringVar(&d.appendfsync, "appendfsync", "always", "when the logs are synced to disk: always, everysec or no")
 	return c
 }
 
@@ -127,6 +131,7 @@ func (d *dev) start(i int) error {
 		"server", "--dir", filepath.Join(d.dir, fmt.Sprint("node-", i)),
 		"--resp", d.addr(0, i), "--grpc", d.addr(grpcOffset, i), "--cluster", d.addr(clusterOffset, i),
 		"--gossip", d.addr(gossipOffset, i), "--http", d.addr(httpOffset, i),
+		"--log-store", d.logStore, "--appendfsync", d.appendfsync,
 	}
 	var others []string
 	for j := 1; j <= d.nodes; j++ {

@@ -19,7 +19,7 @@ const stopMax = 10 * time.Second
 
 func serverCommand() *cobra.Command {
 	cfg := node.Config{Version: version, Listen: node.DefaultListen()}
-	var advertise, appendfsync, level string
+	var advertise, logStore, appendfsync, level string
 	c := &cobra.Command{
 		Use:   "server",
 		Short: "Run one node",
@@ -30,7 +30,7 @@ A node with an empty data folder belongs to no cluster: start the first with nei
 give --join then too where addresses change.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if err := checkFsync(appendfsync); err != nil {
+			if err := cfg.SetLog(logStore, appendfsync); err != nil {
 				return err
 			}
 			if err := cfg.SetAdvertiseHost(advertise); err != nil {
@@ -62,7 +62,8 @@ give --join then too where addresses change.`,
 	f.StringVar(&cfg.Password, "requirepass", "", "password that RESP clients have to give")
 	f.IntVar(&cfg.Limits.ValueBytesMax, "max-value-bytes", 8<<20, "largest value in bytes, at most 67108864")
 	f.IntVar(&cfg.ClientsMax, "maxclients", 10000, "how many RESP clients may be connected")
-	f.StringVar(&appendfsync, "appendfsync", "always", "when the log is synced to disk: always")
+	f.StringVar(&appendfsync, "appendfsync", "always", "when the log is synced to disk: always, everysec or no")
+	f.StringVar(&logStore, "log-store", "wal", "what keeps the log: wal (one write-ahead log for all groups) or bolt (a raft-boltdb file for each)")
 	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	return c
 }

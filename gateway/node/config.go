@@ -7,6 +7,8 @@ import (
 
 	"github.com/holtcache/holt/gateway/ops"
 	"github.com/holtcache/holt/raftfsm/meta"
+	"github.com/holtcache/holt/shard/host"
+	"github.com/holtcache/holt/shard/logstore"
 )
 
 // Config is what a server is started with. Addresses are host:port.
@@ -25,7 +27,10 @@ type Config struct {
 	Limits   ops.Limits
 	// ClientsMax bounds the RESP connections; 0 means the default.
 	ClientsMax int
-	Logger     *slog.Logger
+	// LogStore and AppendFsync say what keeps the logs and when they are synced; the zero values mean wal and always.
+	LogStore    host.LogStore
+	AppendFsync logstore.SyncPolicy
+	Logger      *slog.Logger
 	// Fatal stops the process: a write to disk failed, and whatever this node would go on saying could be wrong.
 	Fatal func(error)
 }
@@ -51,6 +56,23 @@ func advertised(what, listen, advertise string) (string, error) {
 		port = listenPort // the port that was found
 	}
 	return net.JoinHostPort(host, port), nil
+}
+
+// SetLog takes the words of --log-store and --appendfsync.
+func (c *Config) SetLog(store, policy string) error {
+	var err error
+	if c.LogStore, err = host.ParseLogStore(store); err != nil {
+		return fmt.Errorf("--log-store=%s: %w", store, err)
+	}
+	if c.AppendFsync, err = logstore.ParseSyncPolicy(policy); err != nil {
+		return fmt.Errorf("--appendfsync=%s: %w", policy, err)
+	}
+	if c.LogStore == host.LogStoreBolt {
+		if err := c.AppendFsync.OnBolt(); err != nil {
+			return fmt.Errorf("--log-store=bolt: %w", err)
+		}
+	}
+	return nil
 }
 
 // SetAdvertiseHost fills the advertise addresses that are empty with a host and the ports that are listened on.

@@ -85,12 +85,16 @@ type settings struct{ n *Node }
 var _ respserver.Settings = settings{}
 
 func (s settings) List() []respserver.Setting {
-	list := []respserver.Setting{{Name: "dir", Value: s.n.folder.Dir}, {Name: "maxclients", Value: strconv.Itoa(s.n.cfg.ClientsMax)}}
+	list := []respserver.Setting{{Name: "dir", Value: s.n.folder.Dir}, {Name: "maxclients", Value: strconv.Itoa(s.n.cfg.ClientsMax)},
+		{Name: "appendfsync", Value: s.n.folder.SyncPolicy().String()}}
 	h := s.n.host.Load()
 	if h == nil {
 		return list
 	}
 	for _, named := range h.State().Settings().List() {
+		if named.Name == "appendfsync" {
+			continue // what counts is how this node was started
+		}
 		list = append(list, respserver.Setting{Name: named.Name, Value: named.Value})
 	}
 	return list

@@ -66,7 +66,7 @@ func Open(cfg Config) (*Node, error) {
 	n := &Node{cfg: cfg, log: cfg.Logger, started: time.Now(), book: host.NewBook(), closing: make(chan struct{})}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	var err error
-	if n.folder, err = host.OpenFolder(cfg.Dir, cfg.Fatal); err != nil {
+	if n.folder, err = host.OpenFolder(host.FolderConfig{Dir: cfg.Dir, Log: cfg.LogStore, Sync: cfg.AppendFsync, Fatal: cfg.Fatal}); err != nil {
 		return nil, err
 	}
 	n.log = n.log.With("node", n.folder.NodeID()[:8])
@@ -189,7 +189,7 @@ func (n *Node) openHost() error {
 	refresh := make(chan struct{}, 1)
 	h, err := host.Open(host.Config{
 		Folder: n.folder, Self: self, Settings: meta.SettingsFromProto(stored), Gossip: g, Nodes: n.nodes, Book: n.book,
-		Dial: dial, Observer: n.resp, Logger: n.log, Fatal: n.cfg.Fatal,
+		Dial: dial, Observer: n.resp, Logger: n.log,
 		Changed: func() {
 			select {
 			case refresh <- struct{}{}:

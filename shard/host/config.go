@@ -68,8 +68,6 @@ type Config struct {
 	Observer executor.Observer
 	Limits   executor.Limits
 	Logger   *slog.Logger
-	// Fatal stops the process: a write error, or a log that contradicts what was applied.
-	Fatal func(error)
 	// Changed hears that state, leaders or replicas may have changed. It must not block.
 	Changed func()
 }

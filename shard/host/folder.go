@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,17 +28,39 @@ const folderVersion = 1
 //	stable.db       terms and votes of all groups, marks of the node
 //	meta/           log and snapshots of the meta group's replica
 //	shards/<id>/    log and snapshots of a shard's replica
+//	wal/            the write-ahead log of all groups (--log-store=wal)
+//	run             how the last run ended, and which groups are guarded because of it
 //	spool/          snapshots that are being received
 type Folder struct {
 	Dir      string
 	Stable   *logstore.Stable
+	Run      *logstore.Run
+	WAL      *logstore.WAL // nil with LogStoreBolt
+	cfg      FolderConfig
+	failed   atomic.Bool // Fatal was called
 	identity *storagev1.Identity
 	lock     *os.File
 }
 
-// OpenFolder opens the data folder, or makes a new node of an empty one, and counts the start. fatal hears of a write
-// error after which the node must stop.
-func OpenFolder(dir string, fatal func(error)) (*Folder, error) {
+// FolderConfig says how a data folder is opened.
+type FolderConfig struct {
+	Dir string
+	// Log and Sync are wal and always where they are not set. A folder keeps the log store that it was made with.
+	Log  LogStore
+	Sync logstore.SyncPolicy
+	// Fatal stops the process: a write error, or a log that contradicts what was applied.
+	Fatal func(error)
+}
+
+// OpenFolder opens the data folder, or makes a new node of an empty one, and counts the start.
+func OpenFolder(cfg FolderConfig) (*Folder, error) {
+	if cfg.Log == "" {
+		cfg.Log = LogStoreWAL
+	}
+	if cfg.Sync == 0 {
+		cfg.Sync = logstore.SyncAlways
+	}
+	dir := cfg.Dir
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder %s cannot be made: %w; choose another with --dir", dir, err)
 	}
@@ -48,14 +71,14 @@ func OpenFolder(dir string, fatal func(error)) (*Folder, error) {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return nil, errors.Join(fmt.Errorf("data folder %s is in use by another process: stop that one, or choose another folder with --dir", dir), lock.Close())
 	}
-	f := &Folder{Dir: dir, lock: lock}
-	if err := f.load(fatal); err != nil {
+	f := &Folder{Dir: dir, cfg: cfg, lock: lock}
+	if err := f.load(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
 
-func (f *Folder) load(fatal func(error)) error {
+func (f *Folder) load() error {
 	data, err := os.ReadFile(f.path("identity.json"))
 	fresh := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !fresh {
@@ -65,7 +88,7 @@ func (f *Folder) load(fatal func(error)) error {
 	if !fresh && errors.Is(stableErr, fs.ErrNotExist) {
 		return fmt.Errorf("%s is missing from the folder of a node that has voted: without it the node could vote twice; put it back, or empty the folder to start as a new node", f.path("stable.db"))
 	}
-	if f.Stable, err = logstore.OpenStable(f.path("stable.db"), fatal); err != nil {
+	if f.Stable, err = logstore.OpenStable(f.path("stable.db"), f.Fatal); err != nil {
 		return err
 	}
 	f.identity = &storagev1.Identity{}
@@ -80,6 +103,9 @@ func (f *Folder) load(fatal func(error)) error {
 	}
 	if f.identity.FormatVersion != folderVersion {
 		return fmt.Errorf("data folder %s has format version %d, this program reads %d: run the newer program", f.Dir, f.identity.FormatVersion, folderVersion)
+	}
+	if err := f.openLogs(fresh); err != nil {
+		return err
 	}
 	f.identity.StartCount++
 	return f.save()
@@ -137,6 +163,9 @@ func (f *Folder) ClusterID() string { return f.identity.ClusterId }
 
 // StartCount is how often the node has been started, this time included.
 func (f *Folder) StartCount() uint64 { return f.identity.StartCount }
+
+// SyncPolicy is when the log of this node is synced.
+func (f *Folder) SyncPolicy() logstore.SyncPolicy { return f.cfg.Sync }
 
 const settingsMark = "settings"
 
@@ -203,9 +232,9 @@ func (f *Folder) Close() error {
 	if f.lock == nil {
 		return nil
 	}
-	var err error
+	err := f.closeLogs()
 	if f.Stable != nil {
-		err = f.Stable.Close()
+		err = errors.Join(err, f.Stable.Close())
 	}
 	err = errors.Join(err, f.lock.Close())
 	f.lock = nil

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/hashicorp/raft"
-
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard"
@@ -29,6 +27,8 @@ type Host struct {
 	transport *transport.Transport
 	confirmer *shard.Confirmer
 	meta      *shard.Meta
+
+	windows *logstore.Budget
 
 	// watched is the newest meta state that was heard from another node; nil where none was.
 	watched atomic.Pointer[meta.State]
@@ -53,6 +53,7 @@ func Open(cfg Config) (*Host, error) {
 			Heartbeat: cfg.Settings.Heartbeat, Election: cfg.Settings.Heartbeat,
 			Lease: cfg.Settings.Lease, LeaseMax: cfg.Settings.LeaseMax,
 		},
+		windows:  logstore.NewBudget(windowBytesMax),
 		replicas: map[slot.ShardID]*shard.Replica{},
 		failed:   map[slot.ShardID]string{},
 		changed:  make(chan struct{}),
@@ -113,30 +114,10 @@ func (h *Host) config(group slot.ShardID, folder string, bootstrap []string) (sh
 	}
 	return shard.Config{
 		Group: group, Node: h.cfg.Self.ID, Timings: h.timings, Wire: wire, Confirmer: h.confirmer, Bootstrap: bootstrap,
-		OpenStorage: func(hooks shard.Hooks) (shard.Storage, error) { return h.openStorage(group, folder, hooks) },
+		OpenStorage: func(hooks shard.Hooks) (shard.Storage, error) { return h.openStorage(group, folder, wire, hooks) },
 		Changed:     h.signal, Observer: h.cfg.Observer, Limits: h.cfg.Limits,
 		Nonce: rand.Uint64, Logger: h.cfg.Logger,
 	}, nil
-}
-
-// openStorage opens log and snapshots of one group: raft-boltdb, one file a group, synced at every write.
-func (h *Host) openStorage(group slot.ShardID, folder string, hooks shard.Hooks) (shard.Storage, error) {
-	dir := filepath.Join(h.cfg.Folder.Dir, folder)
-	if err := makeFolder(dir); err != nil {
-		return shard.Storage{}, err
-	}
-	log, err := logstore.OpenLog(logstore.LogConfig{
-		Path: filepath.Join(dir, "log.db"), Group: uint64(group), Sync: logstore.SyncAlways,
-		Appended: func(entries []*raft.Log) { hooks.Appended(entries) }, Floor: hooks.Floor, Fatal: h.cfg.Fatal,
-	})
-	if err != nil {
-		return shard.Storage{}, err
-	}
-	snapshots, err := logstore.OpenSnapshots(dir, log, nil)
-	if err != nil {
-		return shard.Storage{}, errors.Join(err, log.Close())
-	}
-	return shard.Storage{Log: log, Stable: h.cfg.Folder.Stable.Group(uint64(group)), Snapshots: snapshots, Close: log}, nil
 }
 
 // Replica is this node's replica of a shard.

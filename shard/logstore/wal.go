@@ -34,8 +34,6 @@ type WALConfig struct {
 	SegmentBytes int64
 	// Fatal hears once of an error after which nothing is acknowledged any more. It must stop the process.
 	Fatal func(error)
-	// Failing hears of that error before Fatal, to leave a word about it on the disk. May be nil.
-	Failing func(error)
 
 	faults walFaults // for tests
 }

@@ -273,3 +273,12 @@ func isZero(b []byte) bool {
 	}
 	return true
 }
+
+// WALExists reports whether a folder holds a log.
+func WALExists(dir string) (bool, error) {
+	numbers, err := segmentNumbers(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return len(numbers) > 0, err
+}

@@ -253,7 +253,7 @@ func (w *WAL) use(s *segment) {
 	w.synced.begin(s)
 }
 
-// fail ends the log: first nothing is accepted any more, then the disk and the process are told.
+// fail ends the log: first nothing is accepted any more, then the process is told.
 func (w *WAL) fail(err error) {
 	w.failOnce.Do(func() {
 		w.mu.Lock()
@@ -265,9 +265,6 @@ func (w *WAL) fail(err error) {
 		w.refuse(pending, err)
 		err = fmt.Errorf("write-ahead log %s: %w; nothing is acknowledged any more: look at the disk (free space, kernel log),"+
 			" then start the node again, it reads back what is durable", w.cfg.Dir, err)
-		if w.cfg.Failing != nil {
-			w.cfg.Failing(err)
-		}
 		w.cfg.Fatal(err)
 	})
 }

@@ -1,0 +1,206 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/shard"
+	"github.com/holtcache/holt/shard/logstore"
+	"github.com/holtcache/holt/shard/transport"
+)
+
+// LogStore says what keeps the logs of a node's groups.
+type LogStore string
+
+const (
+	// LogStoreWAL is one write-ahead log for all groups.
+	LogStoreWAL LogStore = "wal"
+	// LogStoreBolt is one raft-boltdb file for each group: simple and slow.
+	LogStoreBolt LogStore = "bolt"
+)
+
+// ParseLogStore reads a value of --log-store.
+func ParseLogStore(word string) (LogStore, error) {
+	switch s := LogStore(word); s {
+	case LogStoreWAL, LogStoreBolt:
+		return s, nil
+	}
+	return "", fmt.Errorf("log store %q is unknown; use wal or bolt", word)
+}
+
+const (
+	logStoreMark = "log store"
+	walFolder    = "wal"
+	runFile      = "run"
+
+	// acceptFile in the data folder says at a start that the operator accepts lost entries; the start removes it.
+	acceptFile = "accept-data-loss"
+
+	// windowBytesMax bounds what the logs of all groups keep in memory together: what followers that keep up, or lag by
+	// a few seconds, still ask for.
+	windowBytesMax = 64 << 20
+)
+
+// openLogs opens what all groups share: the record of this run, and the write-ahead log.
+func (f *Folder) openLogs(fresh bool) error {
+	if err := f.checkLogStore(fresh); err != nil {
+		return err
+	}
+	var err error
+	f.Run, err = logstore.BeginRun(logstore.RunConfig{Path: f.path(runFile), Sync: f.cfg.Sync, Boot: logstore.BootID(), Fresh: fresh})
+	if err != nil {
+		return err
+	}
+	if f.cfg.Log == LogStoreWAL {
+		if f.WAL, err = logstore.OpenWAL(logstore.WALConfig{Dir: f.path(walFolder), Sync: f.cfg.Sync, Fatal: f.Fatal}); err != nil {
+			return err
+		}
+		if cut, was := f.WAL.TailCut(); was {
+			if err := f.Run.Guard(cut.String()); err != nil {
+				return err
+			}
+		}
+	}
+	return f.acceptLoss()
+}
+
+// checkLogStore refuses to begin another kind of log beside the one that the folder has.
+func (f *Folder) checkLogStore(fresh bool) error {
+	if f.cfg.Log == LogStoreBolt {
+		if err := f.cfg.Sync.OnBolt(); err != nil {
+			return fmt.Errorf("--log-store=bolt: %w", err)
+		}
+	}
+	mark, found, err := f.Stable.GetMark(logStoreMark)
+	if err != nil {
+		return err
+	}
+	if !found {
+		bolt, err := filepath.Glob(f.path("*/log.db"))
+		if err != nil {
+			return err
+		}
+		mark = []byte(f.cfg.Log)
+		if !fresh && len(bolt) > 0 { // made before there was a choice
+			mark = []byte(LogStoreBolt)
+		}
+		if err := f.Stable.SetMark(logStoreMark, mark); err != nil {
+			return err
+		}
+	}
+	if has := LogStore(mark); has != f.cfg.Log {
+		return fmt.Errorf("--log-store=%s: data folder %s keeps its logs in %s; use --log-store=%s, or empty the folder to start as a new node", f.cfg.Log, f.Dir, has, has)
+	}
+	if fresh || !found || f.cfg.Log != LogStoreWAL {
+		return nil
+	}
+	exists, err := logstore.WALExists(f.path(walFolder))
+	if err == nil && !exists {
+		err = fmt.Errorf("%s holds no log, but this node has voted and may have acknowledged writes: put it back, or empty the data folder to start as a new node: %w", f.path(walFolder), logstore.ErrDamaged)
+	}
+	return err
+}
+
+// acceptLoss ends the amnesia guard if the operator has left word to do so while the node was stopped.
+func (f *Folder) acceptLoss() error {
+	path := f.path(acceptFile)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if err := f.Run.ReleaseAll(); err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil {
+		return err
+	}
+	return syncFolder(f.Dir)
+}
+
+// noteMax bounds how long a node that stops because of its disk tries to write that down on it.
+const noteMax = time.Second
+
+// Fatal leaves word of a failed write for the next start, then stops the process.
+func (f *Folder) Fatal(err error) {
+	if f.Run != nil && !errors.Is(err, logstore.ErrDamaged) {
+		noted := make(chan struct{})
+		go func() {
+			defer close(noted)
+			_ = f.Run.NoteIOError(err) // the disk has just failed; err is what counts
+		}()
+		timer := time.NewTimer(noteMax)
+		defer timer.Stop()
+		select {
+		case <-noted:
+		case <-timer.C:
+		}
+	}
+	f.failed.Store(true)
+	f.cfg.Fatal(err)
+}
+
+// closeLogs closes what openLogs opened. A run whose log is closed without an error has ended clean.
+func (f *Folder) closeLogs() error {
+	if f.WAL != nil {
+		if err := f.WAL.Close(); err != nil {
+			return err
+		}
+	}
+	if f.Run == nil || f.failed.Load() || f.WAL == nil && f.cfg.Log == LogStoreWAL {
+		return nil // what was written before this run may still be in the page cache only
+	}
+	return f.Run.EndClean()
+}
+
+// openStorage opens log and snapshots of one group.
+func (h *Host) openStorage(group slot.ShardID, folder string, wire *transport.Group, hooks shard.Hooks) (shard.Storage, error) {
+	f := h.cfg.Folder
+	dir := f.path(folder)
+	if err := makeFolder(dir); err != nil {
+		return shard.Storage{}, err
+	}
+	cfg := logstore.LogConfig{
+		Path: filepath.Join(dir, "log.db"), Group: uint64(group), Sync: f.cfg.Sync, Budget: h.windows,
+		Appended: func(entries []*raft.Log) { hooks.Appended(entries) }, Floor: hooks.Floor, Fatal: f.Fatal,
+	}
+	if f.WAL != nil {
+		backend, err := f.WAL.Group(uint64(group))
+		if err != nil {
+			return shard.Storage{}, err
+		}
+		cfg.Path, cfg.Backend = f.path(walFolder), backend
+	}
+	log, err := logstore.OpenLog(cfg)
+	if err != nil {
+		return shard.Storage{}, err
+	}
+	snapshots, err := logstore.OpenSnapshots(dir, log, nil)
+	if err != nil {
+		return shard.Storage{}, errors.Join(err, log.Close())
+	}
+	wire.SetSuspended(h.watchdog(log))
+	return shard.Storage{Log: log, Stable: f.Stable.Group(uint64(group)), Snapshots: snapshots, Close: log}, nil
+}
+
+// watchdog tells whether a group's log has been writing for too long. A leader whose disk hangs would go on sending
+// heartbeats (hashicorp/raft#503) and nobody could write; without them, the others elect one whose disk works.
+func (h *Host) watchdog(log *logstore.Log) func() bool {
+	limit := stallElections * h.timings.Election
+	return func() bool {
+		if w := h.cfg.Folder.WAL; w != nil && w.WritingFor() > limit {
+			return true // also for groups that do not write at the moment: their next write would hang
+		}
+		return log.WritingFor() > limit
+	}
+}
+
+// stallElections is how many election timeouts a write may take before the node gives up its leaderships: a slow
+// fsync is no reason, and giving up later would only add to the time without a leader.
+const stallElections = 2

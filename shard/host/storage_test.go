@@ -1,0 +1,114 @@
+package host
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/holtcache/holt/shard/logstore"
+)
+
+func openTestFolder(t *testing.T, cfg FolderConfig) *Folder {
+	t.Helper()
+	if cfg.Fatal == nil {
+		cfg.Fatal = func(err error) { t.Errorf("fatal: %v", err) }
+	}
+	f, err := OpenFolder(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFolderKeepsTheLogStoreThatItWasMadeWith(t *testing.T) {
+	for made, other := range map[LogStore]LogStore{LogStoreWAL: LogStoreBolt, LogStoreBolt: LogStoreWAL} {
+		dir := t.TempDir()
+		must(t, openTestFolder(t, FolderConfig{Dir: dir, Log: made}).Close())
+		_, err := OpenFolder(FolderConfig{Dir: dir, Log: other, Fatal: func(error) {}})
+		if err == nil || !strings.Contains(err.Error(), "use --log-store="+string(made)) {
+			t.Errorf("made with %s, opened with %s: %v, want what to use", made, other, err)
+		}
+		must(t, openTestFolder(t, FolderConfig{Dir: dir, Log: made}).Close())
+	}
+	_, err := OpenFolder(FolderConfig{Dir: t.TempDir(), Log: LogStoreBolt, Sync: logstore.SyncEverySec, Fatal: func(error) {}})
+	if !errors.Is(err, logstore.ErrSyncPolicy) {
+		t.Errorf("bolt with everysec: %v, want ErrSyncPolicy", err)
+	}
+}
+
+// An empty log is not a log that was lost.
+func TestLostLogOfAKnownNodeIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	must(t, openTestFolder(t, FolderConfig{Dir: dir}).Close())
+	must(t, os.RemoveAll(filepath.Join(dir, walFolder)))
+	if _, err := OpenFolder(FolderConfig{Dir: dir, Fatal: func(error) {}}); !errors.Is(err, logstore.ErrDamaged) {
+		t.Errorf("open = %v, want ErrDamaged", err)
+	}
+}
+
+func TestFailedWriteGuardsTheNextRunUntilTheOperatorAcceptsTheLoss(t *testing.T) {
+	dir := t.TempDir()
+	var fatal []error
+	f := openTestFolder(t, FolderConfig{Dir: dir, Fatal: func(err error) { fatal = append(fatal, err) }})
+	f.Fatal(errors.New("fdatasync: input/output error"))
+	must(t, f.Close())
+	if len(fatal) != 1 {
+		t.Errorf("fatal was called %d times, want once", len(fatal))
+	}
+	for range 2 {
+		f = openTestFolder(t, FolderConfig{Dir: dir})
+		if on, reason := f.Run.Guarded(1); !on || !strings.Contains(reason, "input/output") {
+			t.Errorf("guarded = %v (%q), want true with the error", on, reason)
+		}
+		must(t, f.Close())
+	}
+	must(t, os.WriteFile(filepath.Join(dir, acceptFile), nil, 0o600))
+	f = openTestFolder(t, FolderConfig{Dir: dir})
+	if on, _ := f.Run.Guarded(1); on {
+		t.Error("guarded although the operator has accepted the loss")
+	}
+	must(t, f.Close())
+	if _, err := os.Stat(filepath.Join(dir, acceptFile)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the operator's word is still there (%v): it would count for the next loss too", err)
+	}
+}
+
+// A tail that a crash tore off is told to the guard.
+func TestTornTailGuardsTheRun(t *testing.T) {
+	dir := t.TempDir()
+	f := openTestFolder(t, FolderConfig{Dir: dir, Sync: logstore.SyncNo})
+	g, err := f.WAL.Group(1)
+	must(t, err)
+	must(t, g.Append([]*raft.Log{{Index: 1, Term: 1, Data: []byte("value")}}))
+	crashed := t.TempDir()
+	for _, name := range []string{"identity.json", "stable.db", "run"} { // as a kill leaves it
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(crashed, name), data, 0o600))
+	}
+	segments, err := filepath.Glob(filepath.Join(dir, walFolder, "*.wal"))
+	must(t, err)
+	data, err := os.ReadFile(segments[0])
+	must(t, err)
+	must(t, os.Mkdir(filepath.Join(crashed, walFolder), 0o700))
+	data[64+48+50] ^= 1 // in the entry: it did not reach the disk whole
+	must(t, os.WriteFile(filepath.Join(crashed, walFolder, filepath.Base(segments[0])), data, 0o600))
+	must(t, f.Close())
+	f = openTestFolder(t, FolderConfig{Dir: crashed, Sync: logstore.SyncNo})
+	if on, reason := f.Run.Guarded(1); !on || !strings.Contains(reason, "cut at offset") {
+		t.Errorf("guarded = %v (%q), want true with the place", on, reason)
+	}
+	must(t, f.Close())
+}
