@@ -67,6 +67,8 @@ type Config struct {
 	OpenStorage func(Hooks) (Storage, error)
 	Wire        Wire
 	Confirmer   *Confirmer
+	// Amnesia, if set, guards a replica that may have lost acknowledged entries. The wire must be a GuardWire then.
+	Amnesia Amnesia
 	// Bootstrap, if set, is the group's first member set: the same on each of them, and never another for this group.
 	// A group that has any log or snapshot ignores it.
 	Bootstrap []string

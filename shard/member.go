@@ -20,6 +20,7 @@ type member struct {
 	raft    *raft.Raft
 	storage Storage
 	gate    *gate
+	guard   *guard // nil where the wire cannot carry one
 	// kick hears of every change of leadership, beside cfg.Changed.
 	kick func()
 
@@ -103,6 +104,9 @@ func (m *member) startRaft(fsm raft.FSM) error {
 			return err
 		}
 	}
+	if err := m.startGuard(); err != nil { // before raft can hear or send a ballot
+		return err
+	}
 	r, err := raft.NewRaft(m.cfg.raftConfig(), fsm, m.storage.Log, m.storage.Stable, m.storage.Snapshots, m.cfg.Wire)
 	if err != nil {
 		return err
@@ -118,6 +122,7 @@ func (m *member) startRaft(fsm raft.FSM) error {
 	r.RegisterObserver(m.observer)
 	m.gate = newGate(m.cfg.Node, m.cfg.Timings.Lease, m, m.cfg.Confirmer)
 	m.cfg.Confirmer.register(m.cfg.Group, m.gate)
+	m.runGuard()
 	m.wg.Go(m.watch)
 	m.wg.Go(m.snapshotWhenDue)
 	return nil

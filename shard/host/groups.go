@@ -199,6 +199,10 @@ func (h *Host) beginReplica(s meta.Shard) (*storagev1.GroupMark, error) {
 	if now.Phase == meta.ShardCreating && slices.Contains(now.InitialReplicas, h.cfg.Self.ID) {
 		mark.Phase = storagev1.GroupPhase_GROUP_PHASE_BOOTSTRAPPING
 	}
+	// Nothing can be missing of what this node never had. If the guard stayed on, a new group could not elect anybody.
+	if err := h.cfg.Folder.Run.Release(uint64(s.ID)); err != nil {
+		return nil, err
+	}
 	return mark, h.cfg.Folder.setMark(groupName(s.ID), mark)
 }
 

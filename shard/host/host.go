@@ -114,6 +114,7 @@ func (h *Host) config(group slot.ShardID, folder string, bootstrap []string) (sh
 	}
 	return shard.Config{
 		Group: group, Node: h.cfg.Self.ID, Timings: h.timings, Wire: wire, Confirmer: h.confirmer, Bootstrap: bootstrap,
+		Amnesia:     amnesia{h.cfg.Folder.Run, uint64(group)},
 		OpenStorage: func(hooks shard.Hooks) (shard.Storage, error) { return h.openStorage(group, folder, wire, hooks) },
 		Changed:     h.signal, Observer: h.cfg.Observer, Limits: h.cfg.Limits,
 		Nonce: rand.Uint64, Logger: h.cfg.Logger,
@@ -164,6 +165,20 @@ func (h *Host) signal() {
 		h.cfg.Changed()
 	}
 }
+
+// AcceptDataLoss ends the amnesia guard of every group of this node: the operator says that acknowledged entries which are
+// missing here may stay lost.
+func (h *Host) AcceptDataLoss() error { return h.cfg.Folder.Run.ReleaseAll() }
+
+// amnesia is the guard of one group in the data folder's record.
+type amnesia struct {
+	run   *logstore.Run
+	group uint64
+}
+
+func (a amnesia) Guarded() (bool, string) { return a.run.Guarded(a.group) }
+
+func (a amnesia) Release() error { return a.run.Release(a.group) }
 
 // Leave hands over every leadership, so that stopping this node costs clients nothing. It is bounded by ctx.
 func (h *Host) Leave(ctx context.Context) {

@@ -43,7 +43,7 @@ func (g *Group) AppendEntries(to raft.ServerID, _ raft.ServerAddress, args *raft
 	body, err := g.callOn(out, request{
 		to: to, kind: data, frame: frameAppend, reply: frameAppendReply, timeout: g.t.cfg.RPCTimeout.Append,
 		waitBytes: appendBytesHint(args),
-		fill:      func(b []byte) []byte { return appendAppendRequest(b, args, commit) },
+		fill:      func(b []byte) []byte { return appendAppendRequest(b, args, commit, g.leaderLast(args)) },
 	}, timer)
 	if err != nil {
 		return err
@@ -71,6 +71,15 @@ func (g *Group) checkPlaceholders(args *raft.AppendEntriesRequest) error {
 		}
 	}
 	return nil
+}
+
+// leaderLast is the last index of this leader, at least what the request itself carries.
+func (g *Group) leaderLast(args *raft.AppendEntriesRequest) uint64 {
+	last := lastEntry(args)
+	if f := g.lastIndex.Load(); f != nil && *f != nil {
+		last = max(last, (*f)())
+	}
+	return last
 }
 
 // isHeartbeat recognizes what raft's heartbeat() sends.

@@ -60,7 +60,7 @@ func TestUnclampedAppendIsRefused(t *testing.T) {
 		c := n.rawDial(t, "x", "b", data)
 		send := func(id uint64, r *raft.AppendEntriesRequest) {
 			c.send(frameAppend, id, func(buf []byte) []byte {
-				return appendAppendRequest(appendUint64s(buf, 1), r, r.LeaderCommitIndex)
+				return appendAppendRequest(appendUint64s(buf, 1), r, r.LeaderCommitIndex, 0)
 			})
 		}
 		send(1, appendRequest("x", 3, 2, 4))

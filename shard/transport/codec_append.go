@@ -48,10 +48,11 @@ func (d *decoder) time() time.Time {
 	return time.Unix(0, nanos).UTC()
 }
 
-// appendAppendRequest takes the commit index apart from the request: it has been clamped.
-func appendAppendRequest(b []byte, r *raft.AppendEntriesRequest, commit uint64) []byte {
+// appendAppendRequest takes the commit index apart from the request: it has been clamped. leaderLast is the sender's
+// last index, which a follower that may have lost entries measures itself by (PROTOCOL rule 13).
+func appendAppendRequest(b []byte, r *raft.AppendEntriesRequest, commit, leaderLast uint64) []byte {
 	b = appendHeader(b, r.RPCHeader)
-	b = appendUint64s(b, r.Term, r.PrevLogEntry, r.PrevLogTerm, commit)
+	b = appendUint64s(b, r.Term, r.PrevLogEntry, r.PrevLogTerm, commit, leaderLast)
 	b = appendBytes(b, r.Leader)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(r.Entries)))
 	for _, l := range r.Entries {
@@ -60,22 +61,30 @@ func appendAppendRequest(b []byte, r *raft.AppendEntriesRequest, commit uint64) 
 	return b
 }
 
-func (d *decoder) appendRequest() *raft.AppendEntriesRequest {
+// appendMessage is an AppendEntries as it arrives.
+type appendMessage struct {
+	request    *raft.AppendEntriesRequest
+	leaderLast uint64
+}
+
+func (d *decoder) appendMessage() appendMessage {
+	m := appendMessage{}
 	r := &raft.AppendEntriesRequest{
 		RPCHeader:         d.header(),
 		Term:              d.uint64(),
 		PrevLogEntry:      d.uint64(),
 		PrevLogTerm:       d.uint64(),
 		LeaderCommitIndex: d.uint64(),
-		Leader:            d.bytes(),
 	}
+	m.request, m.leaderLast = r, d.uint64()
+	r.Leader = d.bytes()
 	if n := d.count(logBytesMin); n > 0 {
 		r.Entries = make([]*raft.Log, n)
 		for i := range r.Entries {
 			r.Entries[i] = d.log()
 		}
 	}
-	return r
+	return m
 }
 
 func appendAppendResponse(b []byte, r *raft.AppendEntriesResponse) []byte {

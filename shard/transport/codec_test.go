@@ -58,9 +58,9 @@ func codecs() []codec {
 			(*decoder).preVoteResponse, byRef(appendPreVoteResponse)),
 		codecOf("timeout-now", &raft.TimeoutNowRequest{RPCHeader: h}, (*decoder).timeoutNowRequest, appendTimeoutNowRequest),
 		codecOf("timeout-now reply", raft.TimeoutNowResponse{RPCHeader: h}, (*decoder).timeoutNowResponse, byRef(appendTimeoutNowResponse)),
-		codecOf("append", &raft.AppendEntriesRequest{RPCHeader: h, Term: 4, Leader: []byte("node-1"), PrevLogEntry: 7, PrevLogTerm: 3, Entries: logs, LeaderCommitIndex: 8},
-			(*decoder).appendRequest, func(b []byte, r *raft.AppendEntriesRequest) []byte {
-				return appendAppendRequest(b, r, r.LeaderCommitIndex)
+		codecOf("append", appendMessage{&raft.AppendEntriesRequest{RPCHeader: h, Term: 4, Leader: []byte("node-1"), PrevLogEntry: 7, PrevLogTerm: 3, Entries: logs, LeaderCommitIndex: 8}, 12},
+			(*decoder).appendMessage, func(b []byte, m appendMessage) []byte {
+				return appendAppendRequest(b, m.request, m.request.LeaderCommitIndex, m.leaderLast)
 			}),
 		codecOf("append reply", raft.AppendEntriesResponse{RPCHeader: h, Term: 4, LastLog: 10, Success: true, NoRetryBackoff: true},
 			(*decoder).appendResponse, byRef(appendAppendResponse)),
@@ -83,6 +83,7 @@ func codecs() []codec {
 		codecOf("snapshot end", snapshotEnd{77, 0xdeadbeef}, (*decoder).snapshotEnd, appendSnapshotEnd),
 		codecOf("snapshot reply", raft.InstallSnapshotResponse{RPCHeader: h, Term: 4, Success: true},
 			(*decoder).snapshotResponse, byRef(appendSnapshotResponse)),
+		codecOf("log end", LogEnd{Term: 4, Index: 9, Guarded: true}, (*decoder).logEnd, appendLogEnd),
 	}
 }
 
@@ -95,7 +96,7 @@ func TestGoldenBytes(t *testing.T) {
 	}
 	fmt.Fprintf(&b, "error\n%s\n", hex.Dump(appendError(nil, fmt.Errorf("group 7: %w", ErrUnknownGroup))))
 	fmt.Fprintf(&b, "ping frame\n%s\n", hex.Dump(appendFrame(nil, framePing, 0x0102, nil)))
-	fmt.Fprintf(&b, "last frame kind %d\n", frameSnapshotReply)
+	fmt.Fprintf(&b, "last frame kind %d\n", frameLogEndReply)
 	const file = "testdata/wire.txt"
 	if *rewrite {
 		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {

@@ -31,13 +31,18 @@ func (in *inConn) handleControl(f frame, d *decoder) error {
 		return in.handleConfirm(f.id, d)
 	case frameVote:
 		group, req := GroupID(d.uint64()), d.voteRequest()
-		return in.handleRequest(incomingRequest{f.id, group, req, req.RPCHeader, timeout}, d, (*Group).checkGuard)
+		return in.handleRequest(incomingRequest{id: f.id, group: group, command: req, header: req.RPCHeader, timeout: timeout}, d,
+			func(g *Group) error { return g.checkGuard(voteBallot(req)) })
 	case framePreVote:
 		group, req := GroupID(d.uint64()), d.preVoteRequest()
-		return in.handleRequest(incomingRequest{f.id, group, req, req.RPCHeader, timeout}, d, (*Group).checkGuard)
+		return in.handleRequest(incomingRequest{id: f.id, group: group, command: req, header: req.RPCHeader, timeout: timeout}, d,
+			func(g *Group) error { return g.checkGuard(preVoteBallot(req)) })
 	case frameTimeoutNow:
 		group, req := GroupID(d.uint64()), d.timeoutNowRequest()
-		return in.handleRequest(incomingRequest{f.id, group, req, req.RPCHeader, timeout}, d, (*Group).checkGuard)
+		return in.handleRequest(incomingRequest{id: f.id, group: group, command: req, header: req.RPCHeader, timeout: timeout}, d,
+			func(g *Group) error { return g.checkGuard(Ballot{Kind: BallotTimeoutNow}) })
+	case frameLogEnd:
+		return in.handleLogEnd(f.id, d)
 	}
 	return fmt.Errorf("%w: frame kind %d on a control connection", ErrMalformed, f.kind)
 }
@@ -45,9 +50,11 @@ func (in *inConn) handleControl(f frame, d *decoder) error {
 func (in *inConn) handleData(f frame, d *decoder) error {
 	switch f.kind {
 	case frameAppend:
-		group, req := GroupID(d.uint64()), d.appendRequest()
-		return in.handleRequest(incomingRequest{f.id, group, req, req.RPCHeader, in.t.cfg.RPCTimeout.Append}, d,
-			func(*Group) error { return in.checkClamped(req) })
+		group, m := GroupID(d.uint64()), d.appendMessage()
+		return in.handleRequest(incomingRequest{
+			id: f.id, group: group, command: m.request, header: m.request.RPCHeader, timeout: in.t.cfg.RPCTimeout.Append,
+			answered: func(g *Group, response any) { g.hear(m, response) },
+		}, d, func(*Group) error { return in.checkClamped(m.request) })
 	case frameSnapshotBegin:
 		return in.beginSnapshot(f.id, d)
 	case frameSnapshotChunk, frameSnapshotEnd, frameSnapshotAbort:
@@ -87,6 +94,8 @@ type incomingRequest struct {
 	command any
 	header  raft.RPCHeader
 	timeout time.Duration // after which the sender does not wait for the reply any more
+
+	answered func(g *Group, response any) // hears what raft answered, before the sender does; may be nil
 }
 
 // handleRequest passes a request to raft if check allows it. The reply is sent by a goroutine of its own, so
@@ -102,6 +111,9 @@ func (in *inConn) handleRequest(q incomingRequest, d *decoder, check func(*Group
 	}
 	in.t.spawn(func() {
 		r, err := in.await(g, response, q.timeout)
+		if err == nil && q.answered != nil {
+			q.answered(g, r)
+		}
 		if err == nil {
 			err = in.replyResponse(q.id, g, r)
 		}

@@ -20,8 +20,11 @@ type Group struct {
 	consumer  chan raft.RPC
 	stopped   chan struct{} // closed by stop
 	stopOnce  sync.Once
-	guard     atomic.Pointer[func() bool]
+	guard     atomic.Pointer[func(Ballot) bool]
 	suspended atomic.Pointer[func() bool]
+	lastIndex atomic.Pointer[func() uint64]
+	heard     atomic.Pointer[func(Heard)]
+	logEnd    atomic.Pointer[func() (LogEnd, error)]
 
 	mu    sync.Mutex // protects the fields below
 	term  uint64     // highest term this replica is known to have been in
@@ -64,10 +67,6 @@ func (g *Group) AppendEntriesPipeline(raft.ServerID, raft.ServerAddress) (raft.A
 	return nil, raft.ErrPipelineReplicationNotSupported
 }
 
-// SetVoteGuard sets the amnesia guard (PROTOCOL rule 23): while f returns true, votes, pre-votes and
-// TimeoutNow are refused in both directions.
-func (g *Group) SetVoteGuard(f func() bool) { g.guard.Store(&f) }
-
 // SetSuspended sets the disk-stall watchdog: while f returns true no heartbeat, append, snapshot or positive
 // Confirm answer leaves for this group.
 func (g *Group) SetSuspended(f func() bool) { g.suspended.Store(&f) }
@@ -75,15 +74,6 @@ func (g *Group) SetSuspended(f func() bool) { g.suspended.Store(&f) }
 func holds(f *atomic.Pointer[func() bool]) bool {
 	p := f.Load()
 	return p != nil && *p != nil && (*p)()
-}
-
-// checkGuard returns an error while the vote guard is on.
-func (g *Group) checkGuard() error {
-	if !holds(&g.guard) {
-		return nil
-	}
-	g.t.count.guardRefused.Add(1)
-	return fmt.Errorf("group %d on node %s: %w", g.id, g.t.cfg.NodeID, ErrVoteGuard)
 }
 
 func (g *Group) checkSuspended() error {

@@ -35,6 +35,8 @@ const (
 	frameSnapshotAbort
 	frameSnapshotProgress
 	frameSnapshotReply
+	frameLogEnd
+	frameLogEndReply
 )
 
 // A frame is: length uint32 of what follows, kind, correlation id uint64, body. All integers are little-endian.
