@@ -29,6 +29,8 @@ type trio struct {
 	mu    sync.Mutex
 	addrs map[string]string
 	nodes map[string]*node
+	// amnesia guards the nodes that it names when they start.
+	amnesia map[string]shard.Amnesia
 }
 
 type node struct {
@@ -52,10 +54,12 @@ func (c *trio) ClusterAddr(id string) (string, bool) {
 
 var members = []string{"a", "b", "c"}
 
-func newTrio(t *testing.T) *trio {
-	c := &trio{t: t, addrs: map[string]string{}, nodes: map[string]*node{}}
+func newTrio(t *testing.T) *trio { return newTrioOn(t, crashstore.Config{}) }
+
+func newTrioOn(t *testing.T, disks crashstore.Config) *trio {
+	c := &trio{t: t, addrs: map[string]string{}, nodes: map[string]*node{}, amnesia: map[string]shard.Amnesia{}}
 	for _, id := range members {
-		c.start(id, crashstore.New(crashstore.Config{}))
+		c.start(id, crashstore.New(disks))
 	}
 	t.Cleanup(func() {
 		for id := range c.nodes {
@@ -114,11 +118,13 @@ func (c *trio) start(id string, disk *crashstore.Disk) {
 	}
 	r, err := shard.Open(shard.Config{
 		Group: testShard, Node: id, Timings: timings, Wire: wire, Confirmer: n.confirmer, Bootstrap: members,
+		Amnesia: c.amnesia[id],
 		OpenStorage: func(h shard.Hooks) (shard.Storage, error) {
 			s, err := disk.Open(crashstore.Hooks{Appended: h.Appended, Floor: h.Floor, Fatal: func(err error) { panic(err) }})
 			if err != nil {
 				return shard.Storage{}, err
 			}
+			wire.SetSuspended(func() bool { return s.Log.WritingFor() > 2*timings.Election })
 			return shard.Storage{Log: s.Log, Stable: s.Stable, Snapshots: s.Snapshots, Close: s}, nil
 		},
 		Slots:  func() []slot.Range { return slot.Split(1) },
@@ -251,6 +257,34 @@ func TestFollowerAnswersNotLeaderAndServesStaleReads(t *testing.T) {
 			}
 			time.Sleep(time.Millisecond)
 		}
+	}
+}
+
+// A disk that hangs must not leave a shard without a leader that can write (hashicorp/raft#503).
+func TestLeaderWhoseDiskHangsIsReplaced(t *testing.T) {
+	c := newTrio(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	leader := c.leader()
+	release := leader.disk.HangSync(1)
+	outcome := make(chan error, 1)
+	go func() { outcome <- leader.set(ctx, "k", "hung") }()
+	var next *node
+	c.until(ctx, "another replica serves", func() bool {
+		for _, n := range c.nodes {
+			if _, serves := n.replica.Executor().Serving(); serves && n != leader {
+				next = n
+			}
+		}
+		return next != nil
+	})
+	if err := next.set(ctx, "k", "after"); err != nil {
+		t.Errorf("write at the new leader: %v", err)
+	}
+	release()
+	<-outcome // applied or unknown, but never left without an answer
+	if got, err := next.get(ctx, "k", executor.ReadLease); err != nil || got != "after" {
+		t.Errorf("got %q, %v, want what the new leader wrote", got, err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +38,7 @@ type Folder struct {
 	Run      *logstore.Run
 	WAL      *logstore.WAL // nil with LogStoreBolt
 	cfg      FolderConfig
+	fatal    sync.Once
 	failed   atomic.Bool // Fatal was called
 	identity *storagev1.Identity
 	lock     *os.File

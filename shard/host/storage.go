@@ -127,23 +127,30 @@ func (f *Folder) acceptLoss() error {
 // noteMax bounds how long a node that stops because of its disk tries to write that down on it.
 const noteMax = time.Second
 
-// Fatal leaves word of a failed write for the next start, then stops the process.
+// Fatal leaves word of a failed write for the next start, then stops the process. Only the first error counts; who brings
+// another one waits, so that the process does not end of something else meanwhile.
 func (f *Folder) Fatal(err error) {
-	if f.Run != nil && !errors.Is(err, logstore.ErrDamaged) {
-		noted := make(chan struct{})
-		go func() {
-			defer close(noted)
-			_ = f.Run.NoteIOError(err) // the disk has just failed; err is what counts
-		}()
-		timer := time.NewTimer(noteMax)
-		defer timer.Stop()
-		select {
-		case <-noted:
-		case <-timer.C:
+	f.fatal.Do(func() {
+		f.failed.Store(true)
+		if f.Run != nil && !errors.Is(err, logstore.ErrDamaged) {
+			f.noteIOError(err)
 		}
+		f.cfg.Fatal(err)
+	})
+}
+
+func (f *Folder) noteIOError(err error) {
+	noted := make(chan struct{})
+	go func() { // it may hang, and the process is about to end
+		defer close(noted)
+		_ = f.Run.NoteIOError(err) // the disk has just failed; err is what counts
+	}()
+	timer := time.NewTimer(noteMax)
+	defer timer.Stop()
+	select {
+	case <-noted:
+	case <-timer.C:
 	}
-	f.failed.Store(true)
-	f.cfg.Fatal(err)
 }
 
 // closeLogs closes what openLogs opened. A run whose log is closed without an error has ended clean.

@@ -6,9 +6,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/hashicorp/raft"
 
+	"github.com/holtcache/holt/shard"
 	"github.com/holtcache/holt/shard/logstore"
 )
 
@@ -83,6 +86,50 @@ func TestFailedWriteGuardsTheNextRunUntilTheOperatorAcceptsTheLoss(t *testing.T)
 	if _, err := os.Stat(filepath.Join(dir, acceptFile)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the operator's word is still there (%v): it would count for the next loss too", err)
 	}
+}
+
+// hungBackend never comes back from an append until it is told to.
+type hungBackend struct {
+	logstore.Backend
+	release chan struct{}
+}
+
+func (b hungBackend) Append(entries []*raft.Log) error {
+	<-b.release
+	return b.Backend.Append(entries)
+}
+
+func TestWatchdogBarksAfterTwoElectionTimeouts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := openTestFolder(t, FolderConfig{Dir: t.TempDir()})
+		g, err := f.WAL.Group(1)
+		must(t, err)
+		backend := hungBackend{g, make(chan struct{})}
+		log, err := logstore.OpenLog(logstore.LogConfig{Group: 1, Backend: backend, Fatal: f.Fatal})
+		must(t, err)
+		h := &Host{cfg: Config{Folder: f}, timings: shard.Timings{Election: 300 * time.Millisecond}}
+		suspended := h.watchdog(log)
+		if suspended() {
+			t.Error("suspended although nothing is written")
+		}
+		written := make(chan error, 1)
+		go func() { written <- log.StoreLog(&raft.Log{Index: 1, Term: 1}) }()
+		time.Sleep(599 * time.Millisecond)
+		if suspended() {
+			t.Error("suspended before two election timeouts")
+		}
+		time.Sleep(2 * time.Millisecond)
+		if !suspended() {
+			t.Error("not suspended after two election timeouts")
+		}
+		close(backend.release)
+		must(t, <-written)
+		if suspended() {
+			t.Error("suspended although the write is done")
+		}
+		must(t, log.Close())
+		must(t, f.Close())
+	})
 }
 
 // A tail that a crash tore off is told to the guard.
