@@ -2,13 +2,15 @@
 //
 // Log is the log of one Raft group, Stable the terms and votes of all groups of a node, Snapshots the snapshots of one
 // group. What holds of a log whatever it is written to (the floor under truncation, the snapshot boundary, the window
-// in memory, the end after a write error) lives in Log. What writes it is a Backend: one raft-boltdb file for each
-// group here, memory that forgets in a crash in package crashstore.
+// in memory, the end after a write error) lives in Log. What writes it is a Backend: a group in the WAL that all groups of
+// a node share, one raft-boltdb file for each group, memory that forgets in a crash in package crashstore. Run remembers
+// how a node's last run ended, for the amnesia guard. DESIGN.md has the format of the WAL and what each policy loses.
 //
 // Goroutines: raft calls StoreLogs and DeleteRange on the main goroutine of a group, DeleteRange also on its snapshot
-// goroutine, GetLog on any. Stable owns one goroutine, the committer.
+// goroutine, GetLog on any. Stable owns one goroutine, the committer, WAL one or two: the writer, and under everysec the syncer.
 //
-// Lock order: Log.writer (held across I/O), then Log.mu (never held across I/O). Snapshots.closing comes before both.
+// Lock order: Snapshots.closing, Log.writer (both held across I/O), then one of Log.mu, Budget.mu, WAL.mu (none held across
+// I/O); WALGroup.mu comes after WAL.mu, syncState.mu is taken alone.
 //
 // # Divergences
 //

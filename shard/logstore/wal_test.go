@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,6 +33,12 @@ func openTestWAL(t *testing.T, cfg WALConfig) *WAL {
 	must(t, err)
 	t.Cleanup(func() { _ = w.Close() })
 	return w
+}
+
+// writtenTo is the end of what was written.
+func writtenTo(w *WAL) place {
+	_, end := w.synced.start()
+	return end
 }
 
 func groupOf(t *testing.T, w *WAL, id uint64) *WALGroup {
@@ -179,11 +186,11 @@ func TestEveryTruncationOfTheTailLeavesWholeRecords(t *testing.T) {
 	g := groupOf(t, w, 1)
 	must(t, g.Append(entriesOf(1, 1, 3)))
 	must(t, g.SetMark("synced", nil))
-	synced := w.newest.end
+	synced := writtenTo(w).offset()
 	for i := uint64(4); i <= 6; i++ {
 		must(t, g.Append(entriesOf(1, i, i)))
 	}
-	end := w.newest.end
+	end := writtenTo(w).offset()
 	path := newestFile(t, copyFolder(t, dir))
 	whole, err := os.ReadFile(path)
 	must(t, err)
@@ -223,7 +230,7 @@ func TestFlippedBitAfterCleanEndIsDamage(t *testing.T) {
 		must(t, g.Append(entriesOf(1, i, i)))
 	}
 	must(t, g.SetMark("m", []byte("v")))
-	sealed := w.newest.end
+	sealed := writtenTo(w).offset()
 	must(t, w.Close())
 	path := newestFile(t, dir)
 	whole, err := os.ReadFile(path)
@@ -287,7 +294,7 @@ func TestFlippedBitBeforeTheLastBatchIsNeverCut(t *testing.T) {
 	var ends []int64
 	for i := uint64(1); i <= 4; i++ {
 		must(t, g.Append(entriesOf(1, i, i)))
-		ends = append(ends, w.newest.end)
+		ends = append(ends, writtenTo(w).offset())
 	}
 	crashed := copyFolder(t, dir)
 	must(t, w.Close())
@@ -341,8 +348,8 @@ func TestValueCannotPassForABatch(t *testing.T) {
 	w := openTestWAL(t, WALConfig{Dir: dir})
 	g := groupOf(t, w, 1)
 	must(t, g.Append(entriesOf(1, 1, 1)))
-	before := w.newest.end
-	forged := appendRecord(nil, &record{kind: recordBatch, group: 1, index: uint64(w.newest.number), term: 1 << 20})
+	before := writtenTo(w).offset()
+	forged := appendRecord(nil, &record{kind: recordBatch, group: 1, index: uint64(writtenTo(w).number()), term: 1 << 20})
 	must(t, g.Append([]*raft.Log{{Index: 2, Term: 1, Data: bytes.Repeat(forged, 4)}}))
 	crashed := copyFolder(t, dir)
 	must(t, w.Close())
@@ -361,7 +368,7 @@ func TestCutTailStaysCut(t *testing.T) {
 	w := openTestWAL(t, WALConfig{Dir: dir, Sync: SyncNo})
 	g := groupOf(t, w, 1)
 	must(t, g.Append(entriesOf(1, 1, 2)))
-	torn := w.newest.end
+	torn := writtenTo(w).offset()
 	must(t, g.Append(entriesOf(1, 3, 3)))
 	must(t, g.Append(entriesOf(1, 4, 4)))
 	crashed := copyFolder(t, dir)
@@ -467,9 +474,9 @@ func TestFailedWriteOrSyncIsFinal(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var fatal []error
-				fail := false
+				var fail atomic.Bool
 				fault := func() error {
-					if fail {
+					if fail.Load() {
 						return broken
 					}
 					return nil
@@ -494,17 +501,17 @@ func TestFailedWriteOrSyncIsFinal(t *testing.T) {
 				g := groupOf(t, w, 1)
 				must(t, g.Append(entriesOf(1, 1, 1)))
 				if cfg.Sync == SyncEverySec {
-					fail = true
+					fail.Store(true)
 					time.Sleep(2 * syncEvery)
 					synctest.Wait()
 				} else {
-					fail = true
+					fail.Store(true)
 					if err := g.Append(entriesOf(1, 2, 2)); !errors.Is(err, broken) {
 						t.Errorf("append = %v, want %v", err, broken)
 					}
 					synctest.Wait()
 				}
-				fail = false // the disk is well again, and still nothing may be acknowledged
+				fail.Store(false) // the disk is well again, and still nothing may be acknowledged
 				for range 2 {
 					if err := g.Append(entriesOf(1, 2, 2)); !errors.Is(err, ErrFatal) {
 						t.Errorf("append after the error = %v, want ErrFatal", err)

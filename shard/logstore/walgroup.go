@@ -172,7 +172,7 @@ func (g *WALGroup) apply(r *record, s spot, dead func(spot)) error {
 }
 
 // holeEntriesMax bounds what a hole may cost while the log is opened: far more entries than any group keeps.
-const holeEntriesMax = 1 << 26
+const holeEntriesMax = 1 << 22
 
 func (g *WALGroup) putLocked(index uint64, s spot, dead func(spot)) error {
 	switch {

@@ -2,6 +2,8 @@ package logstore
 
 import (
 	"fmt"
+	"runtime"
+
 	"time"
 )
 
@@ -69,6 +71,7 @@ func (w *WAL) take() []*walRequest {
 // ends when the log is closed and nothing is pending, or after an error.
 func (w *WAL) write() {
 	for {
+		runtime.Gosched() // who was just answered may have more: it shares the next fsync
 		taken := w.take()
 		if len(taken) == 0 {
 			select {
