@@ -40,9 +40,9 @@ var edges = map[string][]string{
 	"gateway/resp":       {},
 	"gateway/ops":        {"raftfsm/entry", "raftfsm/store", "proto/slot", "proto/apierr"},
 	"gateway/command":    {"gateway/ops", "gateway/resp", "proto/..."},
-	"gateway/router":     {"gateway/ops", "proto/..."}, // reaches shards through an interface that it declares
-	"gateway/client":     {"proto/..."},                // what a user of Holt links: the contract, no server
-	"gateway/respserver": {"gateway/command", "gateway/ops", "gateway/resp", "gateway/router", "proto/..."},
+	"gateway/router":     {"gateway/ops", "proto/..."},                                                                       // reaches shards through an interface that it declares
+	"gateway/client":     {"proto/..."},                                                                                      // what a user of Holt links: the contract, no server
+	"gateway/respserver": {"gateway/command", "gateway/ops", "gateway/resp", "gateway/router", "raftfsm/store", "proto/..."}, // store.Item is what an ops.Reader lends
 	"gateway/grpcserver": {"gateway/ops", "gateway/router", "proto/..."},
 	"gateway/node":       {"gateway/...", "shard/...", "raftfsm/...", "proto/..."},
 
