@@ -30,6 +30,8 @@ type conn struct {
 	authed    bool
 	proto     int
 	replyMode replyMode
+	// row is that of the command at hand, nil for one that does not exist.
+	row *row
 	// silent: the command at hand is not answered.
 	silent   bool
 	ack      router.Ack
