@@ -186,6 +186,7 @@ func (h *Host) signal() {
 
 // Leave hands over every leadership, so that stopping this node costs clients nothing. It is bounded by ctx.
 func (h *Host) Leave(ctx context.Context) {
+	h.transport.Retire() // or the controller would hand them back
 	var wg sync.WaitGroup
 	for _, r := range h.Replicas() {
 		if _, leads := r.Leader(); !leads {

@@ -37,7 +37,7 @@ func (in *inConn) handleControl(f frame, d *decoder) error {
 		return in.handleRequest(incomingRequest{f.id, group, req, req.RPCHeader, timeout}, d, (*Group).checkGuard)
 	case frameTimeoutNow:
 		group, req := GroupID(d.uint64()), d.timeoutNowRequest()
-		return in.handleRequest(incomingRequest{f.id, group, req, req.RPCHeader, timeout}, d, (*Group).checkGuard)
+		return in.handleRequest(incomingRequest{f.id, group, req, req.RPCHeader, timeout}, d, (*Group).checkCandidate)
 	}
 	return fmt.Errorf("%w: frame kind %d on a control connection", ErrMalformed, f.kind)
 }

@@ -86,6 +86,14 @@ func (g *Group) checkGuard() error {
 	return fmt.Errorf("group %d on node %s: %w", g.id, g.t.cfg.NodeID, ErrVoteGuard)
 }
 
+// checkCandidate returns an error while this replica may not stand for election.
+func (g *Group) checkCandidate() error {
+	if g.t.retired.Load() {
+		return fmt.Errorf("group %d on node %s: %w", g.id, g.t.cfg.NodeID, ErrRetired)
+	}
+	return g.checkGuard()
+}
+
 func (g *Group) checkSuspended() error {
 	if !holds(&g.suspended) {
 		return nil

@@ -48,3 +48,23 @@ func TestVoteGuardWorksInBothDirections(t *testing.T) {
 		try(b, "a", nil)
 	})
 }
+
+// A node that is about to stop votes for others, and can neither be made to stand for election nor ask for votes.
+func TestRetiredNodeVotesButNeverStands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoNodes(t)
+		answer(a, agree)
+		answer(b, agree)
+		b.t.Retire()
+		if _, err := sendVote(a, "b", 2); err != nil {
+			t.Errorf("vote for a: %v", err)
+		}
+		if _, err := sendVote(b, "a", 2); !errors.Is(err, ErrRetired) {
+			t.Errorf("vote for b: %v, want %v", err, ErrRetired)
+		}
+		err := a.TimeoutNow("b", "", &raft.TimeoutNowRequest{RPCHeader: header("a")}, &raft.TimeoutNowResponse{})
+		if !errors.Is(err, ErrRetired) {
+			t.Errorf("TimeoutNow to b: %v, want %v", err, ErrRetired)
+		}
+	})
+}

@@ -5,6 +5,9 @@ import "github.com/hashicorp/raft"
 // RequestVote implements raft.Transport.
 func (g *Group) RequestVote(to raft.ServerID, _ raft.ServerAddress, args *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
 	g.sawTerm(args.Term)
+	if err := g.checkCandidate(); err != nil {
+		return err
+	}
 	body, err := g.callControl(to, frameVote, frameVoteReply, func(b []byte) []byte { return appendVoteRequest(b, args) })
 	if err != nil {
 		return err
@@ -16,6 +19,9 @@ func (g *Group) RequestVote(to raft.ServerID, _ raft.ServerAddress, args *raft.R
 
 // RequestPreVote implements raft.WithPreVote. Its term is a proposal that no replica is in.
 func (g *Group) RequestPreVote(to raft.ServerID, _ raft.ServerAddress, args *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
+	if err := g.checkCandidate(); err != nil {
+		return err
+	}
 	body, err := g.callControl(to, framePreVote, framePreVoteReply, func(b []byte) []byte { return appendPreVoteRequest(b, args) })
 	if err != nil {
 		return err
