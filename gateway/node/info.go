@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -79,6 +80,9 @@ func cpuTimes() (user, system time.Duration) {
 	return time.Duration(usage.Utime.Nano()), time.Duration(usage.Stime.Nano())
 }
 
+// liveSettings are those that take effect while the cluster runs. The others are given when it is created.
+var liveSettings = []string{"default-ack", "default-read"}
+
 // settings are the settings that CONFIG GET and SET reach: those of the whole cluster, which live in the meta group.
 type settings struct{ n *Node }
 
@@ -97,12 +101,8 @@ func (s settings) List() []respserver.Setting {
 }
 
 func (s settings) Set(ctx context.Context, name, value string) error {
-	switch name {
-	case "dir", "maxclients", "appendfsync":
-		return respserver.ErrNotSettable
-	}
 	h := s.n.host.Load()
-	if h == nil {
+	if h == nil || !slices.Contains(liveSettings, name) {
 		return respserver.ErrNotSettable
 	}
 	command, err := meta.ParseSetting(name, value)
