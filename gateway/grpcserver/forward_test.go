@@ -143,6 +143,7 @@ func TestWriteWithUnknownOutcomeIsNeverRepeated(t *testing.T) {
 		"connection lost": status.Error(codes.Unavailable, "transport is closing"),
 		"cancelled":       status.Error(codes.Canceled, "cancelled"),
 		"no status":       errors.New("broken pipe"),
+		"leader says so":  (&failure{err: apierr.New(apierr.KindUnknownOutcome, "not committed in time")}).GRPCStatus().Err(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := nodes[0].forward.count()
@@ -157,6 +158,21 @@ func TestWriteWithUnknownOutcomeIsNeverRepeated(t *testing.T) {
 				t.Errorf("sent %d times", got)
 			}
 		})
+	}
+}
+
+// The kind alone does not say that nothing was applied.
+func TestRefusalWithUnknownOutcomeIsNotRoutedAgain(t *testing.T) {
+	nodes := start(t, 2, Limits{})
+	odd := apierr.New(apierr.KindNotLeader, "leadership was lost while committing")
+	odd.Outcome = apierr.OutcomeUnknown
+	nodes[0].forward.answer(func(context.Context, router.Node, *nodev1.ForwardRequest) (*nodev1.ForwardResponse, error) {
+		return nil, (&failure{err: odd}).GRPCStatus().Err()
+	})
+	_, err := nodes[0].cache.Set(within(t, testTime), set(keyAt(1, 2, "k"), "v"))
+	expect(t, err, codes.FailedPrecondition, "not-leader", unknown)
+	if got := nodes[0].forward.count(); got != 1 {
+		t.Errorf("sent %d times", got)
 	}
 }
 

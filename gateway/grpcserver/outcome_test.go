@@ -2,6 +2,7 @@ package grpcserver
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +101,34 @@ func TestLongDeadlinesAreClamped(t *testing.T) {
 	if left := time.Until(never.commit); left > router.CommitMax {
 		t.Errorf("a write would wait for %v", left)
 	}
+}
+
+func TestAnswerLeavesBeforeItsCallerGivesUp(t *testing.T) {
+	for timeout, margin := range map[time.Duration]time.Duration{time.Second: answerMax, 40 * time.Millisecond: 4 * time.Millisecond} {
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
+		c := &call{}
+		c.bound(ctx)
+		cancel()
+		deadline, _ := ctx.Deadline()
+		if early := deadline.Sub(c.commit); early <= 0 || early > margin {
+			t.Errorf("timeout %v: given up %v before the deadline, want more than 0 and at most %v", timeout, early, margin)
+		}
+	}
+}
+
+func TestReadHasChangedNothingWhateverFails(t *testing.T) {
+	n := start(t, 1, Limits{})[0]
+	n.cluster.setReplica(1, &fakeReplica{
+		memReplica: memReplica{id: 1},
+		submit:     func([]*router.Op) error { return errors.New("on fire") },
+		read:       func(context.Context, func(ops.Reader)) error { return errors.New("on fire") },
+	})
+	_, err := n.cache.Get(within(t, testTime), &cachev1.GetRequest{Key: []byte("k")})
+	if d := expect(t, err, codes.Internal, "internal", notApplied); d.Retry != cachev1.RetryAdvice_RETRY_ADVICE_AGAIN {
+		t.Errorf("detail: %v", d)
+	}
+	_, err = n.cache.Set(within(t, testTime), set([]byte("k"), "v"))
+	expect(t, err, codes.Internal, "internal", unknown)
 }
 
 func TestPanicIsInternalWithUnknownOutcomeAndTheServerGoesOn(t *testing.T) {

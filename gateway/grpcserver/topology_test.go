@@ -39,14 +39,14 @@ func TestSlotMapNamesNodesShardsAndLeaders(t *testing.T) {
 	}
 }
 
-// setEpoch puts a map of another epoch in place.
+// setEpoch puts a map of another epoch in place and returns when the watcher has seen it.
 func setEpoch(t *testing.T, c *fakeCluster, epoch uint64) {
 	t.Helper()
 	m, err := slot.NewMap(epoch, c.View().Map.Assignments())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.change(func(v *router.View) { v.Map = m })
+	c.changeSeen(t, func(v *router.View) { v.Map = m })
 }
 
 func TestWatchSendsTheMapAndThenEachChange(t *testing.T) {
@@ -66,7 +66,7 @@ func TestWatchSendsTheMapAndThenEachChange(t *testing.T) {
 	if got := next(); got.Epoch != 1 || got.Shards[1].LeaderNodeId != nodeID(0) || got.Shards[1].Term != 2 {
 		t.Fatalf("new leader: %v", got)
 	}
-	n.cluster.change(func(*router.View) {}) // nothing that the map shows: no message
+	n.cluster.changeSeen(t, func(*router.View) {}) // nothing that the map shows: no message
 	setEpoch(t, n.cluster, 3)
 	if got := next(); got.Epoch != 3 {
 		t.Fatalf("new epoch: %v", got)
