@@ -24,9 +24,10 @@ func work(t *testing.T, c *cluster.Cluster, shards []uint64) *workload.Run {
 	run := workload.NewRun(*seed)
 	modes := []workload.Modes{{Read: "LEASE"}, {Read: "INDEX"}}
 	for _, shard := range shards {
+		keys := c.Keys(shard)
 		for i, pick := range []workload.Pick{workload.Registers, workload.Counters} {
 			name := fmt.Sprintf("lane-%d-%d", shard, i)
-			lane := workload.NewLane(name, func(generation int) string { return c.Key(shard, name, generation) }, pick)
+			lane := workload.NewLane(func(generation int) string { return keys(name, generation) }, pick)
 			for j, n := range c.Nodes {
 				run.Go(workload.Pinned(n.Addr.RESP, modes[(i+j)%2]), lane, clientPause)
 			}

@@ -41,8 +41,7 @@ func TestAPausedLeaderAnswersNothingStaleWhenItGoesOn(t *testing.T) {
 		shard := shards[i%len(shards)]
 		old := c.Leader(shard)
 		key := c.Key(shard, "paused", i)
-		client := workload.GoRedis(c.RESP(), workload.Modes{})
-		set(t, run, client, key, "before")
+		set(t, run, workload.Pinned(old.Node.Addr.RESP, workload.Modes{}), key, "before")
 
 		early := dialAll(t, old.Node, 8)
 		old.Node.Pause()
@@ -50,16 +49,13 @@ func TestAPausedLeaderAnswersNothingStaleWhenItGoesOn(t *testing.T) {
 		if next.Node == old.Node {
 			t.Fatalf("shard %d: the paused node leads in term %d", shard, next.Term)
 		}
-		set(t, run, client, key, "after")
+		set(t, run, workload.Pinned(next.Node.Addr.RESP, workload.Modes{}), key, "after")
 		progress(t, run, "with one node paused", 60)
 		queued := queueReads(t, run, early, key)
 		old.Node.Resume()
 		queued()
 		progress(t, run, "after the pause", 100)
 		c.WaitReady()
-		if err := client.Close(); err != nil {
-			t.Error(err)
-		}
 	}
 	accept(t, run)
 }
@@ -67,6 +63,7 @@ func TestAPausedLeaderAnswersNothingStaleWhenItGoesOn(t *testing.T) {
 // set writes until a write is acknowledged.
 func set(t *testing.T, run *workload.Run, client workload.Client, key, value string) {
 	t.Helper()
+	defer client.Close()
 	attempts := 0
 	cluster.Eventually(t, "SET "+key, func() error {
 		attempts++

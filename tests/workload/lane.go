@@ -22,9 +22,9 @@ type Pick func(random *rand.Rand, key string, client, i int) model.Op
 
 // Lane is a row of keys that clients work through together, one key after another.
 type Lane struct {
-	name string
 	key  func(generation int) string
 	pick Pick
+	once bool // each key gets one operation
 
 	mu         sync.Mutex // protects the fields below
 	generation int
@@ -33,8 +33,8 @@ type Lane struct {
 }
 
 // NewLane makes a lane. A key is used until the bounds of its history are reached.
-func NewLane(name string, key func(generation int) string, pick Pick) *Lane {
-	return &Lane{name: name, key: key, pick: pick}
+func NewLane(key func(generation int) string, pick Pick) *Lane {
+	return &Lane{key: key, pick: pick}
 }
 
 func (l *Lane) next(random *rand.Rand, client, i int) model.Op {
@@ -42,8 +42,12 @@ func (l *Lane) next(random *rand.Rand, client, i int) model.Op {
 	if l.ops >= opsMax || l.unknown >= unknownMax {
 		l.generation, l.ops, l.unknown = l.generation+1, 0, 0
 	}
-	key := l.key(l.generation)
+	generation := l.generation
+	if l.once {
+		l.generation++
+	}
 	l.mu.Unlock()
+	key := l.key(generation)
 	o := l.pick(random, key, client, i)
 	o.Key, o.Client = key, client
 	return o
