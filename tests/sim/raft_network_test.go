@@ -59,6 +59,7 @@ type frameInfo struct {
 const (
 	kindWelcome            = 2
 	kindRefused            = 3
+	kindPong               = 5
 	kindTimeoutNow         = 11
 	kindConfirm            = 15
 	kindConfirmReply       = 16
