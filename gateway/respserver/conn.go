@@ -59,6 +59,8 @@ type conn struct {
 	// blocked receives from CLIENT UNBLOCK while a command waits.
 	blocked chan unblocking
 	waiting atomic.Bool
+	// killed: CLIENT KILL has closed the connection, or is about to.
+	killed atomic.Bool
 	// For CLIENT LIST, read by other connections' goroutines.
 	lastSpec   atomic.Pointer[command.Spec]
 	lastActive atomic.Int64 // Unix nanoseconds
