@@ -150,6 +150,7 @@ func (n *raftNetwork) heal() {
 	var held []func()
 	for _, p := range n.paths {
 		held = append(held, p.held...)
+		n.stats.late += len(p.held)
 		*p = raftPath{least: defaultDelay, most: defaultDelay, lastInOrder: p.lastInOrder}
 	}
 	n.mu.Unlock()

@@ -300,11 +300,15 @@ func (w *raftWorld) lead(id string) *raftNode {
 // not mind that they have a leader.
 func (w *raftWorld) timeoutNow(from, to string) {
 	w.t.Helper()
-	header := raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(from), Addr: []byte(from)}
-	request := &raft.TimeoutNowRequest{RPCHeader: header}
 	w.eventually(2*time.Second, from+" lets "+to+" campaign", func() bool { // the connection may have to be made first
-		return w.nodes[from].wire.TimeoutNow(raft.ServerID(to), raft.ServerAddress(to), request, &raft.TimeoutNowResponse{}) == nil
+		return w.nodes[from].letCampaign(to) == nil
 	})
+}
+
+// letCampaign sends the message of a transfer, whether or not the node leads.
+func (n *raftNode) letCampaign(to string) error {
+	header := raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(n.id), Addr: []byte(n.id)}
+	return n.wire.TimeoutNow(raft.ServerID(to), raft.ServerAddress(to), &raft.TimeoutNowRequest{RPCHeader: header}, &raft.TimeoutNowResponse{})
 }
 
 // connected waits until what a node sends reaches the present run of another one.
