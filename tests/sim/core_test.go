@@ -44,4 +44,3 @@ func TestCoreRunsOfOneSeedAreEqual(t *testing.T) {
 		}
 	}
 }
-

@@ -143,9 +143,13 @@ var (
 	errCoreGone = errors.New("process ended")
 )
 
-func newCoreWorld(ctx context.Context, seed uint64) *coreWorld {
+// newCoreWorld draws a world from a seed. lease is how long leases last, drawn too where it is 0.
+func newCoreWorld(ctx context.Context, seed uint64, lease time.Duration) *coreWorld {
 	w := &coreWorld{r: rand.New(rand.NewPCG(seed, 7)), ctx: ctx}
 	w.lease = time.Duration([]int{4, 10, 10, 30}[w.r.IntN(4)]) * time.Millisecond
+	if lease != 0 {
+		w.lease = lease
+	}
 	w.slow = w.r.IntN(3) == 0
 	w.limits = executor.Limits{
 		BatchesInFlight: []int{1, 2, 4}[w.r.IntN(3)],
@@ -372,7 +376,7 @@ func runCore(t *testing.T, seed uint64, steps int, withDigest bool) (result core
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		w := newCoreWorld(ctx, seed)
+		w := newCoreWorld(ctx, seed, 0)
 		w.elect(0, 1)
 		for w.step = 1; w.step < steps && w.violation == ""; w.step++ {
 			w.act()
