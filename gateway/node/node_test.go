@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/holtcache/holt/gateway/client"
+	"github.com/holtcache/holt/gateway/router"
 	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
 	"github.com/holtcache/holt/raftfsm/meta"
 )
@@ -237,5 +238,20 @@ func TestStartErrorsSayWhatToDo(t *testing.T) {
 				closeNode(t, n)
 			}
 		}
+	}
+}
+
+func TestNewConnectionsBeginWithTheClustersDefaults(t *testing.T) {
+	nodes := openCluster(t, 1)
+	c := clientOf(t, nodes)
+	if err := c.ConfigSet(t.Context(), "default-ack", "async").Err(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the setting is known here", func() bool { ack := nodes[0].defaults().Ack; return ack == router.AckAsync })
+	if err := c.ConfigSet(t.Context(), "lease", "100").Err(); err == nil {
+		t.Error("CONFIG SET took a setting that would have no effect")
+	}
+	if err := clientOf(t, nodes).Set(t.Context(), "k", "v", 0).Err(); err != nil {
+		t.Fatal(err)
 	}
 }

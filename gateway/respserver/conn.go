@@ -92,7 +92,11 @@ func newConn(s *Server, nc net.Conn, id int64) *conn {
 // resetSession makes the session that of a new connection, authentication aside.
 func (c *conn) resetSession() {
 	c.setProto(2)
-	c.replyMode, c.ack, c.readMode, c.readOnly = replyOn, router.AckMajority, router.ReadLease, false
+	c.replyMode, c.readOnly = replyOn, false
+	c.ack, c.readMode = router.AckMajority, router.ReadLease
+	if c.server.cfg.Defaults != nil {
+		c.ack, c.readMode = c.server.cfg.Defaults()
+	}
 	c.endMulti()
 	c.watch = watchList{}
 }
