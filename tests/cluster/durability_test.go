@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -54,9 +55,7 @@ func judgeWrites(t *testing.T, c *cluster.Cluster, run *workload.Run, shards []u
 	for _, shard := range shards {
 		key := c.Key(shard, "list", 0)
 		lists[key] = true
-		if o := run.Attempt(reader, model.Op{Client: 999, Kind: model.Get, Key: key}); o.Outcome != model.OK {
-			t.Fatalf("final read: %s", o)
-		}
+		finalRead(t, run, reader, key)
 	}
 	var writes []model.Op
 	appends := map[string][]model.Op{}
@@ -83,15 +82,24 @@ func readAll(t *testing.T, run *workload.Run, reader workload.Client, ops []mode
 	t.Helper()
 	final := map[string]string{}
 	for _, o := range ops {
-		got := run.Attempt(reader, model.Op{Client: 999, Kind: model.Get, Key: o.Key})
-		if got.Outcome != model.OK {
-			t.Fatalf("final read: %s", got)
-		}
-		if got.Found {
+		if got := finalRead(t, run, reader, o.Key); got.Found {
 			final[o.Key] = got.Value
 		}
 	}
 	return final
+}
+
+// finalRead reads until it is answered: leaders may still be on their way back to their preferred nodes.
+func finalRead(t *testing.T, run *workload.Run, reader workload.Client, key string) model.Op {
+	t.Helper()
+	var got model.Op
+	cluster.Eventually(t, "final read of "+key, func() error {
+		if got = run.Attempt(reader, model.Op{Client: 999, Kind: model.Get, Key: key}); got.Outcome != model.OK {
+			return errors.New(got.String())
+		}
+		return nil
+	})
+	return got
 }
 
 // sameOnAllReplicas reads every key of a history at every node by itself, and waits until all hold the same. It wants
