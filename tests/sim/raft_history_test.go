@@ -123,6 +123,7 @@ func checkLinearizable(events []raftEvent) error {
 	seen := map[string]bool{}
 	for _, e := range events {
 		seen[e.seen] = true
+		seen[e.old] = true // a swap whose outcome is unknown may prove that it was there
 	}
 	var operations []porcupine.Operation
 	for i, e := range events {
@@ -298,6 +299,7 @@ func TestCheckersRejectBrokenHistories(t *testing.T) {
 		{"items against the order of time", checkAppends, false, []raftEvent{at("append", "a", "", 1, 2, ok), at("append", "b", "", 3, 4, ok), at("get", "", "b,a", 5, 6, ok)}},
 		{"two lists", checkAppends, false, []raftEvent{at("append", "a", "", 1, 9, ok), at("append", "b", "", 1, 9, ok), at("get", "", "a", 2, 3, ok), at("get", "", "b,a", 4, 5, ok)}},
 		{"list shrinks", checkAppends, false, []raftEvent{at("append", "a", "", 1, 9, ok), at("get", "", "a", 2, 3, ok), at("get", "", "", 4, 5, ok)}},
+		{"write proved by an unknown swap", checkLinearizable, true, []raftEvent{at("set", "a", "", 1, 2, unknown), swap(at("swap", "b", "", 3, 4, unknown), "a"), at("get", "", "b", 5, 6, ok)}},
 	} {
 		if err := test.check(test.events); (err == nil) != test.want {
 			t.Errorf("%s: got %v", test.name, err)
