@@ -40,6 +40,27 @@ func (c *Cluster) LeaderAfter(shard, term uint64) Leadership {
 	return found
 }
 
+// WaitSettled returns when every shard is led by the node that shall lead it, so that no leadership moves by itself.
+func (c *Cluster) WaitSettled() {
+	c.t.Helper()
+	Eventually(c.t, "every shard is led by its preferred node", func() error {
+		all, err := c.leaders()
+		if err != nil {
+			return err
+		}
+		shards, err := c.Running()[0].Shards()
+		if err != nil {
+			return err
+		}
+		for _, s := range shards {
+			if l := all[s.Shard.Id]; l.Node == nil || l.Node.ID() != s.PreferredLeaderNodeId {
+				return fmt.Errorf("shard %d is not", s.Shard.Id)
+			}
+		}
+		return nil
+	})
+}
+
 // leaders asks a node that runs what the replicas of all nodes say.
 func (c *Cluster) leaders() (map[uint64]Leadership, error) {
 	all := map[uint64]Leadership{}

@@ -36,6 +36,10 @@ func (f *follower) do(args []string) (any, error) {
 
 func (f *follower) once(args []string) (any, error) {
 	conn := f.conns[f.at]
+	if conn != nil && conn.Closed() {
+		conn.Close()
+		conn = nil
+	}
 	if conn == nil {
 		var err error
 		if conn, err = Dial(f.at, RequestTimeout); err != nil {

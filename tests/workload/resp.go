@@ -2,9 +2,11 @@ package workload
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strconv"
 	"time"
 )
@@ -109,6 +111,16 @@ func (c *Conn) reply() (any, error) {
 		return list, nil
 	}
 	return nil, fmt.Errorf("reply %q", line)
+}
+
+// Closed tells whether the other side has closed the connection, as far as is known here without asking. A library looks
+// too before it sends on a connection that was idle.
+func (c *Conn) Closed() bool {
+	if err := c.conn.SetReadDeadline(time.Now().Add(100 * time.Microsecond)); err != nil {
+		return true
+	}
+	_, err := c.read.Peek(1)
+	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // Close ends the connection.
