@@ -65,7 +65,8 @@ func (r *report) table(w io.Writer) {
 	}
 	t.Flush()
 	for _, m := range r.all {
-		if m.Failed+m.Missing+m.Moved+uint64(m.Pending) > 0 {
+		late := m.Pending > m.Conns // about one a connection is on its way at any moment
+		if m.Failed+m.Missing+m.Moved > 0 || late {
 			fmt.Fprintf(w, "%s %s P=%d, run %d: %d failed, %d missing, %d connections followed a leader, %d unanswered at the end %s\n",
 				m.System, m.Op, m.Pipeline, m.Run, m.Failed, m.Missing, m.Moved, m.Pending, m.Error)
 		}

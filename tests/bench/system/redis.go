@@ -54,7 +54,7 @@ func (r *Running) startInstance(ctx context.Context, dir, program, fsync string,
 		return err
 	}
 	// No snapshots: Holt's are triggered by bytes of log, of which this load makes few.
-	args := []string{"--port", fmt.Sprint(port + i), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "yes", "--appendfsync", fsync}
+	args := []string{"--repl-diskless-sync-delay", "0", "--port", fmt.Sprint(port + i), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "yes", "--appendfsync", fsync}
 	if i > 0 {
 		args = append(args, "--replicaof", fmt.Sprint("127.0.0.1 ", port))
 	}
