@@ -1,5 +1,7 @@
 package main
 
+import "slices"
+
 // The places.
 const (
 	fsmFile      = "raftfsm/fsm.go"
@@ -11,8 +13,11 @@ const (
 	anySeed = "^TestCoreKeepsItsPromisesOverAnAdversarialLog$"
 )
 
-// bugs is the table: the executable model's mutations, under its names where it has one, and others of the same layers.
-var bugs = []bug{
+// bugs is the table.
+var bugs = slices.Concat(coreBugs, raftBugs)
+
+// coreBugs are the executable model's mutations, under its names where it has one, and others of the same layers.
+var coreBugs = []bug{
 	{"noFence", "1", []edit{{fsmFile, "if header.Incarnation != state.Incarnation || header.Sequence != state.Sequence+1 {", "if false {"}}, simPkg, anySeed},
 	{"forgetSeqOnRestore", "2", []edit{{snapshotFile, "Incarnation: header.Incarnation, Sequence: header.Sequence,", ""}}, simPkg, anySeed},
 	{"reuseSeq", "2", []edit{{executorPkg + "/note.go", `		if e.incarnate() && n.failed.batch.Incarnation == e.inc {
