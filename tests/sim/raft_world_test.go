@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/store"
 	"github.com/holtcache/holt/shard"
 	"github.com/holtcache/holt/shard/executor"
 	"github.com/holtcache/holt/shard/logstore"
@@ -254,7 +255,15 @@ func (w *raftWorld) serving() *raftNode {
 func (n *raftNode) serves() bool {
 	_, ok := n.replica.Executor().Serving()
 	_, leads := n.replica.Leader()
-	return ok && leads && len(n.replica.Store().Owned()) > 0
+	return ok && leads && n.owns()
+}
+
+// owns tells whether the shard has been given its slots.
+func (n *raftNode) owns() bool {
+	sl := n.replica.Store().Slot(0)
+	sl.RLock()
+	defer sl.RUnlock()
+	return sl.StateLocked() == store.SlotOwned
 }
 
 // level tells whether every running node has applied the same entries, and all that there are.
