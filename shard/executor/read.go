@@ -76,6 +76,7 @@ func (e *Executor) Read(ctx context.Context, s slot.ID, mode ReadMode, fn func(*
 			return e.notOwned(s)
 		}
 		if view.saw != (BatchID{}) {
+			e.stats.held.Add(1)
 			applied, stopped := e.await(view.saw, ctx.Done())
 			if stopped {
 				return e.readTimeout()
