@@ -40,13 +40,28 @@ var ErrBadSnapshot = errors.New("damaged snapshot")
 // Snapshot captures state and store; the slow part is left to Persist.
 func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
 	owned := f.store.Owned()
-	return &snapshot{group: f.group, state: f.state, owned: owned, keys: f.store.Len(), capture: f.store.Capture()}, nil
+	return &snapshot{group: f.group, state: f.state, owned: owned, slots: f.slotsInUse(), keys: f.store.Len(), capture: f.store.Capture()}, nil
+}
+
+// slotsInUse counts the slots that hold keys.
+func (f *FSM) slotsInUse() int {
+	n := 0
+	for id := range slot.ID(slot.Count) {
+		sl := f.store.Slot(id)
+		sl.RLock()
+		if sl.LenLocked() > 0 {
+			n++
+		}
+		sl.RUnlock()
+	}
+	return n
 }
 
 type snapshot struct {
 	group   uint64
 	state   State
 	owned   []slot.Range
+	slots   int
 	keys    int
 	capture *store.Capture
 }
@@ -75,6 +90,7 @@ func (s *snapshot) write(sink io.Writer) error {
 		TimeMs:        s.state.Time,
 		Released:      s.state.Released,
 		Assigned:      s.state.Assigned,
+		SlotCount:     uint32(s.slots),
 		KeyCount:      uint64(s.keys),
 	}
 	for _, r := range s.owned {
@@ -173,10 +189,13 @@ func readSnapshot(r *bufio.Reader, group uint64) (State, *store.Store, error) {
 			loaded.Slot(slot.ID(id)).SetStateLocked(store.SlotOwned)
 		}
 	}
-	for {
+	for frames := uint32(0); ; frames++ {
 		data, err = readFrame(r, data)
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) && frames == header.SlotCount {
 			break
+		}
+		if err == nil && frames == header.SlotCount || errors.Is(err, io.EOF) {
+			return State{}, nil, fmt.Errorf("%w: its header says %d slots, it holds another number", ErrBadSnapshot, header.SlotCount)
 		}
 		if err != nil {
 			return State{}, nil, err
