@@ -266,7 +266,7 @@ func (r *randomRun) client(client int, rnd *rand.Rand) {
 }
 
 // keyMillis is for how long a key is used: histories of one key stay short enough to be checked.
-const keyMillis = 5000
+const keyMillis = 2500
 
 func (r *randomRun) request(client int, n *raftNode, rnd *rand.Rand) {
 	ctx, cancel := r.within(time.Duration(100+rnd.IntN(900)) * time.Millisecond)

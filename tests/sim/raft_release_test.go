@@ -8,7 +8,7 @@ import (
 	"github.com/holtcache/holt/shard/logstore/crashstore"
 )
 
-// transfer hands leadership over in the background; the message that lets the next leader campaign is held back.
+// releaseWithoutCampaign hands leadership over in the background; the message that lets the next leader campaign is held back.
 func (w *raftWorld) releaseWithoutCampaign(n *raftNode, to string) (done chan error) {
 	w.t.Helper()
 	w.net.holdBack(n.id, to, kindTimeoutNow)
@@ -155,6 +155,7 @@ func TestPlannedTransferFailsNoRequest(t *testing.T) {
 						return
 					}
 					n++
+					time.Sleep(2 * time.Millisecond)
 				}
 			}()
 		}
