@@ -7,6 +7,7 @@ import (
 
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/entry"
+	"github.com/holtcache/holt/raftfsm/store"
 )
 
 func (r *replica) value(key string) string {
@@ -102,4 +103,42 @@ func TestEntryThatWasAppliedBeforeStopsTheReplica(t *testing.T) {
 		}
 	}()
 	r.Apply(&raft.Log{Index: r.index, Term: 3, Type: raft.LogNoop})
+}
+
+// witness looks into the store while it is told of effects.
+type witness struct {
+	deaf
+	t     *testing.T
+	store *store.Store
+	told  int
+}
+
+func (w *witness) SectionAppliedLocked(_ entry.Header, s *entry.Section) {
+	for _, e := range s.Effects {
+		w.told++
+		if item, _ := w.store.Slot(s.Slot).GetLocked(e.Key); item.Version != e.Version {
+			w.t.Errorf("told of version %d of %s while the store holds version %d", e.Version, e.Key, item.Version)
+		}
+	}
+}
+
+func (w *witness) SlotDroppedLocked(_ entry.Header, s slot.ID) {
+	w.told++
+	if n := w.store.Slot(s).LenLocked(); n != 0 {
+		w.t.Errorf("told of the emptying of slot %d while it holds %d keys", s, n)
+	}
+}
+
+// Rule 5: whoever forgets a pending value on hearing of its effect leaves no moment in which readers see neither.
+func TestListenerHearsOfEffectsThatAreInTheStore(t *testing.T) {
+	st := store.New()
+	w := &witness{t: t, store: st}
+	r := &replica{FSM: New(7, st, w)}
+	r.start(1)
+	r.set(r.next(2), "k", "v", 0)
+	r.set(r.next(3), "k", "w", 0)
+	r.put(entry.AppendBatch(nil, r.next(4), &entry.Batch{Version: r.State().Version + 1, Drops: []slot.Range{{First: slot.Of([]byte("k")), Last: slot.Of([]byte("k"))}}}))
+	if w.told != 3 {
+		t.Errorf("told %d times, want 3", w.told)
+	}
 }

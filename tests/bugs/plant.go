@@ -49,7 +49,7 @@ func plant(ctx context.Context, root string, b bug) (verdict, string) {
 	ctx, cancel := context.WithTimeout(ctx, testTime)
 	defer cancel()
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, "go", "test", "-overlay", overlay, "-count=1", "-timeout", "2m", "-run", b.test, "./"+b.pkg)
+	cmd := exec.CommandContext(ctx, "go", "test", "-overlay", overlay, "-count=1", "-timeout", "1m", "-run", b.test, "./"+b.pkg)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = root, &out, &out
 	err = cmd.Run()
 	return judge(out.String(), err), tail(out.String())
