@@ -130,4 +130,6 @@ var coreBugs = []bug{
 	{"slotsGivenTwice", "24", []edit{{executorPkg + "/start.go", "if e.cfg.Slots == nil || e.assigned {", "if e.cfg.Slots == nil || len(e.store.Owned()) > 0 {"}}, executorPkg, "^TestFirstSlotsAreGivenOnce"},
 	{"versionsWithoutBound", "8", []edit{{executorPkg + "/evaluate.go", "if full || e.versions >= e.versionsMax {", "if full {"}}, executorPkg, "^TestBatchesAreClosed"},
 	{"damageNotFound", "2", []edit{{snapshotFile, "; got != want {\n		return nil, fmt.Errorf(\"%w: checksum", "; got != want && len(data) == 1<<30 {\n		return nil, fmt.Errorf(\"%w: checksum"}}, fsmPkg, "^TestDamagedSnapshot"},
+	{"clockFollowsAnyStep", "30", []edit{{executorPkg + "/clock.go", "ahead >= 0 && ahead <= clockStepMax.Milliseconds():", "ahead >= 0:"}}, executorPkg, "^TestClockNeverGoesBack"},
+	{"clockForgetsBatches", "30", []edit{{executorPkg + "/clock.go", "	c.floor = max(c.floor, batch-mono)\n", "	_ = mono\n"}}, executorPkg, "^TestClockGoesOn"},
 }
