@@ -20,7 +20,12 @@ import (
 	"github.com/holtcache/holt/shard/transport"
 )
 
-const metaFolder = "meta"
+// Names in the data folder.
+const (
+	metaFolder   = "meta"
+	shardsFolder = "shards"
+	logFile      = "log.db"
+)
 
 // Host is this node's part in the Raft groups of its cluster.
 type Host struct {
@@ -32,6 +37,8 @@ type Host struct {
 
 	// watched is the newest meta state that was heard from another node; nil where none was.
 	watched atomic.Pointer[meta.State]
+	// answered is the node that answered as the meta leader last; nil where none did.
+	answered atomic.Pointer[string]
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -42,7 +49,9 @@ type Host struct {
 	failed   map[slot.ShardID]string // why a replica could not be opened, so that it is logged once
 	changed  chan struct{}           // closed and replaced at every change
 	wake     chan struct{}           // for the goroutine that opens replicas
-	closed   bool
+
+	closing  sync.Once
+	closeErr error
 }
 
 // Open opens the replicas that the data folder holds and starts to follow the meta group.
@@ -122,11 +131,15 @@ func (h *Host) config(group slot.ShardID, folder string, bootstrap []string) (sh
 // openStorage opens log and snapshots of one group: raft-boltdb, one file a group, synced at every write.
 func (h *Host) openStorage(group slot.ShardID, folder string, hooks shard.Hooks) (shard.Storage, error) {
 	dir := filepath.Join(h.cfg.Folder.Dir, folder)
+	path := filepath.Join(dir, logFile)
+	if !exists(path) && h.cfg.Folder.hasVoted(uint64(group)) {
+		return shard.Storage{}, fmt.Errorf("%s is missing and this node has voted in its group: without it writes that it has acknowledged could be lost; put it back, or empty the data folder and join as a new node", path)
+	}
 	if err := makeFolder(dir); err != nil {
 		return shard.Storage{}, err
 	}
 	log, err := logstore.OpenLog(logstore.LogConfig{
-		Path: filepath.Join(dir, "log.db"), Group: uint64(group), Sync: logstore.SyncAlways,
+		Path: path, Group: uint64(group), Sync: logstore.SyncAlways,
 		Appended: func(entries []*raft.Log) { hooks.Appended(entries) }, Floor: hooks.Floor, Fatal: h.cfg.Fatal,
 	})
 	if err != nil {
@@ -210,13 +223,11 @@ func (h *Host) Leave(ctx context.Context) {
 
 // Close stops every group. It may be called twice.
 func (h *Host) Close() error {
-	h.mu.Lock()
-	if h.closed {
-		h.mu.Unlock()
-		return nil
-	}
-	h.closed = true
-	h.mu.Unlock()
+	h.closing.Do(func() { h.closeErr = h.close() })
+	return h.closeErr
+}
+
+func (h *Host) close() error {
 	h.cancel()
 	h.wg.Wait()
 	var errs []error
