@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/peer"
 
 	"github.com/holtcache/holt/gateway/grpcserver"
 	"github.com/holtcache/holt/gateway/router"
@@ -39,8 +40,9 @@ func newNodes(dial func(ctx context.Context, addr string) (net.Conn, error)) *no
 	return &nodes{dial: dial, conns: map[string]*grpc.ClientConn{}}
 }
 
-// messageBytesMax bounds a message between nodes: the meta state of a large cluster.
-const messageBytesMax = 64 << 20
+// messageBytesMax bounds a message between nodes: a forwarded call or its reply at the largest --max-value-bytes (64 MiB)
+// with what surrounds it, or the meta state of a large cluster.
+const messageBytesMax = 96 << 20
 
 // at returns a client for an address of a cluster port.
 func (n *nodes) at(addr string) (nodev1.NodeServiceClient, error) {
@@ -104,9 +106,10 @@ func (n *nodes) Propose(ctx context.Context, id string, command []byte) (meta.Re
 	if err != nil {
 		return meta.Result{}, err
 	}
-	reply, err := client.ProposeMeta(ctx, &nodev1.ProposeMetaRequest{Command: command})
+	var to peer.Peer // set once the call has been given a connection
+	reply, err := client.ProposeMeta(ctx, &nodev1.ProposeMetaRequest{Command: command}, grpc.Peer(&to))
 	if err != nil {
-		return meta.Result{}, fromStatus(err)
+		return meta.Result{}, fromStatus(err, to.Addr != nil)
 	}
 	result := meta.Result{Epoch: reply.Epoch, Changed: reply.Changed, Displaced: reply.DisplacedNodeIds}
 	for _, s := range reply.ShardIds {
@@ -134,7 +137,7 @@ func (n *nodes) ReadMeta(ctx context.Context, id string, latest bool) ([]byte, e
 	}
 	reply, err := client.ReadMeta(ctx, &nodev1.ReadMetaRequest{ReadMode: mode})
 	if err != nil {
-		return nil, readOnly(fromStatus(err))
+		return nil, readOnly(fromStatus(err, true))
 	}
 	return reply.State, nil
 }
@@ -142,6 +145,9 @@ func (n *nodes) ReadMeta(ctx context.Context, id string, latest bool) ([]byte, e
 // readOnly is an error of a call that changes nothing, whatever became of it.
 func readOnly(err error) error {
 	e := apierr.Of(err)
+	if cause := errors.Unwrap(e); e.Kind == apierr.KindUnknownOutcome && cause != nil {
+		return apierr.New(apierr.KindClusterDown, "another node did not answer: %w; retry", cause)
+	}
 	if e.Result() == apierr.OutcomeUnknown {
 		e.Outcome = apierr.OutcomeNotApplied
 	}
@@ -156,12 +162,12 @@ func (n *nodes) WatchMeta(ctx context.Context, id string, after uint64, got func
 	}
 	stream, err := client.WatchMeta(ctx, &nodev1.WatchMetaRequest{AfterIndex: after})
 	if err != nil {
-		return readOnly(fromStatus(err))
+		return readOnly(fromStatus(err, true))
 	}
 	for {
 		change, err := stream.Recv()
 		if err != nil {
-			return readOnly(fromStatus(err))
+			return readOnly(fromStatus(err, true))
 		}
 		if err := got(change.GetState()); err != nil {
 			return err
@@ -175,8 +181,9 @@ func (n *nodes) Transfer(ctx context.Context, id string, shard slot.ShardID, ter
 	if err != nil {
 		return err
 	}
-	_, err = client.TransferLeadership(ctx, &nodev1.TransferLeadershipRequest{ShardId: uint64(shard), ToNodeId: to, Term: term})
-	return fromStatus(err)
+	var there peer.Peer
+	_, err = client.TransferLeadership(ctx, &nodev1.TransferLeadershipRequest{ShardId: uint64(shard), ToNodeId: to, Term: term}, grpc.Peer(&there))
+	return fromStatus(err, there.Addr != nil)
 }
 
 // Replica asks for the state of a node's replica.
@@ -187,7 +194,7 @@ func (n *nodes) Replica(ctx context.Context, id string, shard slot.ShardID) (hos
 	}
 	reply, err := client.GetReplicaStatus(ctx, &nodev1.GetReplicaStatusRequest{ShardIds: []uint64{uint64(shard)}})
 	if err != nil {
-		return host.ReplicaStatus{}, readOnly(fromStatus(err))
+		return host.ReplicaStatus{}, readOnly(fromStatus(err, true))
 	}
 	for _, r := range reply.Replicas {
 		if r.ShardId == uint64(shard) {
