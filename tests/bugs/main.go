@@ -1,4 +1,4 @@
-// Command bugs plants defects in the product, one at a time, and demands that the test named for each fails.
+// Command bugs plants defects in the product, one at a time: the test named for each has to fail.
 //
 //	go run ./tests/bugs            all of them, with a table
 //	go run ./tests/bugs -list      what there is

@@ -1,4 +1,4 @@
-// Package system starts the servers that are measured, each on free ports and in a folder of its own.
+// Package system starts the servers that are measured, each on free ports in a folder of its own.
 package system
 
 import (
