@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"testing/synctest"
 	"time"
 )
 
@@ -85,6 +84,7 @@ func (w *coreWorld) act() {
 	case actPass:
 		n.settleConfirms(false)
 	case actTick:
+		w.moment.Add(1)
 		time.Sleep(time.Millisecond)
 		n.transfer = n.transfer && w.r.IntN(10) > 0
 	case actCampaign:
@@ -122,13 +122,13 @@ func (w *coreWorld) act() {
 			n.wallOffset += time.Hour
 		}
 	}
-	synctest.Wait()
+	w.wait()
 	w.collect()
 }
 
 func (w *coreWorld) stepExecutor(n *coreNode) {
 	n.driver.Step()
-	synctest.Wait()
+	w.wait()
 }
 
 // isolate cuts a node off, a leader rather than another, and often lets another one win at once.
@@ -166,7 +166,7 @@ func (w *coreWorld) release(n *coreNode) {
 	n.releasing = outcome
 	exec, ctx := n.exec, w.ctx
 	go func() { outcome <- exec.Release(ctx) }()
-	synctest.Wait()
+	w.wait()
 }
 
 // transfer goes on with a transfer of leadership, or lets one fail: the library refuses proposals meanwhile.
@@ -221,7 +221,7 @@ func (w *coreWorld) heal() {
 		w.stepDown(n)
 		n.term = term
 	}
-	synctest.Wait()
+	w.wait()
 	w.elect(best, (best+1)%coreNodes)
 	if w.nodes[best].role != coreLeader {
 		w.fail("nobody can be elected after everything was mended")
@@ -289,7 +289,7 @@ func (w *coreWorld) round(leader int) {
 	for range 4 {
 		w.deliver()
 	}
-	synctest.Wait()
+	w.wait()
 	for _, n := range w.nodes {
 		if w.linked(leader, n.id) {
 			for n.applying || n.applied < n.commit {
@@ -297,9 +297,10 @@ func (w *coreWorld) round(leader int) {
 			}
 		}
 		n.settleConfirms(true)
-		synctest.Wait()
+		w.wait()
 		w.stepExecutor(n)
 	}
+	w.moment.Add(1)
 	time.Sleep(time.Millisecond)
-	synctest.Wait()
+	w.wait()
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"strconv"
-	"testing/synctest"
 	"time"
 
 	"github.com/holtcache/holt/proto/apierr"
@@ -192,7 +191,7 @@ func (w *coreWorld) ask(o *coreOp, node int) *coreOp {
 	if err := o.replica.exec.Submit(o.waiter, o.request); err != nil {
 		w.settle(o, apierr.Of(err))
 	}
-	synctest.Wait()
+	w.wait()
 	return o
 }
 
@@ -328,13 +327,14 @@ func (w *coreWorld) progress(o *coreOp) {
 	go func() {
 		defer cancel()
 		err := o.replica.exec.Read(ctx, o.slot(), o.mode, func(v *executor.View) { w.look(o, v) })
+		w.moment.Load()
 		if err != nil {
 			w.finish(o, coreNoAnswer)
 			return
 		}
 		w.finish(o, coreOK)
 	}()
-	synctest.Wait()
+	w.wait()
 }
 
 // settle ends a write, or a read in the executor, with its answer.
@@ -376,7 +376,7 @@ func (w *coreWorld) abandon() {
 	if o.reads() {
 		if o.cancel != nil {
 			o.cancel()
-			synctest.Wait()
+			w.wait()
 		} else {
 			o.waiting = false
 			w.finish(o, coreNoAnswer)
@@ -385,5 +385,5 @@ func (w *coreWorld) abandon() {
 	}
 	w.stat.abandoned++
 	o.waiter.GiveUp(coreShard, o.request)
-	synctest.Wait()
+	w.wait()
 }

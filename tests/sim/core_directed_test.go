@@ -254,9 +254,10 @@ func (w *coreWorld) driveWithout(t *testing.T, leader, asleep int, cond func() b
 			w.replicate(leader, third)
 		}
 		w.advance(leader)
-		synctest.Wait()
+		w.wait()
 		w.nodes[leader].applySome(100, 0)
 		w.stepExecutor(w.nodes[leader])
+		w.moment.Add(1)
 		time.Sleep(time.Millisecond)
 	}
 	t.Fatalf("node %d does not get on", leader)

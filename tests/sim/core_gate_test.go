@@ -30,10 +30,12 @@ type coreOpKey struct{}
 
 // Leased and Confirm are the executor's gate.
 func (r *coreReplica) Leased(term uint64) bool {
+	r.node.w.moment.Load()
 	return !r.node.hidden && r.node.leaseHolds(int(term))
 }
 
 func (r *coreReplica) Confirm(ctx context.Context, term uint64) error {
+	r.node.w.moment.Load()
 	op, _ := ctx.Value(coreOpKey{}).(*coreOp)
 	c := &coreConfirm{op: op, term: term, start: r.node.w.step, answer: make(chan error, 1)}
 	r.mu.Lock()

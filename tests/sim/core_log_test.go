@@ -3,7 +3,6 @@ package sim
 import (
 	"bytes"
 	"io"
-	"testing/synctest"
 
 	"github.com/holtcache/holt/shard/executor"
 )
@@ -193,5 +192,5 @@ func (w *coreWorld) install(leader, follower int) {
 	if err := b.fsm.Restore(io.NopCloser(bytes.NewReader(b.snapshot))); err != nil {
 		w.fail("node %d: %v", b.id, err)
 	}
-	synctest.Wait()
+	w.wait()
 }

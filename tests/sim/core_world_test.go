@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,6 +52,9 @@ type coreWorld struct {
 	limits executor.Limits
 	weight [coreActs]int
 	total  int
+
+	// moment orders what the scheduler wrote before what others read once it sleeps, for the race detector.
+	moment atomic.Uint64
 
 	// violation is the first broken promise; the run ends there.
 	violation string
@@ -174,7 +178,7 @@ func (n *coreNode) open() {
 		Slots:  func() []slot.Range { return slot.Split(1) },
 		Limits: n.w.limits,
 		Logger: slog.New(slog.DiscardHandler),
-		Wall:   func() time.Time { return time.Now().Add(n.wallOffset) },
+		Wall:   func() time.Time { n.w.moment.Load(); return time.Now().Add(n.wallOffset) },
 	}, r.store)
 	r.fsm = raftfsm.New(uint64(coreShard), r.store, coreListener{r})
 	ctx, cancel := context.WithCancel(n.w.ctx)
@@ -203,7 +207,7 @@ func (n *coreNode) close() {
 	}
 	n.applyCh, n.appended = nil, nil
 	r.exec.Wait()
-	synctest.Wait()
+	n.w.wait()
 }
 
 // crash ends the process and starts it again with what was on disk.
@@ -216,6 +220,12 @@ func (w *coreWorld) crash(i int) {
 	n.open()
 }
 
+// wait lets everybody else run until all sleep.
+func (w *coreWorld) wait() {
+	w.moment.Add(1)
+	synctest.Wait()
+}
+
 func (w *coreWorld) fail(format string, args ...any) {
 	if w.violation == "" {
 		w.violation = fmt.Sprintf("step %d: ", w.step) + fmt.Sprintf(format, args...)
@@ -224,6 +234,7 @@ func (w *coreWorld) fail(format string, args ...any) {
 
 // Leader and Propose are the executor's view of the log.
 func (r *coreReplica) Leader() (uint64, bool) {
+	r.node.w.moment.Load()
 	return uint64(r.node.term), !r.dead && r.node.role == coreLeader
 }
 
@@ -310,7 +321,7 @@ func (n *coreNode) resumeFSM() {
 
 // afterFSM waits until the state machine sleeps, and answers the proposals whose entries it is through with.
 func (n *coreNode) afterFSM() {
-	synctest.Wait()
+	n.w.wait()
 	r := n.coreReplica
 	if r.paused {
 		return
@@ -326,7 +337,7 @@ func (n *coreNode) afterFSM() {
 		}
 	}
 	n.appended = rest
-	synctest.Wait()
+	n.w.wait()
 }
 
 // takeSnapshot writes the snapshot of a replica that is between two entries.
