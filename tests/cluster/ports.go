@@ -28,7 +28,7 @@ func FreeAddr() (string, error) {
 	for range 1000 {
 		port := portsFirst + rand.IntN(portsLast-portsFirst)
 		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		if !portsTaken[port] && isFree(addr) {
+		if !portsTaken[port] && Free(addr) {
 			portsTaken[port] = true
 			return addr, nil
 		}
@@ -36,7 +36,8 @@ func FreeAddr() (string, error) {
 	return "", fmt.Errorf("no free port between %d and %d", portsFirst, portsLast)
 }
 
-func isFree(addr string) bool {
+// Free tells whether an address is free for TCP and UDP.
+func Free(addr string) bool {
 	tcp, err := net.Listen("tcp", addr)
 	if err != nil {
 		return false

@@ -11,11 +11,14 @@ import (
 	"time"
 )
 
-// Conn is one RESP2 connection to one node, without any cleverness.
+// Conn is one RESP connection to one node, without any cleverness.
 type Conn struct {
 	conn net.Conn
 	read *bufio.Reader
 }
+
+// Push is what a server says of its own accord over RESP3.
+type Push []any
 
 // ServerError is an error reply.
 type ServerError string
@@ -38,8 +41,8 @@ func Dial(addr string, timeout time.Duration, setup ...[]string) (*Conn, error) 
 	return c, nil
 }
 
-// Do sends one command and returns its reply: string, int64, nil or []any. An error reply is a ServerError; after any
-// other error the connection is of no use.
+// Do sends one command and returns its reply: string, int64, nil or []any, or Push. An error reply is a ServerError;
+// after any other error the connection is of no use.
 func (c *Conn) Do(timeout time.Duration, args ...string) (any, error) {
 	if err := c.Send(timeout, args...); err != nil {
 		return nil, err
@@ -97,16 +100,24 @@ func (c *Conn) reply() (any, error) {
 		value := make([]byte, n+2)
 		_, err = io.ReadFull(c.read, value)
 		return string(value[:n]), err
-	case '*':
+	case '_':
+		return nil, nil
+	case '*', '~', '>', '%':
 		n, err := strconv.Atoi(rest)
 		if err != nil || n < 0 {
 			return nil, err
+		}
+		if line[0] == '%' {
+			n *= 2
 		}
 		list := make([]any, n)
 		for i := range list {
 			if list[i], err = c.reply(); err != nil {
 				return nil, err
 			}
+		}
+		if line[0] == '>' {
+			return Push(list), nil
 		}
 		return list, nil
 	}
