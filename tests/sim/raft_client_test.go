@@ -73,10 +73,6 @@ func increment(s string) string {
 	return strconv.Itoa(i + 1)
 }
 
-func (n *raftNode) del(ctx context.Context, key string) error {
-	return n.submit(ctx, key, executor.AckMajority, func(tx *executor.Tx) { tx.Delete([]byte(key)) })
-}
-
 func (n *raftNode) get(ctx context.Context, key string, mode executor.ReadMode) (value string, err error) {
 	err = n.replica.Executor().Read(ctx, slot.Of([]byte(key)), mode, func(v *executor.View) {
 		item, _ := v.Get([]byte(key))

@@ -124,7 +124,7 @@ func TestLeaderThatFollowsAReleaseServesAtOnce(t *testing.T) {
 		w.wantGet(b, "k", "old")
 		w.set(b, "k", "new")
 		w.net.heal()
-		a = w.start("a")
+		w.start("a")
 		w.wantGet(w.lead("a"), "k", "new")
 		<-done
 	})

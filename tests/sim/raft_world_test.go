@@ -38,8 +38,7 @@ type raftWorld struct {
 	runs    int
 	ahead   map[string]time.Duration // by how much a node's wall clock is ahead, from its next start on
 
-	nonce   atomic.Uint64
-	elected atomic.Uint64 // times that a replica became the leader
+	nonce atomic.Uint64
 }
 
 // raftOptions are what a scenario may choose; zero fields take the product's defaults.
