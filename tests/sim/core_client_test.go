@@ -39,7 +39,6 @@ var (
 	coreCounter  = "{counter}"
 	coreRegister = "{register}"
 	coreExpiring = "{expiring}"
-	coreKeys     = []string{coreLists[0], coreLists[1], coreCounter, coreRegister, coreExpiring}
 )
 
 // coreOutcome is what a client knows in the end.
