@@ -180,20 +180,25 @@ func TestHostileBytesOnTheOtherPortsCostTheirConnectionOnly(t *testing.T) {
 	n := c.Nodes[0]
 	garbage := strings.Repeat("\xff\x00\xfe\x01", 4<<10)
 	http2 := "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-	for _, port := range []struct{ name, addr string }{
-		{"cluster", n.Addr.Cluster}, {"gRPC", n.Addr.GRPC}, {"gossip", n.Addr.Gossip}, {"HTTP", n.Addr.HTTP},
-	} {
-		for _, h := range []hostile{
-			{"garbage", garbage, true, ""},
-			{"a browser", "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", true, ""},
-			{"RESP", "*1\r\n$4\r\nPING\r\n\r\n\r\n", true, ""},
-			{"HTTP/2, then garbage", http2 + garbage, true, ""},
-			{"Raft, then garbage", string(transport.Preface) + garbage, true, ""},
-			{"Raft, then a frame of 4 GiB", string(transport.Preface) + "\xff\xff\xff\xff\xff\xff\xff\xff" + garbage, true, ""},
+	t.Run("at once", func(t *testing.T) {
+		for _, port := range []struct{ name, addr string }{
+			{"cluster", n.Addr.Cluster}, {"gRPC", n.Addr.GRPC}, {"gossip", n.Addr.Gossip}, {"HTTP", n.Addr.HTTP},
 		} {
-			t.Run(port.name+", "+h.name, func(t *testing.T) { attack(t, n, port.addr, h) })
+			for _, h := range []hostile{
+				{"garbage", garbage, true, ""},
+				{"a browser", "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", true, ""},
+				{"RESP", "*1\r\n$4\r\nPING\r\n\r\n\r\n", true, ""},
+				{"HTTP/2, then garbage", http2 + garbage, true, ""},
+				{"Raft, then garbage", string(transport.Preface) + garbage, true, ""},
+				{"Raft, then a frame of 4 GiB", string(transport.Preface) + "\xff\xff\xff\xff\xff\xff\xff\xff" + garbage, true, ""},
+			} {
+				t.Run(port.name+", "+h.name, func(t *testing.T) {
+					t.Parallel()
+					attack(t, n, port.addr, h)
+				})
+			}
 		}
-	}
+	})
 	t.Run("gossip, garbage by UDP", func(t *testing.T) {
 		conn, err := net.Dial("udp", n.Addr.Gossip)
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 
 // calm makes elections so rare that none comes of a busy machine: where a test says that no request fails, the cause of
 // a failure shall be what the test does.
-var calm = &clusterv1.Settings{HeartbeatMs: 2000}
+var calm = &clusterv1.Settings{HeartbeatMs: 1000}
 
 // followers starts clients on every shard that follow redirects as a cluster client does, and otherwise repeat nothing.
 func followers(t *testing.T, c *cluster.Cluster, shards []uint64) *workload.Run {
