@@ -71,6 +71,9 @@ func Start(t T, o Options) *Cluster {
 	for _, n := range c.Nodes {
 		n.Start()
 	}
+	for _, n := range c.Nodes {
+		Eventually(t, fmt.Sprintf("node %d listens", n.Number), n.listens)
+	}
 	c.Init(o.Settings)
 	c.WaitReady()
 	return c
@@ -108,15 +111,7 @@ func (c *Cluster) JoinAll() {
 func (c *Cluster) Init(settings *clusterv1.Settings) {
 	c.t.Helper()
 	first := c.Nodes[0]
-	Eventually(c.t, "the first node answers", func() error {
-		if !first.Running() {
-			return Never(fmt.Errorf("node 1 has ended"))
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), callMax)
-		defer cancel()
-		_, err := first.Admin().Status(ctx)
-		return err
-	})
+	Eventually(c.t, "the first node listens", first.listens)
 	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
 	defer cancel()
 	if _, err := first.Admin().InitCluster(ctx, uint32(len(c.Nodes)), settings); err != nil {
@@ -192,9 +187,7 @@ const logBytesMax = 12 << 10
 
 func (c *Cluster) close() {
 	for _, n := range c.Nodes {
-		if n.admin != nil {
-			_ = n.admin.Close()
-		}
+		n.hangUp()
 		if n.process != nil {
 			if err := n.process.Kill(); err != nil {
 				c.t.Logf("node %d: %v", n.Number, err)

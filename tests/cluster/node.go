@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -55,6 +56,14 @@ func (n *Node) Start() {
 		n.cluster.t.Fatalf("node %d: %v", n.Number, err)
 	}
 	n.process, n.paused = p, false
+	n.hangUp() // gRPC waits longer and longer before it tries an address again at which nobody was
+}
+
+func (n *Node) hangUp() {
+	if n.admin != nil {
+		_ = n.admin.Close()
+		n.admin = nil
+	}
 }
 
 // Running tells whether the node's process exists, paused or not.
@@ -112,10 +121,7 @@ func (n *Node) Move() {
 	addr, err := freeAddresses()
 	n.must(err)
 	n.Addr = addr
-	if n.admin != nil {
-		n.must(n.admin.Close())
-		n.admin = nil
-	}
+	n.hangUp()
 }
 
 func freeAddresses() (Addresses, error) {
@@ -140,6 +146,18 @@ func (n *Node) ID() string {
 	var identity struct{ NodeID string }
 	n.must(json.Unmarshal(data, &identity))
 	return identity.NodeID
+}
+
+// listens tells whether the node's gRPC port is open.
+func (n *Node) listens() error {
+	if !n.Running() {
+		return Never(fmt.Errorf("node %d has ended", n.Number))
+	}
+	conn, err := net.DialTimeout("tcp", n.Addr.GRPC, callMax)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 // Admin is the operators' client of this node.
