@@ -29,7 +29,7 @@ func (n *Node) info() respserver.InfoFacts {
 	for _, r := range h.Replicas() {
 		term, leads := r.Leader()
 		facts.Shards = append(facts.Shards, respserver.ShardFacts{
-			Shard: uint64(r.Group()), Leads: leads, Term: term, Applied: r.State().Applied, Replicas: len(r.Members().Voters) - 1,
+			Shard: uint64(r.Group()), Leads: leads, Term: term, Applied: r.State().Applied, Replicas: max(len(r.Members().Voters)-1, 0),
 		})
 		facts.UsedBytes += r.Store().UsedBytes()
 		facts.Expires += r.Store().Expires()

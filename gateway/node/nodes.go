@@ -24,20 +24,29 @@ import (
 	"github.com/holtcache/holt/shard/host"
 )
 
-// nodes reaches other nodes by gRPC on their cluster ports. One connection is kept for each address.
+// nodes reaches other nodes by gRPC on their cluster ports. One connection is kept for each address, until nobody has used
+// it for long: nodes that move leave their addresses behind.
 type nodes struct {
 	resolve func(id string) (addr string, ok bool)
 	dial    func(ctx context.Context, addr string) (net.Conn, error)
 
 	mu     sync.Mutex // protects the fields below
-	conns  map[string]*grpc.ClientConn
+	conns  map[string]*nodeConn
 	closed bool
 }
+
+type nodeConn struct {
+	*grpc.ClientConn
+	used time.Time
+}
+
+// connIdleMax is after how long without a new call a connection is closed: longer than any call.
+const connIdleMax = 10 * time.Minute
 
 var _ host.Nodes = (*nodes)(nil)
 
 func newNodes(dial func(ctx context.Context, addr string) (net.Conn, error)) *nodes {
-	return &nodes{dial: dial, conns: map[string]*grpc.ClientConn{}}
+	return &nodes{dial: dial, conns: map[string]*nodeConn{}}
 }
 
 // messageBytesMax bounds a message between nodes: a forwarded call or its reply at the largest --max-value-bytes (64 MiB)
@@ -59,25 +68,40 @@ func (n *nodes) conn(addr string) (*grpc.ClientConn, error) {
 	if n.closed {
 		return nil, apierr.New(apierr.KindShutdown, "this node is shutting down; not applied")
 	}
-	conn, ok := n.conns[addr]
-	if !ok {
-		var err error
-		conn, err = grpc.NewClient("passthrough:///"+addr,
-			grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithContextDialer(n.dial),
-			grpc.WithConnectParams(grpc.ConnectParams{
-				Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.5, Jitter: 0.2, MaxDelay: time.Second},
-				MinConnectTimeout: time.Second,
-			}),
-			grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second}),
-			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(messageBytesMax), grpc.MaxCallSendMsgSize(messageBytesMax)),
-		)
-		if err != nil {
-			return nil, fmt.Errorf("cluster port %s: %w", addr, err)
-		}
-		n.conns[addr] = conn
+	if known, ok := n.conns[addr]; ok {
+		known.used = time.Now()
+		return known.ClientConn, nil
 	}
+	if err := n.sweepLocked(); err != nil {
+		return nil, err
+	}
+	conn, err := grpc.NewClient("passthrough:///"+addr,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(n.dial),
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.5, Jitter: 0.2, MaxDelay: time.Second},
+			MinConnectTimeout: time.Second,
+		}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second}),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(messageBytesMax), grpc.MaxCallSendMsgSize(messageBytesMax)),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("cluster port %s: %w", addr, err)
+	}
+	n.conns[addr] = &nodeConn{ClientConn: conn, used: time.Now()}
 	return conn, nil
+}
+
+// sweepLocked closes the connections that nobody has used for long.
+func (n *nodes) sweepLocked() error {
+	var errs []error
+	for addr, c := range n.conns {
+		if time.Since(c.used) > connIdleMax {
+			errs = append(errs, c.Close())
+			delete(n.conns, addr)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (n *nodes) node(id string) (nodev1.NodeServiceClient, error) {
