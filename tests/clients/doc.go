@@ -1,2 +1,2 @@
-// Package clients runs client libraries and tools, with the options that they come with, against a cluster.
+// Package clients runs the client libraries of others against a cluster, with the options that they come with.
 package clients
