@@ -137,14 +137,7 @@ func TestHistoriesAreLinearizableWhenLeadersHandOver(t *testing.T) {
 	progress(t, run, "before the transfers", 100)
 	for range *rounds {
 		for _, shard := range shards {
-			old := c.Leader(shard)
-			next, err := c.Transfer(shard, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if next.Node == old.Node || next.Term <= old.Term {
-				t.Fatalf("shard %d: handed over from node %d in term %d to node %d in term %d", shard, old.Node.Number, old.Term, next.Node.Number, next.Term)
-			}
+			handOver(t, c, shard)
 			progress(t, run, "after the transfer", 60)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // Five nodes, five shards of three replicas: every node leads for its clients by redirection what it does not hold, and
 // follows the slot map also where it has no vote in the meta group.
 func TestNodesWithoutAReplicaRedirectAndFollowTheSlotMap(t *testing.T) {
-	c := cluster.Start(t, cluster.Options{Nodes: 5, Settings: &clusterv1.Settings{Replicas: 3, Shards: 5}})
+	c := cluster.Start(t, cluster.Options{Nodes: 5, Settings: &clusterv1.Settings{Replicas: 3, Shards: 5, HeartbeatMs: 1000}})
 	values := put(t, c, "five")
 	want(t, c, values)
 	shards, err := c.Nodes[0].Shards()
@@ -49,10 +49,7 @@ func TestNodesWithoutAReplicaRedirectAndFollowTheSlotMap(t *testing.T) {
 		t.Fatalf("the sixth node is one of %d meta voters", len(status.MetaVoterNodeIds))
 	}
 	for _, s := range shards {
-		next, err := c.Transfer(s.Shard.Id, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		next := handOver(t, c, s.Shard.Id)
 		redirects(t, late, c.Key(s.Shard.Id, "five", 0), next.Node)
 	}
 	// A transfer is a decision of the meta group: the epoch goes on, and everybody hears of it.

@@ -16,8 +16,8 @@ const (
 	unknownMax = 5
 )
 
-// Pick chooses the next operation on a key; i numbers the operations of the client. Arg has to be unique where it is a
-// value.
+// Pick chooses the next operation on a key, or on another that it names; i numbers the operations of the client. Arg has
+// to be unique where it is a value.
 type Pick func(random *rand.Rand, key string, client, i int) model.Op
 
 // Lane is a row of keys that clients work through together, one key after another.
@@ -49,7 +49,10 @@ func (l *Lane) next(random *rand.Rand, client, i int) model.Op {
 	l.mu.Unlock()
 	key := l.key(generation)
 	o := l.pick(random, key, client, i)
-	o.Key, o.Client = key, client
+	if o.Key == "" {
+		o.Key = key
+	}
+	o.Client = client
 	return o
 }
 
