@@ -17,9 +17,7 @@ func TestAllNodesFindEachOtherAfterARestartWithoutJoin(t *testing.T) {
 	nodes := openCluster(t, 3)
 	c := clientOf(t, nodes)
 	for i := range 50 {
-		if err := c.Set(t.Context(), fmt.Sprint("k", i), i, 0).Err(); err != nil {
-			t.Fatal(err)
-		}
+		set(t, c, fmt.Sprint("k", i), i)
 	}
 	for _, n := range nodes {
 		closeNode(t, n)
