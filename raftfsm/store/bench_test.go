@@ -132,3 +132,19 @@ func BenchmarkFirstWriteAfterACapture(b *testing.B) {
 		b.StartTimer()
 	}
 }
+
+// A million keys that expire at once, found 500 at a time.
+func BenchmarkExpiredKeys(b *testing.B) {
+	s, f := New(), newFiller(64)
+	for i := range benchKeys {
+		f.set(s, i, 1000)
+	}
+	b.ResetTimer()
+	found, from := 0, slot.ID(0)
+	for b.Loop() {
+		var keys [][]byte
+		keys, from = s.ExpiredKeys(nil, from, 1000, 500)
+		found += len(keys)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(found), "ns/key")
+}

@@ -16,7 +16,15 @@ type moving struct {
 	cursor uint64
 	// left is the waste after the last pass: what no pass can help. The next begins when there is much more.
 	left int64
+	// wasteMin is how much waste is not worth a pass in any case.
+	wasteMin int64
 }
+
+const (
+	wasteMin = 1 << 20
+	// wasteShare is the share of the held memory up to which waste is not worth a pass.
+	wasteShare = 10
+)
 
 // Maintain frees what was dropped and moves cells together where deletions have left holes, so that memory goes back to
 // the operating system. It works on about budget cells, holds a slot for one segment at a time, and tells whether there
@@ -54,9 +62,10 @@ func (s *Store) beginMoving() bool {
 	heap := sl.heap
 	sl.RUnlock()
 	m := &s.moving
-	waste, pays := heap.Waste()
-	if !pays || waste < m.left+m.left/4 || heap.MarkSparse() == 0 {
-		m.left = min(m.left, waste)
+	stats := heap.Stats()
+	waste := stats.Waste()
+	m.left = min(m.left, waste)
+	if waste <= max(stats.Held/wasteShare, m.wasteMin, m.left+m.left/4) || heap.MarkSparse() == 0 {
 		return false
 	}
 	m.heap, m.slot, m.cursor = heap, 0, 0
@@ -66,7 +75,7 @@ func (s *Store) beginMoving() bool {
 func (s *Store) endMoving() {
 	m := &s.moving
 	m.heap.Unmark()
-	m.left, _ = m.heap.Waste()
+	m.left = m.heap.Stats().Waste()
 	m.heap = nil
 }
 

@@ -93,8 +93,10 @@ func newModel(t testing.TB, seed uint64, slots, keys, valueMax int) *model {
 func (m *model) key() string { return fmt.Sprintf("{%d}%d", m.r.IntN(m.slots), m.r.IntN(m.keys)) }
 
 func (m *model) value() []byte {
-	n := m.r.IntN(m.valueMax)
+	n := m.r.IntN(m.valueMax) / 60 * 60 // few size classes, so that each has several runs
 	switch m.r.IntN(100) {
+	case 2, 3, 4, 5:
+		n = m.r.IntN(m.valueMax)
 	case 0:
 		n = m.r.IntN(5000)
 	case 1:
@@ -182,7 +184,9 @@ func (m *model) replace() {
 // replacements and maintenance go on.
 func TestStoreAndItsCapturesEqualAPlainMap(t *testing.T) {
 	seed := rand.Uint64()
-	m := newModel(t, seed, 5, 400, 120)
+	m := newModel(t, seed, 5, 900, 120)
+	m.store.moving.wasteMin = 0
+	moved := 0
 	ids := map[slot.ID]bool{}
 	for i := range m.slots {
 		ids[slot.Of(fmt.Appendf(nil, "{%d}", i))] = true
@@ -202,7 +206,7 @@ func TestStoreAndItsCapturesEqualAPlainMap(t *testing.T) {
 		for _, id := range unread {
 			left[id] = true
 		}
-		for i := range 1500 {
+		for i := range 2500 {
 			m.step(deletions)
 			switch {
 			case i%300 == 7 && m.r.IntN(3) == 0:
@@ -210,8 +214,8 @@ func TestStoreAndItsCapturesEqualAPlainMap(t *testing.T) {
 			case i == 700 && round%5 == 0:
 				m.replace()
 			case i%200 == 0:
-				m.store.Maintain(300)
-			case i%250 == 11:
+				m.store.Maintain(5000)
+			case i%500 == 11:
 				mustCheck(t, m.store, seed)
 			case i%280 == 9 && len(unread) > 0:
 				readSlot(c, unread[0], got)
@@ -222,11 +226,19 @@ func TestStoreAndItsCapturesEqualAPlainMap(t *testing.T) {
 			readSlot(c, id, got)
 		}
 		c.Release()
+		m.store.Maintain(9000) // the pass may end in a later round
+		if m.store.moving.heap != nil {
+			moved++
+			mustCheck(t, m.store, seed)
+		}
 		maps.DeleteFunc(want, func(key, _ string) bool { return !left[slot.Of([]byte(key))] })
 		if !maps.Equal(got, want) {
 			t.Fatalf("seed %d round %d: the capture gave %d keys, want %d with the content of its moment", seed, round, len(got), len(want))
 		}
 		m.compare()
+	}
+	if moved == 0 {
+		t.Errorf("seed %d: no pass moved cells while others were written", seed)
 	}
 	for key := range m.items {
 		apply(m.store, del(key))
@@ -245,6 +257,7 @@ func FuzzStoreEqualsAPlainMap(f *testing.F) {
 			return
 		}
 		m := newModel(t, seed, 1+int(slots)%4, 1+int(keys)%500, 90)
+		m.store.moving.wasteMin = 0
 		var c *Capture
 		for _, op := range script {
 			switch op % 8 {
@@ -272,7 +285,7 @@ func FuzzStoreEqualsAPlainMap(f *testing.F) {
 			case 6:
 				m.replace()
 			case 7:
-				m.store.Maintain(1000)
+				m.store.Maintain(10_000)
 			}
 			mustCheck(t, m.store, seed)
 		}

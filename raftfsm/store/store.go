@@ -67,6 +67,7 @@ func New() *Store { return NewSeeded(0) }
 // that collide. Replicas with the same seed give the same SCAN cursors.
 func NewSeeded(seed uint64) *Store {
 	s := &Store{seed: seed}
+	s.moving.wasteMin = wasteMin
 	heap := slab.New()
 	for i := range s.slots {
 		sl := &s.slots[i]

@@ -198,6 +198,9 @@ type Stats struct {
 	Held, Spare int64
 }
 
+// Waste is how many bytes of the runs no object uses.
+func (s Stats) Waste() int64 { return s.Held - s.Used }
+
 // Stats returns what the heap holds now.
 func (h *Heap) Stats() Stats {
 	h.mu.Lock()

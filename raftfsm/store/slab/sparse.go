@@ -3,14 +3,6 @@ package slab
 // spansAtOnce is how many spans are looked at under one hold of the lock: some microseconds.
 const spansAtOnce = 4096
 
-// Waste is how many bytes of the runs no object uses, and whether that is so much that moving objects together pays:
-// over 1/10 of what is held and over 1 MiB.
-func (h *Heap) Waste() (bytes int64, pays bool) {
-	s := h.Stats()
-	bytes = s.Held - s.Used
-	return bytes, bytes > max(s.Held/10, 1<<20)
-}
-
 // MarkSparse marks the spans that are at most three quarters full, so that nothing more is put into them, and tells how
 // many they are. Whoever owns the objects then offers each to Move, and calls Unmark in the end.
 func (h *Heap) MarkSparse() int {
