@@ -9,12 +9,12 @@ import (
 	"github.com/holtcache/holt/raftfsm/entry"
 )
 
-// overwrite changes keys in the store as the state machine does, while a request is evaluated.
+// overwrite changes keys in the store as the state machine does, small ones in place, while a request is evaluated.
 func (b *bench) overwrite(keys ...string) {
 	for _, key := range keys {
 		sl := b.store.Slot(slot.Of([]byte(key)))
 		sl.Lock()
-		sl.ApplyLocked(&entry.Effect{Kind: entry.EffectSet, Type: entry.TypeString, Key: []byte(key), Value: []byte("other"), Version: 1 << 40})
+		sl.ApplyLocked(&entry.Effect{Kind: entry.EffectSet, Type: entry.TypeString, Key: []byte(key), Value: []byte("other"), Version: 3<<19})
 		sl.Unlock()
 	}
 }
