@@ -14,7 +14,7 @@ func (b *bench) overwrite(keys ...string) {
 	for _, key := range keys {
 		sl := b.store.Slot(slot.Of([]byte(key)))
 		sl.Lock()
-		sl.ApplyLocked(&entry.Effect{Kind: entry.EffectSet, Type: entry.TypeString, Key: []byte(key), Value: []byte("other"), Version: 3<<19})
+		sl.ApplyLocked(&entry.Effect{Kind: entry.EffectSet, Type: entry.TypeString, Key: []byte(key), Value: []byte("other"), Version: 3 << 19})
 		sl.Unlock()
 	}
 }

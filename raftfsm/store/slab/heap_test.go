@@ -2,7 +2,9 @@ package slab
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"testing"
+	"time"
 )
 
 func TestSizeClassesCoverEverySizeAndWasteLittle(t *testing.T) {
@@ -161,5 +163,29 @@ func TestCheckFindsALeakedAndATwiceFreedObject(t *testing.T) {
 	h.Free(a)
 	if h.Check([]Ref{b}) == nil {
 		t.Error("an object that was freed twice was not found")
+	}
+}
+
+func TestHeapThatNobodyHasIsUnmapped(t *testing.T) {
+	h := New()
+	h.Alloc(KindCell, 100)
+	h.Alloc(KindCell, ownMapMin)
+	space := h.space
+	runtime.KeepAlive(h)
+	for deadline := time.Now().Add(20 * time.Second); len(*space.table.Load()) != 0; runtime.GC() {
+		if time.Now().After(deadline) {
+			t.Fatal("the heap is still mapped")
+		}
+	}
+}
+
+func TestFreeAfterCloseDoesNothing(t *testing.T) {
+	h := New()
+	ref := h.Alloc(KindTable, 100)
+	h.Close()
+	h.Free(ref)
+	h.Close()
+	if _, moved := h.Move(ref); moved || h.MarkSparse() != 0 {
+		t.Error("a closed heap moves objects")
 	}
 }
