@@ -116,7 +116,8 @@ func (g *garbage) collect(limit int) (more bool) {
 		freed, done := g.list[0].collect(limit)
 		limit -= freed + 1
 		if done {
-			g.list = slices.Delete(g.list, 0, 1)
+			g.list[0] = waste{}
+			g.list = g.list[1:]
 		}
 	}
 	if len(g.list) == 0 {

@@ -191,7 +191,7 @@ func TestStoreAndItsCapturesEqualAPlainMap(t *testing.T) {
 	for i := range m.slots {
 		ids[slot.Of(fmt.Appendf(nil, "{%d}", i))] = true
 	}
-	for round := range 50 {
+	for round := range 30 {
 		deletions := []int{5, 40, 79}[round%3]
 		c := m.store.Capture()
 		want, got := contents(m.store), map[string]string{}
