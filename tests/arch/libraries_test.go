@@ -34,7 +34,7 @@ var libraries = []library{
 	{prefix: "github.com/spf13/pflag", homes: []string{"cmd/holt"}},
 	{prefix: "golang.org/x/sync", homes: []string{"shard/...", "gateway/...", "cmd/..."}},
 	// Memory maps, file locks and what else the kernel has and package os has not.
-	{prefix: "golang.org/x/sys", homes: []string{"raftfsm/store", "shard/logstore", "shard/host", "gateway/node", "cmd/holt"}},
+	{prefix: "golang.org/x/sys", homes: []string{"raftfsm/store/slab", "shard/logstore", "shard/host", "gateway/node", "cmd/holt"}},
 	{prefix: "github.com/redis/go-redis", testsOnly: true},
 	{prefix: "github.com/redis/rueidis", testsOnly: true},
 	{prefix: "github.com/anishathalye/porcupine", testsOnly: true},
