@@ -47,7 +47,7 @@ build: ## bin/holt
 run: build ## a cluster of three nodes on this machine (ARGS='--dir x --port 7001' goes to holt dev)
 	bin/holt dev $(ARGS)
 
-.PHONY: test race fuzz bench tools
+.PHONY: test race fuzz bench bugs tools
 test: tools build ## all tests: each package alone, then whole clusters
 	go test $(UNIT_PACKAGES)
 	go test -p 1 ./tests/...
@@ -66,6 +66,9 @@ fuzz: ## each fuzz target for a few seconds (FUZZTIME=5s)
 
 bench: tools build ## writes/s, reads/s and latencies of three nodes, and of Redis where installed
 	go run ./tests/bench $(ARGS)
+
+bugs: ## plant defects one at a time; a test has to notice each (ARGS='-only name' or '-list')
+	go run ./tests/bugs $(ARGS)
 
 tools: ## install what the tests use beside Go, where that needs no question
 	@.ci/install-tools test

@@ -40,13 +40,28 @@ var ErrBadSnapshot = errors.New("damaged snapshot")
 // Snapshot captures state and store; the slow part is left to Persist.
 func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
 	owned := f.store.Owned()
-	return &snapshot{group: f.group, state: f.state, owned: owned, keys: f.store.Len(), capture: f.store.Capture()}, nil
+	return &snapshot{group: f.group, state: f.state, owned: owned, slots: f.slotsInUse(), keys: f.store.Len(), capture: f.store.Capture()}, nil
+}
+
+// slotsInUse counts the slots that hold keys.
+func (f *FSM) slotsInUse() int {
+	n := 0
+	for id := range slot.ID(slot.Count) {
+		sl := f.store.Slot(id)
+		sl.RLock()
+		if sl.LenLocked() > 0 {
+			n++
+		}
+		sl.RUnlock()
+	}
+	return n
 }
 
 type snapshot struct {
 	group   uint64
 	state   State
 	owned   []slot.Range
+	slots   int
 	keys    int
 	capture *store.Capture
 }
@@ -75,6 +90,7 @@ func (s *snapshot) write(sink io.Writer) error {
 		TimeMs:        s.state.Time,
 		Released:      s.state.Released,
 		Assigned:      s.state.Assigned,
+		SlotCount:     uint32(s.slots),
 		KeyCount:      uint64(s.keys),
 	}
 	for _, r := range s.owned {
@@ -91,11 +107,9 @@ func (s *snapshot) write(sink io.Writer) error {
 		return err
 	}
 	for id := range slot.ID(slot.Count) {
-		_, keys := s.capture.Slot(id)
-		if len(keys) == 0 {
+		if data = s.appendSlot(data[:0], id); len(data) == 0 {
 			continue
 		}
-		data = appendSlot(data[:0], id, keys)
 		if err := writeFrame(w, data); err != nil {
 			return fmt.Errorf("slot %d: %w", id, err)
 		}
@@ -117,17 +131,23 @@ func writeFrame(w *bufio.Writer, data []byte) error {
 	return err
 }
 
-func appendSlot(dst []byte, id slot.ID, keys []store.KeyItem) []byte {
+// appendSlot appends the frame of a slot, nothing for one without keys.
+func (s *snapshot) appendSlot(dst []byte, id slot.ID) []byte {
+	captured := s.capture.Slot(id)
+	defer captured.Done()
+	if captured.Len() == 0 {
+		return dst
+	}
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(id))
-	dst = binary.AppendUvarint(dst, uint64(len(keys)))
-	for _, k := range keys {
-		dst = binary.AppendUvarint(dst, uint64(len(k.Key)))
-		dst = append(dst, k.Key...)
-		dst = append(dst, byte(k.Item.Type))
-		dst = binary.AppendUvarint(dst, uint64(k.Item.ExpireAt))
-		dst = binary.AppendUvarint(dst, k.Item.Version)
-		dst = binary.AppendUvarint(dst, uint64(len(k.Item.Value)))
-		dst = append(dst, k.Item.Value...)
+	dst = binary.AppendUvarint(dst, uint64(captured.Len()))
+	for key, item := range captured.All() {
+		dst = binary.AppendUvarint(dst, uint64(len(key)))
+		dst = append(dst, key...)
+		dst = append(dst, byte(item.Type))
+		dst = binary.AppendUvarint(dst, uint64(item.ExpireAt))
+		dst = binary.AppendUvarint(dst, item.Version)
+		dst = binary.AppendUvarint(dst, uint64(len(item.Value)))
+		dst = append(dst, item.Value...)
 	}
 	return dst
 }
@@ -135,7 +155,7 @@ func appendSlot(dst []byte, id slot.ID, keys []store.KeyItem) []byte {
 // Restore reads a whole snapshot, checks it, and only then replaces store and state: a damaged one changes nothing.
 func (f *FSM) Restore(r io.ReadCloser) error {
 	defer r.Close()
-	state, loaded, err := readSnapshot(bufio.NewReaderSize(r, 1<<20), f.group)
+	state, loaded, err := readSnapshot(bufio.NewReaderSize(r, 1<<20), f.group, f.store.Empty())
 	if err != nil {
 		return fmt.Errorf("restore snapshot of group %d: %w", f.group, err)
 	}
@@ -145,7 +165,8 @@ func (f *FSM) Restore(r io.ReadCloser) error {
 	return nil
 }
 
-func readSnapshot(r *bufio.Reader, group uint64) (State, *store.Store, error) {
+// readSnapshot fills the empty store loaded.
+func readSnapshot(r *bufio.Reader, group uint64, loaded *store.Store) (State, *store.Store, error) {
 	magic := make([]byte, len(snapshotMagic))
 	if _, err := io.ReadFull(r, magic); err != nil || string(magic) != snapshotMagic {
 		return State{}, nil, fmt.Errorf("%w: it does not begin with %q", ErrBadSnapshot, snapshotMagic)
@@ -164,7 +185,6 @@ func readSnapshot(r *bufio.Reader, group uint64) (State, *store.Store, error) {
 	if header.Group != group {
 		return State{}, nil, fmt.Errorf("%w: it is of group %d", ErrBadSnapshot, header.Group)
 	}
-	loaded := store.New()
 	for _, o := range header.Owned {
 		if o.First > o.Last || o.Last >= slot.Count {
 			return State{}, nil, fmt.Errorf("%w: owned slots %d-%d", ErrBadSnapshot, o.First, o.Last)
@@ -173,10 +193,13 @@ func readSnapshot(r *bufio.Reader, group uint64) (State, *store.Store, error) {
 			loaded.Slot(slot.ID(id)).SetStateLocked(store.SlotOwned)
 		}
 	}
-	for {
+	for frames := uint32(0); ; frames++ {
 		data, err = readFrame(r, data)
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) && frames == header.SlotCount {
 			break
+		}
+		if err == nil && frames == header.SlotCount || errors.Is(err, io.EOF) {
+			return State{}, nil, fmt.Errorf("%w: its header says %d slots, it holds another number", ErrBadSnapshot, header.SlotCount)
 		}
 		if err != nil {
 			return State{}, nil, err

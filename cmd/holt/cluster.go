@@ -56,7 +56,16 @@ joined it.`,
 		Args: cobra.NoArgs,
 	}
 	c.RunE = with(func(ctx context.Context, a *client.Admin) error {
-		s.LeaseMs, s.LeaseMaxMs, s.HeartbeatMs = uint64(lease.Milliseconds()), uint64(leaseMax.Milliseconds()), uint64(heartbeat.Milliseconds())
+		for _, d := range []struct {
+			flag  string
+			value time.Duration
+			ms    *uint64
+		}{{"lease", lease, &s.LeaseMs}, {"lease-max", leaseMax, &s.LeaseMaxMs}, {"heartbeat", heartbeat, &s.HeartbeatMs}} {
+			if d.value < 0 || d.value%time.Millisecond != 0 {
+				return fmt.Errorf("--%s=%v: use whole milliseconds, or 0 for the default", d.flag, d.value)
+			}
+			*d.ms = uint64(d.value.Milliseconds())
+		}
 		reply, err := a.InitCluster(ctx, expect, s)
 		if err != nil {
 			return err

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -40,14 +42,6 @@ type dev struct {
 	logStore, appendfsync string
 	program               string
 	running               []*devNode
-}
-
-// devNode is one child process.
-type devNode struct {
-	number int
-	args   []string
-	cmd    *exec.Cmd
-	ended  chan error
 }
 
 func devCommand() *cobra.Command {
@@ -92,6 +86,7 @@ func (d *dev) run() error {
 		d.explain()
 	}
 	d.watch(ctx)
+	stop() // a second signal ends this process at once, and the nodes with it
 	fmt.Println("\nstopping")
 	return d.stop()
 }
@@ -100,7 +95,7 @@ func (d *dev) prepare() error {
 	if d.nodes < 1 || d.nodes > devNodesMax {
 		return fmt.Errorf("--nodes=%d: use 1 to %d", d.nodes, devNodesMax)
 	}
-	if d.port < 1 || d.port+httpOffset+d.nodes > 65535 {
+	if d.port < 1 || d.port > 65535-httpOffset-d.nodes {
 		return fmt.Errorf("--port=%d: with %d nodes use 1 to %d", d.port, d.nodes, 65535-httpOffset-d.nodes)
 	}
 	if d.replicas == 2 || d.replicas == 4 || d.replicas > 5 {
@@ -109,55 +104,59 @@ func (d *dev) prepare() error {
 	if int(d.replicas) > d.nodes {
 		return fmt.Errorf("--replicas=%d: only %d nodes; use at least as many --nodes", d.replicas, d.nodes)
 	}
-	found, err := filepath.Glob(filepath.Join(d.dir, "node-*", "identity.json"))
+	last, err := d.lastNode()
 	if err != nil {
 		return err
 	}
-	if len(found) > d.nodes {
-		return fmt.Errorf("--nodes=%d: folder %s holds the data of %d nodes; use --nodes=%d, or another --dir", d.nodes, d.dir, len(found), len(found))
+	if last > d.nodes {
+		return fmt.Errorf("--nodes=%d: folder %s holds the data of %d nodes; use --nodes=%d, or another --dir", d.nodes, d.dir, last, last)
 	}
 	if d.program, err = os.Executable(); err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	return os.MkdirAll(d.dir, 0o700)
+	if err := os.MkdirAll(d.dir, 0o700); err != nil {
+		return fmt.Errorf("folder %s cannot be made: %w; choose another with --dir", d.dir, err)
+	}
+	return d.checkPorts()
+}
+
+// checkPorts finds a port in use before any node is started: its owner may be another cluster, which would answer for
+// ours.
+func (d *dev) checkPorts() error {
+	for i := 1; i <= d.nodes; i++ {
+		for _, offset := range []int{0, grpcOffset, clusterOffset, gossipOffset, httpOffset} {
+			l, err := net.Listen("tcp", d.addr(offset, i))
+			if errors.Is(err, syscall.EADDRINUSE) {
+				return fmt.Errorf("%s is in use by another process: stop that one (another holt dev?), or choose other ports with --port", d.addr(offset, i))
+			}
+			if err != nil {
+				return fmt.Errorf("%s cannot be listened on: %w; choose other ports with --port", d.addr(offset, i), err)
+			}
+			if err := l.Close(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// lastNode is the highest number of a node whose data the folder holds, 0 for an empty one. The folder's own name may hold
+// what Glob takes for a pattern, so Glob does not see it.
+func (d *dev) lastNode() (int, error) {
+	found, err := fs.Glob(os.DirFS(d.dir), "node-*/identity.json")
+	if err != nil {
+		return 0, err
+	}
+	last := 0
+	for _, path := range found {
+		if n, err := strconv.Atoi(strings.TrimPrefix(filepath.Dir(path), "node-")); err == nil {
+			last = max(last, n)
+		}
+	}
+	return last, nil
 }
 
 func (d *dev) addr(offset, i int) string { return fmt.Sprintf("127.0.0.1:%d", d.port+offset+i-1) }
-
-// start starts one node as a child process that writes its log into the data folder.
-func (d *dev) start(i int) error {
-	n := &devNode{number: i, ended: make(chan error, 1)}
-	n.args = []string{
-		"server", "--dir", filepath.Join(d.dir, fmt.Sprint("node-", i)),
-		"--resp", d.addr(0, i), "--grpc", d.addr(grpcOffset, i), "--cluster", d.addr(clusterOffset, i),
-		"--gossip", d.addr(gossipOffset, i), "--http", d.addr(httpOffset, i),
-		"--log-store", d.logStore, "--appendfsync", d.appendfsync,
-	}
-	var others []string
-	for j := 1; j <= d.nodes; j++ {
-		if j != i {
-			others = append(others, d.addr(clusterOffset, j))
-		}
-	}
-	if len(others) > 0 {
-		n.args = append(n.args, "--join", strings.Join(others, ","))
-	}
-	log, err := os.OpenFile(d.logFile(i), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("log of node %d: %w", i, err)
-	}
-	defer log.Close()
-	n.cmd = exec.Command(d.program, n.args...)
-	n.cmd.Stdout, n.cmd.Stderr = log, log
-	// A group of its own: Ctrl-C is for this process, which stops the nodes in good order.
-	n.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	if err := n.cmd.Start(); err != nil {
-		return fmt.Errorf("start node %d: %w", i, err)
-	}
-	go func() { n.ended <- n.cmd.Wait() }()
-	d.running = append(d.running, n)
-	return nil
-}
 
 func (d *dev) logFile(i int) string { return filepath.Join(d.dir, fmt.Sprintf("node-%d.log", i)) }
 
@@ -171,17 +170,11 @@ func (d *dev) create(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyMax)
 	defer cancel()
 	for {
-		status, err := a.Status(ctx)
-		if err == nil && status.Phase == clusterv1.ClusterPhase_CLUSTER_PHASE_UNINITIALIZED && status.ClusterId == "" && !d.belongs() {
-			_, err = a.InitCluster(ctx, uint32(d.nodes), &clusterv1.Settings{Replicas: d.replicas, Shards: d.shards})
-			if err != nil && ctx.Err() == nil {
-				return fmt.Errorf("create the cluster: %w", err)
-			}
-		}
-		if err == nil && d.ready(ctx) {
-			return nil
-		}
 		if err := d.sayEnded(); err != nil {
+			return err
+		}
+		up, err := d.look(ctx, a)
+		if up || err != nil && ctx.Err() == nil {
 			return err
 		}
 		select {
@@ -195,14 +188,75 @@ func (d *dev) create(ctx context.Context) error {
 	}
 }
 
-// belongs tells whether the first node's folder belongs to a cluster that is on its way up.
-func (d *dev) belongs() bool {
-	data, err := os.ReadFile(filepath.Join(d.dir, "node-1", "identity.json"))
-	return err == nil && strings.Contains(string(data), "clusterId")
+// look does what can be done now towards a cluster that serves every slot, and tells whether it is up.
+func (d *dev) look(ctx context.Context, a *client.Admin) (up bool, err error) {
+	call, cancel := context.WithTimeout(ctx, time.Second)
+	status, err := a.Status(call)
+	cancel()
+	if err != nil {
+		return false, nil // not listening yet, or too busy to answer
+	}
+	if !d.isNode(1, status.NodeId) {
+		return false, fmt.Errorf("another node answers at %s: stop it, or choose other ports with --port", d.addr(grpcOffset, 1))
+	}
+	if status.Phase == clusterv1.ClusterPhase_CLUSTER_PHASE_UNINITIALIZED {
+		if d.belong() {
+			return false, nil // on its way up, or about to join the others again
+		}
+		if _, err := a.InitCluster(ctx, uint32(d.nodes), &clusterv1.Settings{Replicas: d.replicas, Shards: d.shards}); err != nil {
+			return false, fmt.Errorf("create the cluster: %w", err)
+		}
+		return false, nil
+	}
+	if !d.ready(ctx) {
+		return false, nil
+	}
+	return true, d.agrees(ctx, a)
+}
+
+func (d *dev) identity(i int) string {
+	return filepath.Join(d.dir, fmt.Sprint("node-", i), "identity.json")
+}
+
+// isNode tells whether an id is that of the node in our i-th folder.
+func (d *dev) isNode(i int, id string) bool {
+	data, err := os.ReadFile(d.identity(i))
+	return err == nil && id != "" && strings.Contains(string(data), id)
+}
+
+// belong tells whether any node's folder belongs to a cluster. A second one must not be made beside it: the first node
+// may be one whose folder was wiped.
+func (d *dev) belong() bool {
+	for i := 1; i <= d.nodes; i++ {
+		if data, err := os.ReadFile(d.identity(i)); err == nil && strings.Contains(string(data), "clusterId") {
+			return true
+		}
+	}
+	return false
+}
+
+// agrees is an error where flags ask for another cluster than the one in the folder.
+func (d *dev) agrees(ctx context.Context, a *client.Admin) error {
+	list, err := a.Shards(ctx)
+	if err != nil {
+		return err
+	}
+	const cure = "that is decided when a cluster is created; leave the flag out, or use another --dir"
+	if n := len(list.Shards); d.shards != 0 && n != int(d.shards) {
+		return fmt.Errorf("--shards=%d: the cluster in folder %s has %d; %s", d.shards, d.dir, n, cure)
+	}
+	for _, s := range list.Shards {
+		if n := len(s.Shard.Replicas); d.replicas != 0 && n != int(d.replicas) {
+			return fmt.Errorf("--replicas=%d: the shards of the cluster in folder %s have %d; %s", d.replicas, d.dir, n, cure)
+		}
+	}
+	return nil
 }
 
 // ready tells whether every node can serve every slot, itself or by redirection.
 func (d *dev) ready(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
 	for i := 1; i <= d.nodes; i++ {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.addr(httpOffset, i)+"/readyz", nil)
 		if err != nil {
@@ -233,15 +287,6 @@ func (d *dev) sayEnded() error {
 	return nil
 }
 
-func lastLine(path string) string {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return err.Error()
-	}
-	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
-	return lines[len(lines)-1]
-}
-
 func (d *dev) explain() {
 	fmt.Printf("holt %s: %d nodes are up and serve all 16384 slots. Data and logs are in %s.\n\n", version, d.nodes, d.dir)
 	for _, n := range d.running {
@@ -249,7 +294,7 @@ func (d *dev) explain() {
 	}
 	fmt.Printf("\nTry:\n")
 	fmt.Printf("  redis-cli -c -p %d set foo bar\n", d.port)
-	fmt.Printf("  %s cluster shards --addr %s\n", d.program, d.addr(grpcOffset, 1))
+	fmt.Printf("  %s cluster shards --addr %s\n", quoted(d.program), d.addr(grpcOffset, 1))
 	fmt.Printf("  grpcurl -plaintext -d '{\"key\":\"Zm9v\"}' %s holt.cache.v1.CacheService/Get\n", d.addr(grpcOffset, 1))
 	last := d.running[len(d.running)-1]
 	if d.nodes > 1 {
@@ -258,8 +303,6 @@ func (d *dev) explain() {
 	}
 	fmt.Println("\nCtrl-C stops all nodes; the next start finds the data again.")
 }
-
-func (d *dev) command(n *devNode) string { return d.program + " " + strings.Join(n.args, " ") }
 
 // watch tells of nodes that end, until a signal comes.
 func (d *dev) watch(ctx context.Context) {
@@ -284,20 +327,4 @@ func (d *dev) watch(ctx context.Context) {
 			}
 		}
 	}
-}
-
-// stop ends the nodes in good order, one after another, and kills what does not end.
-func (d *dev) stop() error {
-	var errs []error
-	for _, n := range d.running {
-		_ = n.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-		select {
-		case <-n.ended:
-		case <-time.After(stopMax + 5*time.Second):
-			errs = append(errs, fmt.Errorf("node %d did not stop within %v and was killed", n.number, stopMax+5*time.Second))
-			_ = n.cmd.Process.Kill()
-			<-n.ended
-		}
-	}
-	return errors.Join(errs...)
 }

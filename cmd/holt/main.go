@@ -1,4 +1,4 @@
-// Command holt is the server, the development cluster and the operator's tool in one.
+// Command holt is all of Holt in one binary: the server, the development cluster, the operator's tool.
 package main
 
 import (

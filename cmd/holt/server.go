@@ -33,6 +33,9 @@ give --join then too where addresses change.`,
 			if err := cfg.SetLog(logStore, appendfsync); err != nil {
 				return err
 			}
+			if err := checkServer(cfg, advertise); err != nil {
+				return err
+			}
 			if err := cfg.SetAdvertiseHost(advertise); err != nil {
 				return err
 			}
@@ -60,7 +63,7 @@ give --join then too where addresses change.`,
 	f.StringSliceVar(&cfg.Join, "join", nil, "cluster addresses of nodes of the cluster to join or to find again")
 	f.StringVar(&cfg.Zone, "zone", "", "failure domain of this node; replicas of a shard are spread over zones")
 	f.StringVar(&cfg.Password, "requirepass", "", "password that RESP clients have to give")
-	f.IntVar(&cfg.Limits.ValueBytesMax, "max-value-bytes", 8<<20, "largest value in bytes, at most 67108864")
+	f.IntVar(&cfg.Limits.ValueBytesMax, "max-value-bytes", 8<<20, fmt.Sprintf("largest value in bytes, at most %d", valueBytesLimit))
 	f.IntVar(&cfg.ClientsMax, "maxclients", 10000, "how many RESP clients may be connected")
 	f.StringVar(&appendfsync, "appendfsync", "always", "when the log is synced to disk: always, everysec or no")
 	f.StringVar(&logStore, "log-store", "wal", "what keeps the log: wal (one write-ahead log for all groups) or bolt (a raft-boltdb file for each)")

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
@@ -30,8 +31,9 @@ func DialAdmin(addr string) (*Admin, error) {
 
 // InitCluster creates a cluster with the node as its first member. Settings that are zero take their defaults.
 func (a *Admin) InitCluster(ctx context.Context, expectNodes uint32, settings *clusterv1.Settings) (*clusterv1.InitClusterResponse, error) {
-	reply, err := a.rpc.InitCluster(ctx, &clusterv1.InitClusterRequest{ExpectNodes: expectNodes, Settings: settings})
-	return reply, a.explain(err)
+	var to peer.Peer
+	reply, err := a.rpc.InitCluster(ctx, &clusterv1.InitClusterRequest{ExpectNodes: expectNodes, Settings: settings}, grpc.Peer(&to))
+	return reply, a.explainChange(err, to)
 }
 
 // Status tells how the cluster is doing, as far as the node knows.
@@ -54,8 +56,9 @@ func (a *Admin) Shards(ctx context.Context) (*clusterv1.ListShardsResponse, erro
 
 // Transfer moves the leadership of a shard (0: the meta group) to a node, or with "" to the voter that is furthest.
 func (a *Admin) Transfer(ctx context.Context, shard uint64, to string) (*clusterv1.TransferLeadershipResponse, error) {
-	reply, err := a.rpc.TransferLeadership(ctx, &clusterv1.TransferLeadershipRequest{ShardId: shard, ToNodeId: to})
-	return reply, a.explain(err)
+	var there peer.Peer
+	reply, err := a.rpc.TransferLeadership(ctx, &clusterv1.TransferLeadershipRequest{ShardId: shard, ToNodeId: to}, grpc.Peer(&there))
+	return reply, a.explainChange(err, there)
 }
 
 // explain is a server's error without the decoration of gRPC. Whether a change may have taken effect is in the text.
@@ -70,6 +73,20 @@ func (a *Admin) explain(err error) error {
 		return errors.New(st.Message())
 	}
 	return err
+}
+
+// explainChange is explain for a call that changes something: where the node gave no answer of its own, the text tells
+// whether the call had been given a connection, and so may have had its effect.
+func (a *Admin) explainChange(err error, to peer.Peer) error {
+	explained := a.explain(err)
+	st, ok := status.FromError(err)
+	switch {
+	case err == nil, !ok, len(st.Details()) > 0:
+		return explained
+	case to.Addr == nil:
+		return fmt.Errorf("%w; nothing was changed", explained)
+	}
+	return fmt.Errorf("%w; outcome unknown, look at holt cluster status before you repeat it", explained)
 }
 
 // Close ends the connection.

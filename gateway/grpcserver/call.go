@@ -43,7 +43,9 @@ func (s *Server) newCall(ctx context.Context, request any) (*call, error) {
 	case *batchOp:
 		c.reads = op.reads
 	}
-	c.bound(ctx)
+	if c.bound(ctx); time.Until(c.commit) <= 0 {
+		return nil, c.fail(apierr.New(apierr.KindDeadline, "the call arrived at its deadline or later; not applied, retry with more time"), 0, router.Node{})
+	}
 	return c, nil
 }
 

@@ -26,6 +26,7 @@ import (
 type fakeCluster struct {
 	mu       sync.Mutex
 	view     *router.View
+	asked    int // how often somebody began to wait for a change
 	changed  chan struct{}
 	replicas map[slot.ShardID]router.Replica
 }
@@ -39,6 +40,7 @@ func (c *fakeCluster) View() *router.View {
 func (c *fakeCluster) Changed() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.asked++
 	return c.changed
 }
 
@@ -60,6 +62,22 @@ func (c *fakeCluster) change(f func(*router.View)) {
 	c.view = &v
 	close(c.changed)
 	c.changed = make(chan struct{})
+}
+
+// changeSeen changes the view and returns when the one watcher of the cluster has looked at it.
+func (c *fakeCluster) changeSeen(t *testing.T, f func(*router.View)) {
+	t.Helper()
+	for _, f := range []func(*router.View){f, func(*router.View) {}} {
+		c.mu.Lock()
+		before := c.asked
+		c.mu.Unlock()
+		c.change(f)
+		eventually(t, func() bool {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return c.asked > before
+		})
+	}
 }
 
 func (c *fakeCluster) setReplica(id slot.ShardID, r router.Replica) {

@@ -84,7 +84,8 @@ func (f *failure) advice() cachev1.RetryAdvice {
 
 // callError is the failure where a status can't carry it.
 func callError(err error) *cachev1.CallError {
-	st, _ := status.FromError(statusError(err))
+	err = statusError(err)
+	st, _ := status.FromError(err)
 	return &cachev1.CallError{Code: int32(st.Code()), Message: st.Message(), Detail: detailOf(err)}
 }
 

@@ -105,7 +105,7 @@ var nonces atomic.Uint64
 // no business importing.
 func blank[T any](func(*T) any) *T { return new(T) }
 
-// newMemReplica starts the leader of a shard over some slots.
+// newMemReplica starts the leader of a shard over some slots and waits until it serves them.
 func newMemReplica(t *testing.T, id slot.ShardID, node string, slots []slot.Range) *memReplica {
 	t.Helper()
 	r := &memReplica{id: id, store: store.New(), log: &memLog{proposed: make(chan memProposal, 64), held: make(chan struct{})}}
@@ -137,6 +137,7 @@ func newMemReplica(t *testing.T, id slot.ShardID, node string, slots []slot.Rang
 		}
 		r.exec.Wait()
 	})
+	eventually(t, func() bool { return len(r.store.Owned()) > 0 })
 	return r
 }
 

@@ -74,7 +74,10 @@ func (a admin) found(settings meta.Settings) (string, error) {
 	if err := a.n.folder.Belong(id, settings.Proto(), true); err != nil {
 		return "", err
 	}
-	return id, a.n.openHost()
+	if err := a.n.openHost(); err != nil {
+		return "", apierr.New(apierr.KindUnknownOutcome, "cluster %s has begun and this node could not open it: %w; start the node again, it goes on by itself", id, err)
+	}
+	return id, nil
 }
 
 func (a admin) host() (*host.Host, error) {
@@ -91,7 +94,7 @@ func (a admin) Status(context.Context) (*clusterv1.GetClusterStatusResponse, err
 	if h == nil || !h.State().Initialized() {
 		return reply, nil
 	}
-	state, view := h.State(), a.n.cluster.View()
+	state, view, leaders := h.State(), a.n.cluster.View(), h.Leaders(h.State().Shards())
 	reply.ClusterId, reply.Epoch, reply.Settings = state.ClusterID(), state.Epoch(), settingsProto(state.Settings())
 	reply.NodesExpected, reply.NodesJoined, reply.Shards = uint32(state.Settings().ExpectNodes), uint32(len(state.Nodes())), uint32(len(state.Shards()))
 	reply.MetaVoterNodeIds, reply.MetaLeaderNodeId = state.MetaVoters(), h.MetaLeader()
@@ -106,7 +109,7 @@ func (a admin) Status(context.Context) (*clusterv1.GetClusterStatusResponse, err
 			creating = true
 			continue
 		}
-		if _, _, led := h.Leader(s.ID); led {
+		if leaders[s.ID].Node != "" {
 			for _, r := range s.Ranges {
 				reply.SlotsServed += uint32(r.Len())
 			}
@@ -167,6 +170,7 @@ func (a admin) Shards(ctx context.Context) (uint64, []*clusterv1.ShardStatus, er
 	ctx, cancel := context.WithTimeout(ctx, askMax)
 	defer cancel()
 	state := h.State()
+	leaders := h.Leaders(state.Shards())
 	list := make([]*clusterv1.ShardStatus, 0, len(state.Shards()))
 	var wg sync.WaitGroup
 	for _, s := range state.Shards() {
@@ -174,8 +178,7 @@ func (a admin) Shards(ctx context.Context) (uint64, []*clusterv1.ShardStatus, er
 		for _, r := range s.Ranges {
 			status.Shard.Slots = append(status.Shard.Slots, &clusterv1.SlotRange{First: uint32(r.First), Last: uint32(r.Last)})
 		}
-		leader, term, led := h.Leader(s.ID)
-		status.Shard.LeaderNodeId, status.Shard.Term = leader, term
+		status.Shard.LeaderNodeId, status.Shard.Term = leaders[s.ID].Node, leaders[s.ID].Term
 		status.Replicas = make([]*clusterv1.ReplicaStatus, len(s.Replicas))
 		for i, id := range s.Replicas {
 			status.Shard.Replicas = append(status.Shard.Replicas, &clusterv1.Replica{NodeId: id, Role: clusterv1.ReplicaRole_REPLICA_ROLE_VOTER})
@@ -189,7 +192,7 @@ func (a admin) Shards(ctx context.Context) (uint64, []*clusterv1.ShardStatus, er
 		switch {
 		case s.Phase == meta.ShardCreating:
 			status.State = clusterv1.ShardState_SHARD_STATE_CREATING
-		case led:
+		case leaders[s.ID].Node != "":
 			status.State = clusterv1.ShardState_SHARD_STATE_STARTING
 		}
 		list = append(list, status)
@@ -211,12 +214,17 @@ func (a admin) Shards(ctx context.Context) (uint64, []*clusterv1.ShardStatus, er
 	return state.Epoch(), list, nil
 }
 
+// transferMax bounds a transfer: raft gives up after two election timeouts, and draining takes no longer than 2 s.
+const transferMax = 15 * time.Second
+
 // TransferLeadership hands over a shard and makes the new leader the preferred one, so that it is not taken back.
 func (a admin) TransferLeadership(ctx context.Context, id slot.ShardID, to string) (string, uint64, error) {
 	h, err := a.host()
 	if err != nil {
 		return "", 0, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, transferMax)
+	defer cancel()
 	if id == 0 {
 		return a.transferMeta(ctx, h, to)
 	}
@@ -244,7 +252,9 @@ func (a admin) TransferLeadership(ctx context.Context, id slot.ShardID, to strin
 			err = result.Err
 		}
 		if err != nil {
-			return leader, term, fmt.Errorf("shard %d is led by %s now, but could not be kept there: %w", id, leader, err)
+			e := apierr.New(apierr.KindOf(err), "shard %d is led by %s now, but could not be made its preferred one, so that it may go back: %w", id, leader, err)
+			e.Outcome = apierr.OutcomeApplied
+			return "", 0, e
 		}
 	}
 	return leader, term, nil
@@ -262,23 +272,35 @@ func (a admin) transferMeta(ctx context.Context, h *host.Host, to string) (strin
 	if leader == "" {
 		return "", 0, apierr.New(apierr.KindClusterDown, "the meta group has no leader now; nothing was changed, retry")
 	}
-	if leader != to {
-		if err := a.transfer(ctx, h, leader, 0, to); err != nil {
-			return "", 0, err
-		}
+	if leader == to {
+		return leader, 0, nil
 	}
-	for h.MetaLeader() == leader || h.MetaLeader() == "" {
-		if leader == to {
-			break
-		}
+	if err := a.transfer(ctx, h, leader, 0, to); err != nil {
+		return "", 0, err
+	}
+	for {
 		changed := h.Changed()
+		// A node that is no member learns of the leader by asking for it.
+		if _, err := h.Latest(ctx); err == nil && h.MetaLeader() != leader {
+			return h.MetaLeader(), 0, nil
+		}
 		select {
 		case <-changed:
+		case <-time.After(leaderPause):
 		case <-ctx.Done():
-			return "", 0, apierr.New(apierr.KindDeadline, "the meta group was handed over; who leads it now is not known yet")
+			return "", 0, handedOver("the meta group was handed over; who leads it now is not known yet")
 		}
 	}
-	return h.MetaLeader(), 0, nil
+}
+
+// leaderPause is how often a node asks for the new leader of the meta group where nothing tells it.
+const leaderPause = 100 * time.Millisecond
+
+// handedOver is the error of a transfer that took place and whose end was not seen.
+func handedOver(format string, args ...any) error {
+	err := apierr.New(apierr.KindDeadline, format, args...)
+	err.Outcome = apierr.OutcomeApplied
+	return err
 }
 
 // awaitLeader waits until somebody else leads.
@@ -291,7 +313,7 @@ func (a admin) awaitLeader(ctx context.Context, h *host.Host, id slot.ShardID, o
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return "", 0, apierr.New(apierr.KindDeadline, "shard %d was handed over; who leads it now is not known yet", id)
+			return "", 0, handedOver("shard %d was handed over; who leads it now is not known yet; see holt cluster shards", id)
 		}
 	}
 }

@@ -51,23 +51,28 @@ func (c *cluster) Replica(id slot.ShardID) (router.Replica, bool) {
 }
 
 // refresh makes a new view of what host and gossip know now, and says so.
-func (c *cluster) refresh(h *host.Host, g *gossip.Gossip) {
+func (c *cluster) refresh(h *host.Host, g hints) {
 	state := h.State()
 	view := &router.View{ClusterID: state.ClusterID(), Self: c.self, Map: state.SlotMap()}
 	for _, n := range state.Nodes() {
 		view.Nodes = append(view.Nodes, viewNode(n, g))
 	}
 	slices.SortFunc(view.Nodes, func(a, b router.Node) int { return cmp.Compare(a.ID, b.ID) })
+	leaders := h.Leaders(state.Shards())
 	for _, s := range state.Shards() {
-		leader, term, _ := h.Leader(s.ID)
 		view.Shards = append(view.Shards, router.Shard{
-			ID: s.ID, Ranges: s.Ranges, Replicas: s.Replicas, Leader: leader, Term: term, Preferred: s.PreferredLeader,
+			ID: s.ID, Ranges: s.Ranges, Replicas: s.Replicas, Leader: leaders[s.ID].Node, Term: leaders[s.ID].Term, Preferred: s.PreferredLeader,
 		})
 	}
 	replicas := map[slot.ShardID]router.Replica{}
 	for _, r := range h.Replicas() {
 		replicas[r.Group()] = replica{r}
 	}
+	c.publish(view, replicas)
+}
+
+// publish makes a view the latest one and wakes those who wait for a change.
+func (c *cluster) publish(view *router.View, replicas map[slot.ShardID]router.Replica) {
 	c.replicas.Store(&replicas)
 	c.view.Store(view)
 	c.mu.Lock()
@@ -76,8 +81,15 @@ func (c *cluster) refresh(h *host.Host, g *gossip.Gossip) {
 	c.mu.Unlock()
 }
 
+// hints is what a view takes from gossip.
+type hints interface {
+	Node(id string) (gossip.Node, bool)
+}
+
+var _ hints = (*gossip.Gossip)(nil)
+
 // viewNode is a node as registered, with the addresses of a later start where gossip has heard of one.
-func viewNode(n meta.Node, g *gossip.Gossip) router.Node {
+func viewNode(n meta.Node, g hints) router.Node {
 	node := router.Node{
 		ID: n.ID, RESP: n.Addresses.RESP, GRPC: n.Addresses.GRPC, Cluster: n.Addresses.Cluster,
 		Gossip: n.Addresses.Gossip, HTTP: n.Addresses.HTTP, Zone: n.Zone,

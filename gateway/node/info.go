@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +29,7 @@ func (n *Node) info() respserver.InfoFacts {
 	for _, r := range h.Replicas() {
 		term, leads := r.Leader()
 		facts.Shards = append(facts.Shards, respserver.ShardFacts{
-			Shard: uint64(r.Group()), Leads: leads, Term: term, Applied: r.State().Applied, Replicas: len(r.Members().Voters) - 1,
+			Shard: uint64(r.Group()), Leads: leads, Term: term, Applied: r.State().Applied, Replicas: max(len(r.Members().Voters)-1, 0),
 		})
 		facts.UsedBytes += r.Store().UsedBytes()
 		facts.Expires += r.Store().Expires()
@@ -79,6 +80,9 @@ func cpuTimes() (user, system time.Duration) {
 	return time.Duration(usage.Utime.Nano()), time.Duration(usage.Stime.Nano())
 }
 
+// liveSettings are those that take effect while the cluster runs. The others are given when it is created.
+var liveSettings = []string{"default-ack", "default-read"}
+
 // settings are the settings that CONFIG GET and SET reach: those of the whole cluster, which live in the meta group.
 type settings struct{ n *Node }
 
@@ -101,12 +105,8 @@ func (s settings) List() []respserver.Setting {
 }
 
 func (s settings) Set(ctx context.Context, name, value string) error {
-	switch name {
-	case "dir", "maxclients", "appendfsync":
-		return respserver.ErrNotSettable
-	}
 	h := s.n.host.Load()
-	if h == nil {
+	if h == nil || !slices.Contains(liveSettings, name) {
 		return respserver.ErrNotSettable
 	}
 	command, err := meta.ParseSetting(name, value)

@@ -2,6 +2,9 @@ package node
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/holtcache/holt/proto/apierr"
@@ -17,15 +20,24 @@ const (
 // belongs already asks too: it learns where the others are now.
 func (n *Node) joinCluster(ctx context.Context) {
 	told := ""
-	for next := 0; ctx.Err() == nil; next++ {
-		addr := n.cfg.Join[next%len(n.cfg.Join)]
+	addrs := slices.Clone(n.cfg.Join)
+	for next := 0; ctx.Err() == nil && len(addrs) > 0; next++ {
+		addr := addrs[next%len(addrs)]
 		err := n.joinAt(ctx, addr)
 		if err == nil {
 			return
 		}
+		if errors.Is(err, errSelf) { // one list for all nodes is a good habit
+			addrs = slices.DeleteFunc(addrs, func(a string) bool { return a == addr })
+			continue
+		}
 		if text := err.Error(); text != told && ctx.Err() == nil {
 			told = text
-			n.log.Info("not joined yet; trying on", "addr", addr, "err", err)
+			if apierr.KindOf(err) == apierr.KindInvalid {
+				n.log.Error("the cluster refuses this node; stop it and follow the message", "addr", addr, "err", err)
+			} else {
+				n.log.Info("not joined yet; trying on", "addr", addr, "err", err)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -34,6 +46,10 @@ func (n *Node) joinCluster(ctx context.Context) {
 	}
 }
 
+// errSelf says that an address to join at is this node's own.
+var errSelf = errors.New("this is the node itself")
+
+// joinAt asks one node to let this one in, which then belongs to that node's cluster.
 func (n *Node) joinAt(ctx context.Context, addr string) error {
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
@@ -43,17 +59,19 @@ func (n *Node) joinAt(ctx context.Context, addr string) error {
 	}
 	reply, err := client.Join(ctx, &nodev1.JoinRequest{Node: nodeInfo(n.self()), ClusterId: n.folder.ClusterID()})
 	if err != nil {
-		err := fromStatus(err)
-		if apierr.KindOf(err) == apierr.KindInvalid {
-			n.log.Error("the cluster refuses this node; stop it and follow the message", "addr", addr, "err", err)
-		}
-		return err
+		return readOnly(fromStatus(err, true)) // a registration may be repeated
+	}
+	if len(reply.Nodes) > 0 && reply.Nodes[0].GetId() == n.folder.NodeID() {
+		return errSelf
+	}
+	n.begin.Lock()
+	defer n.begin.Unlock()
+	if own := n.folder.ClusterID(); own != "" && own != reply.ClusterId {
+		return fmt.Errorf("this node has become one of cluster %s meanwhile, the node at %s is of cluster %s; stop it, and start it on an empty folder to join that one", own, addr, reply.ClusterId)
 	}
 	for _, info := range reply.Nodes {
 		n.book.Note(nodeOf(info))
 	}
-	n.begin.Lock()
-	defer n.begin.Unlock()
 	if n.host.Load() != nil {
 		return nil
 	}

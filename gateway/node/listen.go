@@ -55,7 +55,11 @@ func (l *listeners) probeGossip(cfg Config) error {
 		return explainListen("gossip", "--gossip", cfg.Listen.Gossip, err)
 	}
 	listen := probe.Addr().String()
-	if err := probe.Close(); err != nil {
+	udp, err := net.ListenPacket("udp", listen)
+	if err != nil {
+		return errors.Join(explainListen("gossip (UDP)", "--gossip", listen, err), probe.Close())
+	}
+	if err := errors.Join(udp.Close(), probe.Close()); err != nil {
 		return err
 	}
 	l.addrs.Gossip, err = advertised("gossip", listen, cfg.Advertise.Gossip)
@@ -82,8 +86,13 @@ func (l *listeners) close() error {
 	return errors.Join(errs...)
 }
 
-// prefaceTimeout bounds how long a connection of the cluster port may take to say what it is.
-const prefaceTimeout = 5 * time.Second
+const (
+	// prefaceTimeout bounds how long a connection of the cluster port may take to say what it is.
+	prefaceTimeout = 5 * time.Second
+	// prefacesMax bounds the connections that have not said it yet: nodes say it at once, so whoever opens more is none
+	// of them, and is not to use up the descriptors of this process.
+	prefacesMax = 256
+)
 
 // clusterPort shares one listener between Raft frames, which begin with transport.Preface, and gRPC, which begins with
 // the preface of HTTP/2.
@@ -125,11 +134,14 @@ func (p *clusterPort) serve() {
 
 // sort reads the preface of a connection and hands it to whoever speaks that protocol.
 func (p *clusterPort) sort(conn net.Conn) {
-	p.hold(conn, true)
+	if !p.hold(conn) {
+		conn.Close()
+		return
+	}
 	_ = conn.SetReadDeadline(time.Now().Add(prefaceTimeout))
 	preface := make([]byte, len(transport.Preface))
 	_, err := io.ReadFull(conn, preface)
-	p.hold(conn, false)
+	p.letGo(conn)
 	if err != nil || conn.SetReadDeadline(time.Time{}) != nil {
 		conn.Close()
 		return
@@ -145,20 +157,26 @@ func (p *clusterPort) sort(conn net.Conn) {
 	}
 }
 
-// hold remembers a connection that has not said what it is, so that close can end it.
-func (p *clusterPort) hold(conn net.Conn, on bool) {
+// hold remembers a connection that has not said what it is, so that Close can end it. It refuses those beyond the limit.
+func (p *clusterPort) hold(conn net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !on {
-		delete(p.conns, conn)
-		return
-	}
 	select {
 	case <-p.closing:
-		conn.Close()
+		return false
 	default:
-		p.conns[conn] = struct{}{}
 	}
+	if len(p.conns) >= prefacesMax {
+		return false
+	}
+	p.conns[conn] = struct{}{}
+	return true
+}
+
+func (p *clusterPort) letGo(conn net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, conn)
 }
 
 // Accept, Close and Addr make the gRPC half of the port a listener.

@@ -19,6 +19,7 @@ import (
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/respserver"
 	"github.com/holtcache/holt/gateway/router"
+	"github.com/holtcache/holt/proto/apierr"
 	nodev1 "github.com/holtcache/holt/proto/holt/node/v1"
 	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard/gossip"
@@ -51,9 +52,11 @@ type Node struct {
 	once    sync.Once
 	err     error
 
-	// begin is held by whoever makes this node one of a cluster.
-	begin  sync.Mutex
-	gossip *gossip.Gossip
+	// begin is held by whoever opens host and gossip, or ends that for good. Unlike other locks it is held across I/O:
+	// nobody who serves requests waits for it.
+	begin   sync.Mutex
+	gossip  *gossip.Gossip
+	stopped bool // nothing is opened any more
 }
 
 // Open starts a server. It serves as soon as it returns: until the node belongs to a cluster, and its shards have
@@ -82,7 +85,9 @@ func Open(cfg Config) (*Node, error) {
 		err := n.openHost()
 		n.begin.Unlock()
 		if err != nil {
-			return nil, errors.Join(err, n.Close(context.Background()))
+			closed, cancel := context.WithCancel(context.Background())
+			cancel() // nobody was served yet
+			return nil, errors.Join(err, n.Close(closed))
 		}
 	}
 	if len(cfg.Join) > 0 {
@@ -100,6 +105,7 @@ func (n *Node) assemble() error {
 	n.resp = respserver.New(respserver.Config{
 		Router: routes, Table: command.NewTable(n.cfg.Limits), Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
 		Limits: respserver.Limits{ClientsMax: n.cfg.ClientsMax}, Password: n.cfg.Password, Info: n.info, Settings: settings{n}, Logger: n.log,
+		Defaults: func() (router.Ack, router.ReadMode) { d := n.defaults(); return d.Ack, d.ReadMode },
 	})
 	var err error
 	n.grpc, err = grpcserver.New(grpcserver.Config{
@@ -167,12 +173,22 @@ func (n *Node) self() meta.Node {
 
 // openHost opens gossip and the Raft groups of a node that belongs to a cluster. n.begin is held.
 func (n *Node) openHost() error {
+	if n.stopped {
+		return apierr.New(apierr.KindShutdown, "this node is shutting down; start it again")
+	}
 	stored, err := n.folder.Settings()
 	if err != nil {
 		return err
 	}
 	self := n.self()
 	n.book.Note(self)
+	known, err := n.folder.Nodes()
+	if err != nil {
+		n.log.Warn("other nodes are found by --join and gossip alone", "err", err)
+	}
+	for _, other := range known {
+		n.book.Note(other) // self has a higher start count
+	}
 	g, err := gossip.Open(gossip.Config{
 		ClusterID: n.folder.ClusterID(), NodeID: self.ID,
 		Self: gossip.Node{
@@ -259,10 +275,29 @@ func (n *Node) Close(ctx context.Context) error {
 	return n.err
 }
 
+// drainPause is how long a node that leads nothing any more goes on redirecting. Client libraries look at the slot map again
+// after a redirection; after a refused connection some do so only a minute later.
+const drainPause = 500 * time.Millisecond
+
+// drain redirects connected clients for a moment.
+func (n *Node) drain(ctx context.Context) {
+	if n.resp.Stats().Connections == 0 {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(drainPause):
+	}
+}
+
 func (n *Node) close(ctx context.Context) error {
+	n.begin.Lock()
+	n.stopped = true
+	n.begin.Unlock()
 	h := n.host.Load()
 	if h != nil {
 		h.Leave(ctx) // while clients can still be sent to the new leaders
+		n.drain(ctx)
 	}
 	close(n.closing)
 	n.cancel()

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/peer"
 
 	"github.com/holtcache/holt/gateway/grpcserver"
 	"github.com/holtcache/holt/gateway/router"
@@ -23,24 +24,34 @@ import (
 	"github.com/holtcache/holt/shard/host"
 )
 
-// nodes reaches other nodes by gRPC on their cluster ports. One connection is kept for each address.
+// nodes reaches other nodes by gRPC on their cluster ports. One connection is kept for each address, until nobody has used
+// it for long: nodes that move leave their addresses behind.
 type nodes struct {
 	resolve func(id string) (addr string, ok bool)
 	dial    func(ctx context.Context, addr string) (net.Conn, error)
 
 	mu     sync.Mutex // protects the fields below
-	conns  map[string]*grpc.ClientConn
+	conns  map[string]*nodeConn
 	closed bool
 }
+
+type nodeConn struct {
+	*grpc.ClientConn
+	used time.Time
+}
+
+// connIdleMax is after how long without a new call a connection is closed: longer than any call.
+const connIdleMax = 10 * time.Minute
 
 var _ host.Nodes = (*nodes)(nil)
 
 func newNodes(dial func(ctx context.Context, addr string) (net.Conn, error)) *nodes {
-	return &nodes{dial: dial, conns: map[string]*grpc.ClientConn{}}
+	return &nodes{dial: dial, conns: map[string]*nodeConn{}}
 }
 
-// messageBytesMax bounds a message between nodes: the meta state of a large cluster.
-const messageBytesMax = 64 << 20
+// messageBytesMax bounds a message between nodes: a forwarded call or its reply at the largest --max-value-bytes (64 MiB)
+// with what surrounds it, or the meta state of a large cluster.
+const messageBytesMax = 96 << 20
 
 // at returns a client for an address of a cluster port.
 func (n *nodes) at(addr string) (nodev1.NodeServiceClient, error) {
@@ -57,25 +68,40 @@ func (n *nodes) conn(addr string) (*grpc.ClientConn, error) {
 	if n.closed {
 		return nil, apierr.New(apierr.KindShutdown, "this node is shutting down; not applied")
 	}
-	conn, ok := n.conns[addr]
-	if !ok {
-		var err error
-		conn, err = grpc.NewClient("passthrough:///"+addr,
-			grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithContextDialer(n.dial),
-			grpc.WithConnectParams(grpc.ConnectParams{
-				Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.5, Jitter: 0.2, MaxDelay: time.Second},
-				MinConnectTimeout: time.Second,
-			}),
-			grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second}),
-			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(messageBytesMax), grpc.MaxCallSendMsgSize(messageBytesMax)),
-		)
-		if err != nil {
-			return nil, fmt.Errorf("cluster port %s: %w", addr, err)
-		}
-		n.conns[addr] = conn
+	if known, ok := n.conns[addr]; ok {
+		known.used = time.Now()
+		return known.ClientConn, nil
 	}
+	if err := n.sweepLocked(); err != nil {
+		return nil, err
+	}
+	conn, err := grpc.NewClient("passthrough:///"+addr,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(n.dial),
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.5, Jitter: 0.2, MaxDelay: time.Second},
+			MinConnectTimeout: time.Second,
+		}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second}),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(messageBytesMax), grpc.MaxCallSendMsgSize(messageBytesMax)),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("cluster port %s: %w", addr, err)
+	}
+	n.conns[addr] = &nodeConn{ClientConn: conn, used: time.Now()}
 	return conn, nil
+}
+
+// sweepLocked closes the connections that nobody has used for long.
+func (n *nodes) sweepLocked() error {
+	var errs []error
+	for addr, c := range n.conns {
+		if time.Since(c.used) > connIdleMax {
+			errs = append(errs, c.Close())
+			delete(n.conns, addr)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (n *nodes) node(id string) (nodev1.NodeServiceClient, error) {
@@ -104,9 +130,10 @@ func (n *nodes) Propose(ctx context.Context, id string, command []byte) (meta.Re
 	if err != nil {
 		return meta.Result{}, err
 	}
-	reply, err := client.ProposeMeta(ctx, &nodev1.ProposeMetaRequest{Command: command})
+	var to peer.Peer // set once the call has been given a connection
+	reply, err := client.ProposeMeta(ctx, &nodev1.ProposeMetaRequest{Command: command}, grpc.Peer(&to))
 	if err != nil {
-		return meta.Result{}, fromStatus(err)
+		return meta.Result{}, fromStatus(err, to.Addr != nil)
 	}
 	result := meta.Result{Epoch: reply.Epoch, Changed: reply.Changed, Displaced: reply.DisplacedNodeIds}
 	for _, s := range reply.ShardIds {
@@ -134,7 +161,7 @@ func (n *nodes) ReadMeta(ctx context.Context, id string, latest bool) ([]byte, e
 	}
 	reply, err := client.ReadMeta(ctx, &nodev1.ReadMetaRequest{ReadMode: mode})
 	if err != nil {
-		return nil, readOnly(fromStatus(err))
+		return nil, readOnly(fromStatus(err, true))
 	}
 	return reply.State, nil
 }
@@ -142,6 +169,9 @@ func (n *nodes) ReadMeta(ctx context.Context, id string, latest bool) ([]byte, e
 // readOnly is an error of a call that changes nothing, whatever became of it.
 func readOnly(err error) error {
 	e := apierr.Of(err)
+	if cause := errors.Unwrap(e); e.Kind == apierr.KindUnknownOutcome && cause != nil {
+		return apierr.New(apierr.KindClusterDown, "another node did not answer: %w; retry", cause)
+	}
 	if e.Result() == apierr.OutcomeUnknown {
 		e.Outcome = apierr.OutcomeNotApplied
 	}
@@ -156,12 +186,12 @@ func (n *nodes) WatchMeta(ctx context.Context, id string, after uint64, got func
 	}
 	stream, err := client.WatchMeta(ctx, &nodev1.WatchMetaRequest{AfterIndex: after})
 	if err != nil {
-		return readOnly(fromStatus(err))
+		return readOnly(fromStatus(err, true))
 	}
 	for {
 		change, err := stream.Recv()
 		if err != nil {
-			return readOnly(fromStatus(err))
+			return readOnly(fromStatus(err, true))
 		}
 		if err := got(change.GetState()); err != nil {
 			return err
@@ -175,8 +205,9 @@ func (n *nodes) Transfer(ctx context.Context, id string, shard slot.ShardID, ter
 	if err != nil {
 		return err
 	}
-	_, err = client.TransferLeadership(ctx, &nodev1.TransferLeadershipRequest{ShardId: uint64(shard), ToNodeId: to, Term: term})
-	return fromStatus(err)
+	var there peer.Peer
+	_, err = client.TransferLeadership(ctx, &nodev1.TransferLeadershipRequest{ShardId: uint64(shard), ToNodeId: to, Term: term}, grpc.Peer(&there))
+	return fromStatus(err, there.Addr != nil)
 }
 
 // Replica asks for the state of a node's replica.
@@ -187,7 +218,7 @@ func (n *nodes) Replica(ctx context.Context, id string, shard slot.ShardID) (hos
 	}
 	reply, err := client.GetReplicaStatus(ctx, &nodev1.GetReplicaStatusRequest{ShardIds: []uint64{uint64(shard)}})
 	if err != nil {
-		return host.ReplicaStatus{}, readOnly(fromStatus(err))
+		return host.ReplicaStatus{}, readOnly(fromStatus(err, true))
 	}
 	for _, r := range reply.Replicas {
 		if r.ShardId == uint64(shard) {

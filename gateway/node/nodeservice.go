@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"time"
 
 	nodev1 "github.com/holtcache/holt/proto/holt/node/v1"
 
@@ -41,8 +42,11 @@ func (s *nodeService) Join(ctx context.Context, request *nodev1.JoinRequest) (*n
 		return nil, toStatus(apierr.New(apierr.KindInvalid, "the node names neither id nor addresses: not joined"))
 	}
 	joining := nodeOf(request.Node)
-	s.n.book.Note(joining)
 	if request.ClusterId == "" {
+		if !h.State().Initialized() {
+			// The settings of the cluster are not known here yet, and a new node takes what it is told for good.
+			return nil, toStatus(apierr.New(apierr.KindLoading, "this node does not know the cluster's state yet; not joined, retry"))
+		}
 		// A new node is registered before it is told that it belongs; one that comes back registers by itself.
 		result, err := h.Propose(ctx, registerNode(joining))
 		if err == nil {
@@ -52,6 +56,7 @@ func (s *nodeService) Join(ctx context.Context, request *nodev1.JoinRequest) (*n
 			return nil, toStatus(err)
 		}
 	}
+	s.n.book.Note(joining)
 	state := h.State()
 	reply := &nodev1.JoinResponse{ClusterId: own, Settings: settingsProto(state.Settings()), Nodes: []*nodev1.NodeInfo{nodeInfo(s.n.self())}}
 	for _, n := range s.n.book.Nodes() {
@@ -89,6 +94,9 @@ func (s *nodeService) ProposeMeta(ctx context.Context, request *nodev1.ProposeMe
 	return reply, nil
 }
 
+// readMetaMax bounds a wait for an index, whatever the asking node would bear.
+const readMetaMax = 10 * time.Second
+
 // ReadMeta returns the meta state, with READ_MODE_INDEX the latest one.
 func (s *nodeService) ReadMeta(ctx context.Context, request *nodev1.ReadMetaRequest) (*nodev1.ReadMetaResponse, error) {
 	h, err := s.host()
@@ -101,6 +109,8 @@ func (s *nodeService) ReadMeta(ctx context.Context, request *nodev1.ReadMetaRequ
 			return nil, toStatus(err)
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, readMetaMax)
+	defer cancel()
 	for state.Applied() < request.MinIndex {
 		changed := h.Changed()
 		if state = h.State(); state.Applied() >= request.MinIndex {
@@ -152,6 +162,8 @@ func (s *nodeService) TransferLeadership(ctx context.Context, request *nodev1.Tr
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, transferMax)
+	defer cancel()
 	if err := h.TransferHere(ctx, slot.ShardID(request.ShardId), request.Term, request.ToNodeId); err != nil {
 		return nil, toStatus(err)
 	}
@@ -166,6 +178,9 @@ func (s *nodeService) GetReplicaStatus(_ context.Context, request *nodev1.GetRep
 		return nil, err
 	}
 	ids := request.ShardIds
+	if len(ids) > meta.ShardsMax {
+		return nil, toStatus(apierr.New(apierr.KindTooLarge, "%d shards are asked about, at most %d can be (limit ShardsMax)", len(ids), meta.ShardsMax))
+	}
 	if len(ids) == 0 {
 		for _, r := range h.Replicas() {
 			ids = append(ids, uint64(r.Group()))

@@ -109,6 +109,7 @@ func TestMapWithoutLastValuePanics(t *testing.T) {
 			t.Error("Map took a key without a value")
 		}
 	}()
+	//lint:ignore SA5012 the odd argument is the point
 	Map(Int(1))
 }
 

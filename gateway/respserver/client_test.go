@@ -122,4 +122,3 @@ func show(v resp.Value) string {
 	}
 	return string(v.Str)
 }
-

@@ -132,7 +132,7 @@ func (f *clientFilter) option(c *conn, name, value []byte) *apierr.Error {
 // kill closes the connections that match; this one after its reply.
 func (c *conn) kill(f *clientFilter) (killed int) {
 	for _, other := range c.server.clients() {
-		if !f.match(other) {
+		if !f.match(other) || !other.killed.CompareAndSwap(false, true) {
 			continue
 		}
 		killed++

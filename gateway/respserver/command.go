@@ -69,6 +69,7 @@ func (c *conn) command(args [][]byte) {
 	if c.replyMode == replySkip {
 		c.replyMode = replyOn
 	}
+	c.row = nil
 	spec, err := c.server.cfg.Table.Lookup(args)
 	if err != nil {
 		c.refuse(errorReply(err))
@@ -79,6 +80,7 @@ func (c *conn) command(args [][]byte) {
 		return
 	}
 	r := c.server.rows[spec]
+	c.row = r
 	r.calls.Add(1)
 	c.lastSpec.Store(spec)
 	if c.multi != nil && !r.atOnce {
@@ -117,11 +119,7 @@ func (c *conn) other(r *row, args [][]byte) {
 	if !r.inRound {
 		c.settle()
 	}
-	v := r.handler(c, args)
-	if v.IsError() {
-		r.failed.Add(1)
-	}
-	c.reply(v)
+	c.reply(r.handler(c, args))
 }
 
 // word tells whether an argument is an option; upper is in upper case.

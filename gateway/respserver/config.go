@@ -20,6 +20,9 @@ type Config struct {
 	Password string
 	// Info supplies what INFO tells beyond the server's own counts. It must not block; nil means that nothing is known.
 	Info func() InfoFacts
+	// Defaults are the ack and read mode that a connection begins with: the cluster's settings of that moment. nil stands
+	// for AckMajority and ReadLease.
+	Defaults func() (router.Ack, router.ReadMode)
 	// Settings are what CONFIG GET and SET reach beyond the fixed ones; nil means none.
 	Settings Settings
 	Logger   *slog.Logger

@@ -30,6 +30,8 @@ type conn struct {
 	authed    bool
 	proto     int
 	replyMode replyMode
+	// row is that of the command at hand, nil for one that does not exist.
+	row *row
 	// silent: the command at hand is not answered.
 	silent   bool
 	ack      router.Ack
@@ -57,6 +59,8 @@ type conn struct {
 	// blocked receives from CLIENT UNBLOCK while a command waits.
 	blocked chan unblocking
 	waiting atomic.Bool
+	// killed: CLIENT KILL has closed the connection, or is about to.
+	killed atomic.Bool
 	// For CLIENT LIST, read by other connections' goroutines.
 	lastSpec   atomic.Pointer[command.Spec]
 	lastActive atomic.Int64 // Unix nanoseconds
@@ -88,7 +92,11 @@ func newConn(s *Server, nc net.Conn, id int64) *conn {
 // resetSession makes the session that of a new connection, authentication aside.
 func (c *conn) resetSession() {
 	c.setProto(2)
-	c.replyMode, c.ack, c.readMode, c.readOnly = replyOn, router.AckMajority, router.ReadLease, false
+	c.replyMode, c.readOnly = replyOn, false
+	c.ack, c.readMode = router.AckMajority, router.ReadLease
+	if c.server.cfg.Defaults != nil {
+		c.ack, c.readMode = c.server.cfg.Defaults()
+	}
 	c.endMulti()
 	c.watch = watchList{}
 }

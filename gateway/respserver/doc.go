@@ -26,8 +26,10 @@
 //
 // # Locks
 //
-// Order: Server.mu; a slot of the tracking table; the list of trackers; output.writing; output.mu. output.writing alone
-// is held across I/O, and only by the two goroutines of its connection.
+// Order: output.writing; a slot of the tracking table, or the list of trackers; tracker.mu; output.mu. Server.mu and
+// conn.mu are taken with no other. output.writing alone is held across I/O, and only by the two goroutines of its
+// connection. State machines call in while they hold a slot of the store, so none of these is held while an op or a read
+// is evaluated.
 //
 // # Divergences
 //

@@ -13,6 +13,7 @@ import (
 type entry struct {
 	c      *conn
 	op     router.Op
+	row    *row
 	silent bool
 	// flight is where the op went; nil for a reply that is known.
 	flight *flight
@@ -39,7 +40,7 @@ func (c *conn) newEntry() *entry {
 	}
 	e := c.entries[c.used]
 	c.used++
-	e.silent = c.silent
+	e.row, e.silent = c.row, c.silent
 	return e
 }
 

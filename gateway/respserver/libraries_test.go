@@ -62,6 +62,7 @@ func TestGoRedisClusterClientWorks(t *testing.T) {
 	if size, err := c.DBSize(ctx).Result(); size != 101 || err != nil {
 		t.Fatalf("DBSIZE: %d, %v; want 101", size, err)
 	}
+	//lint:ignore SA1019 what every client bootstraps from, this one too
 	slots, err := c.ClusterSlots(ctx).Result()
 	if err != nil || len(slots) != 1 || slots[0].Start != 0 || slots[0].End != 16383 || slots[0].Nodes[0].ID != selfID || slots[0].Nodes[0].Addr != f.addr {
 		t.Fatalf("CLUSTER SLOTS: %+v, %v", slots, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -27,7 +28,8 @@ type memReplica struct {
 	fsm   *raftfsm.FSM
 	store *store.Store
 	log   *memLog
-	ready chan struct{}
+	// ranges are what the shard owns once it has served.
+	ranges []slot.Range
 	// reads counts reads that did not go through the executor, submits the calls of Submit.
 	reads, submits atomic.Int64
 	// beforeRead, where set, runs before each read is evaluated.
@@ -63,7 +65,7 @@ func (memGate) Confirm(context.Context, uint64) error { return nil }
 func discardLogger() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
 func newMemReplica(t testing.TB, shard slot.ShardID, ranges []slot.Range, observer executor.Observer) *memReplica {
-	r := &memReplica{shard: shard, store: store.New(), log: &memLog{records: make(chan []byte, 1024)}, ready: make(chan struct{})}
+	r := &memReplica{shard: shard, store: store.New(), log: &memLog{records: make(chan []byte, 1024)}, ranges: ranges}
 	var nonce atomic.Uint64
 	r.exec = executor.New(executor.Config{
 		Shard: shard, Node: "self", Log: r.log, Gate: memGate{}, Nonce: func() uint64 { return nonce.Add(1) },
@@ -109,7 +111,7 @@ func (r *memReplica) awaitServing(t testing.TB) {
 	t.Helper()
 	eventually(t, "the replica serves", func() bool {
 		_, serving := r.exec.Serving()
-		return serving && len(r.store.Owned()) > 0
+		return serving && slices.Equal(r.store.Owned(), r.ranges)
 	})
 }
 

@@ -71,7 +71,6 @@ var queuedReply = resp.Simple("QUEUED")
 // queue keeps a command for EXEC. What is wrong with it already spoils the transaction.
 func (c *conn) queue(r *row, args [][]byte) {
 	if err := c.queueErr(r, args); err != nil {
-		r.failed.Add(1)
 		c.refuse(errorReply(err))
 		return
 	}

@@ -54,7 +54,7 @@ func (c *conn) refuseProtocol(err error) {
 	}
 	var protocol *resp.ProtocolError
 	if errors.As(err, &protocol) {
-		c.emit(protocol.Reply(), false)
+		c.emit(protocol.Reply(), false, nil)
 	}
 	c.out.finish()
 	c.linger()
@@ -77,10 +77,13 @@ func (c *conn) linger() {
 	_, _ = io.CopyN(io.Discard, c.nc, lingerBytesMax)
 }
 
-// emit writes a reply behind those before it.
-func (c *conn) emit(v resp.Value, silent bool) {
+// emit writes the reply to a command of r behind those before it; r is nil where there is no such command.
+func (c *conn) emit(v resp.Value, silent bool, r *row) {
 	if v.IsError() {
 		c.server.stats.countError(v.Str)
+		if r != nil {
+			r.failed.Add(1)
+		}
 	}
 	if silent {
 		return
@@ -98,7 +101,7 @@ func (c *conn) emit(v resp.Value, silent bool) {
 // reply answers the command at hand.
 func (c *conn) reply(v resp.Value) {
 	if c.used == 0 {
-		c.emit(v, c.silent)
+		c.emit(v, c.silent, c.row)
 		return
 	}
 	c.charge(&v)

@@ -31,10 +31,12 @@ var (
 	errSelect      = apierr.New(apierr.KindInvalid, "SELECT is not allowed in cluster mode")
 )
 
+var pong = resp.Simple("PONG")
+
 func (c *conn) ping(args [][]byte) resp.Value {
 	switch len(args) {
 	case 1:
-		return resp.Simple("PONG")
+		return pong
 	case 2:
 		return resp.Bulk(args[1])
 	}

@@ -19,7 +19,7 @@ func (c *conn) settle() {
 		c.settleOwn()
 	}
 	for _, e := range c.entries[:c.used] {
-		c.emit(e.answer(), e.silent)
+		c.emit(e.answer(), e.silent, e.row)
 		e.reset()
 	}
 	c.used = 0
@@ -37,7 +37,7 @@ func (c *conn) complete() {
 			return
 		}
 		for _, e := range again {
-			e.op.Err = nil
+			e.op.Err, e.op.Handle = nil, nil
 			c.route(e)
 		}
 	}

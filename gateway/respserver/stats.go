@@ -18,10 +18,11 @@ type Stats struct {
 	ProtocolErrors uint64
 	AuthFailures   uint64
 	Panics         uint64
-	// Commands by name, Failed those that were refused before they ran, Errors the error replies by their first word.
-	Commands map[string]uint64
-	Errors   map[string]uint64
-	Latency  Latency
+	// Commands counts commands by name, Failed those of them that were answered with an error, Errors all error replies
+	// by their first word.
+	Commands, Failed map[string]uint64
+	Errors           map[string]uint64
+	Latency          Latency
 	// TrackingBytes is about what the table of tracked keys takes, Tracking how many connections have tracking on.
 	TrackingBytes int64
 	Tracking      int64
@@ -98,7 +99,7 @@ func (s *Server) Stats() Stats {
 	st := Stats{
 		Accepted: c.accepted.Load(), Refused: c.refused.Load(), Broken: c.broken.Load(), TimedOut: c.timedOut.Load(),
 		OutputCuts: c.outputCuts.Load(), ProtocolErrors: c.protocolErrors.Load(), AuthFailures: c.authFailures.Load(),
-		Panics: c.panics.Load(), Commands: map[string]uint64{}, Errors: map[string]uint64{},
+		Panics: c.panics.Load(), Commands: map[string]uint64{}, Failed: map[string]uint64{}, Errors: map[string]uint64{},
 		TrackingBytes: s.tracking.bytes.Load(), Tracking: s.tracking.active.Load(),
 	}
 	s.mu.Lock()
@@ -107,6 +108,9 @@ func (s *Server) Stats() Stats {
 	for spec, r := range s.rows {
 		if n := r.calls.Load(); n > 0 {
 			st.Commands[spec.Name] = n
+		}
+		if n := r.failed.Load(); n > 0 {
+			st.Failed[spec.Name] = n
 		}
 	}
 	for i := range st.Latency.Counts {

@@ -64,14 +64,16 @@ func (c *conn) noteOwn(e *entry, keys [][]byte) {
 	}
 }
 
-// noteVersions records what a write that was just evaluated has left. It runs on the goroutine of an executor.
+// noteVersions records what a write that was just evaluated has left. It runs on the goroutine of an executor, and
+// looks keys up without tr.mu, which state machines take while they hold a slot.
 func (tr *tracker) noteVersions(tx ops.Tx, keys [][]byte) {
-	tr.mu.Lock()
-	defer tr.mu.Unlock()
 	for _, key := range keys {
+		version := versionOf(tx, key)
+		tr.mu.Lock()
 		w := tr.own[string(key)]
-		w.version, w.written = versionOf(tx, key), true
+		w.version, w.written = version, true
 		tr.own[string(key)] = w
+		tr.mu.Unlock()
 	}
 }
 

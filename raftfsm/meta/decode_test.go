@@ -25,10 +25,9 @@ func TestWhatCannotBeEvaluatedStopsTheReplica(t *testing.T) {
 	newer := registerCommand(2, 1)
 	data := Encode(newer)
 	newer.Version = 7
-	unknownNested := Encode(registerCommand(2, 1))
 	node := marshal(registerCommand(2, 1).GetRegisterNode())
 	node = protowire.AppendVarint(protowire.AppendTag(node, 999, protowire.VarintType), 1)
-	unknownNested = protowire.AppendTag(protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), CommandVersion), 3, protowire.BytesType)
+	unknownNested := protowire.AppendTag(protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), CommandVersion), 3, protowire.BytesType)
 	unknownNested = protowire.AppendBytes(unknownNested, node)
 	for name, c := range map[string]struct {
 		data []byte

@@ -4,9 +4,12 @@ import "github.com/holtcache/holt/raftfsm/entry"
 
 // Item is what a key holds.
 type Item struct {
-	// Value is lent: whoever keeps it beyond the call that gave it makes a copy. It is never written to.
+	// Value is lent: it is memory that the store uses again. It is valid until the slot's lock, or the captured slot,
+	// is given up; whoever keeps it longer makes a copy. Nobody but the store writes to it.
 	Value []byte
 	Type  entry.Type
+	// Access is when, or how often, the key was used: a hint for eviction, different on every replica.
+	Access Access
 	// ExpireAt is the instant at which the key expires, in milliseconds since the Unix epoch; 0 means never.
 	ExpireAt int64
 	// Version is the shard's counter at the last change of the key.

@@ -1,149 +1,14 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
-	"maps"
-	"math/rand/v2"
 	"sync"
 	"testing"
 
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/entry"
 )
-
-func apply(s *Store, e entry.Effect) {
-	sl := s.Slot(slot.Of(e.Key))
-	sl.Lock()
-	sl.ApplyLocked(&e)
-	sl.Unlock()
-}
-
-func get(s *Store, key string) (Item, bool) {
-	sl := s.Slot(slot.Of([]byte(key)))
-	sl.RLock()
-	defer sl.RUnlock()
-	return sl.GetLocked([]byte(key))
-}
-
-func set(key, value string, expireAt int64, version uint64) entry.Effect {
-	return entry.Effect{Kind: entry.EffectSet, Type: entry.TypeString, Key: []byte(key), Value: []byte(value), ExpireAt: expireAt, Version: version}
-}
-
-func contents(s *Store) map[string]string {
-	all := map[string]string{}
-	for i := range s.slots {
-		for k, item := range s.slots[i].table {
-			all[k] = describe(item)
-		}
-	}
-	return all
-}
-
-func describe(item Item) string {
-	return fmt.Sprintf("%s/%d/%d", item.Value, item.ExpireAt, item.Version)
-}
-
-func captured(c *Capture) map[string]string {
-	all := map[string]string{}
-	for id := range slot.ID(slot.Count) {
-		_, keys := c.Slot(id)
-		for _, k := range keys {
-			all[k.Key] = describe(k.Item)
-		}
-	}
-	return all
-}
-
-// Random effects against a plain map, with captures that are read while effects go on.
-func TestStoreAndItsCapturesEqualAPlainMap(t *testing.T) {
-	seed := rand.Uint64()
-	r := rand.New(rand.NewPCG(seed, 1))
-	s := New()
-	model := map[string]Item{}
-	keys := make([]string, 60)
-	for i := range keys {
-		keys[i] = fmt.Sprintf("{%d}%d", i%7, i)
-	}
-	for round := range 60 {
-		c := s.Capture()
-		want := contents(s)
-		got := map[string]string{}
-		next := slot.ID(0)
-		for step := range 80 {
-			key := keys[r.IntN(len(keys))]
-			e := set(key, fmt.Sprint(step), int64(r.IntN(3)*1000), uint64(round*1000+step+1))
-			old, exists := model[key]
-			switch r.IntN(6) {
-			case 0:
-				e.Kind = entry.EffectDel
-				delete(model, key)
-			case 1:
-				e.Kind, e.Offset = entry.EffectPatch, uint64(len(old.Value))
-				if exists {
-					old.Value, old.Version = entry.Patched(old.Value, len(old.Value), e.Value), e.Version
-					model[key] = old
-				}
-			case 2:
-				e.Kind = entry.EffectExpire
-				if exists {
-					old.ExpireAt, old.Version = e.ExpireAt, e.Version
-					model[key] = old
-				}
-			case 3:
-				if r.IntN(8) == 0 {
-					sl := s.Slot(slot.Of([]byte(key)))
-					sl.Lock()
-					sl.DropLocked()
-					sl.Unlock()
-					maps.DeleteFunc(model, func(k string, _ Item) bool { return slot.Of([]byte(k)) == slot.Of([]byte(key)) })
-				}
-				continue
-			default:
-				model[key] = Item{Value: e.Value, ExpireAt: e.ExpireAt, Version: e.Version}
-			}
-			apply(s, e)
-			// Read some slots of the capture in between.
-			for range r.IntN(500) {
-				if next < slot.Count {
-					_, items := c.Slot(next)
-					for _, k := range items {
-						got[k.Key] = describe(k.Item)
-					}
-					next++
-				}
-			}
-		}
-		for ; next < slot.Count; next++ {
-			_, items := c.Slot(next)
-			for _, k := range items {
-				got[k.Key] = describe(k.Item)
-			}
-		}
-		c.Release()
-		if !maps.Equal(got, want) {
-			t.Fatalf("seed %d round %d: the capture changed while writes went on:\ngot  %v\nwant %v", seed, round, got, want)
-		}
-		wantNow, expiring := map[string]string{}, 0
-		for k, item := range model {
-			wantNow[k] = describe(item)
-			if item.ExpireAt != 0 {
-				expiring++
-			}
-		}
-		if s.Expires() != expiring {
-			t.Fatalf("seed %d round %d: Expires() = %d, want %d", seed, round, s.Expires(), expiring)
-		}
-		if got := contents(s); !maps.Equal(got, wantNow) || s.Len() != len(model) {
-			t.Fatalf("seed %d round %d: got %v (Len %d), want %v", seed, round, got, s.Len(), wantNow)
-		}
-	}
-	for _, k := range keys {
-		apply(s, entry.Effect{Kind: entry.EffectDel, Key: []byte(k)})
-	}
-	if s.Len() != 0 || s.UsedBytes() != 0 || s.Expires() != 0 {
-		t.Errorf("an empty store counts %d keys and %d bytes", s.Len(), s.UsedBytes())
-	}
-}
 
 func TestCaptureShowsSlotStatesOfItsMoment(t *testing.T) {
 	s := New()
@@ -158,78 +23,243 @@ func TestCaptureShowsSlotStatesOfItsMoment(t *testing.T) {
 	change(7, SlotNotOwned)
 	change(8, SlotOwned)
 	for id, want := range map[slot.ID]SlotState{7: SlotOwned, 8: SlotNotOwned, 9: SlotNotOwned} {
-		if got, _ := c.Slot(id); got != want {
-			t.Errorf("slot %d: captured state %d, want %d", id, got, want)
+		captured := c.Slot(id)
+		if captured.State != want {
+			t.Errorf("slot %d: captured state %d, want %d", id, captured.State, want)
 		}
+		captured.Done()
 	}
 	if got := fmt.Sprint(s.Owned()); got != "[8]" {
 		t.Errorf("Owned() = %v, want [8]", got)
 	}
 }
 
-func TestReadersWriterAndCaptureRunTogether(t *testing.T) {
+// What a slot keeps for a capture is bounded by what the slot held, however often its keys are overwritten meanwhile.
+func TestHotKeyCostsACaptureOneCell(t *testing.T) {
 	s := New()
+	apply(s, set("hot", "first", 0, 1))
+	c := s.Capture()
+	for i := range 1000 {
+		apply(s, set("hot", fmt.Sprint("value ", i), 0, uint64(2+i)))
+	}
+	if got := len(s.Slot(slot.Of([]byte("hot"))).frozen.given); got > 2 {
+		t.Errorf("%d objects are kept for the capture, want the first cell and its segment", got)
+	}
+	mustCheck(t, s, 0)
+	captured := c.Slot(slot.Of([]byte("hot")))
+	for key, item := range captured.All() {
+		if string(key) != "hot" || string(item.Value) != "first" {
+			t.Errorf("the capture shows %s = %s", key, item.Value)
+		}
+	}
+	captured.Done()
+	c.Release()
+	mustCheck(t, s, 0)
+	if m := s.Memory(); m.Pending != 0 {
+		t.Errorf("%d bytes are kept after the release", m.Pending)
+	}
+}
+
+func TestSecondCaptureWhileOneIsOpenPanics(t *testing.T) {
+	s := New()
+	c := s.Capture()
+	defer c.Release()
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+	}()
+	s.Capture()
+}
+
+func TestReadersWriterCapturesAndMaintenanceRunTogether(t *testing.T) {
+	s := New()
+	s.moving.wasteMin = 0
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
-	for range 2 {
+	loop := func(fn func(i int)) {
 		wg.Go(func() {
 			for i := 0; ; i++ {
 				select {
 				case <-stop:
 					return
 				default:
+					fn(i)
 				}
-				if item, ok := get(s, fmt.Sprint(i%100)); ok && len(item.Value) == 0 {
-					t.Error("an empty value was seen")
-					return
-				}
-				s.ExpiredKeys(nil, 0, 5, 3)
 			}
 		})
 	}
+	key := func(i int) string { return fmt.Sprintf("{%d}%d", i%5, i%700) }
+	// Every value is one byte repeated: a reader that sees memory that was given to another key notices.
+	value := func(i int) string { return string(bytes.Repeat([]byte{byte(i)}, 20+i%300)) }
+	loop(func(i int) {
+		if item, ok := get(s, key(i)); ok && bytes.Count(item.Value, item.Value[:1]) != len(item.Value) {
+			t.Errorf("key %s holds %q", key(i), item.Value)
+		}
+		s.ExpiredKeys(nil, 0, 5, 3)
+	})
+	loop(func(i int) {
+		sl := s.Slot(slot.Of([]byte(key(i))))
+		sl.RLock()
+		sl.GetTouchLocked([]byte(key(i)), func(a Access) Access { return a + 1 })
+		sl.RUnlock()
+		s.Sample(nil, 3, func() uint64 { return uint64(i) * 0x9e3779b97f4a7c15 }, i%2 == 0)
+	})
+	loop(func(int) { s.Maintain(5000) })
 	captures := make(chan *Capture)
 	wg.Go(func() {
 		for c := range captures {
-			captured(c)
+			for i := range 5 {
+				readSlot(c, slot.Of(fmt.Appendf(nil, "{%d}", i)), map[string]string{})
+			}
 			c.Release()
 		}
 	})
-	for round := range 10 {
-		c := s.Capture()
-		captures <- c
-		for i := range 1000 {
-			apply(s, set(fmt.Sprint(i%100), "v", int64(i%10), uint64(round*1000+i)))
+	for round := range 12 {
+		captures <- s.Capture()
+		for i := range 1500 {
+			n := round*977 + i
+			switch {
+			case n%11 == 0:
+				apply(s, del(key(n)))
+			case n%1000 == 3:
+				drop(s, slot.Of([]byte(key(n))))
+			default:
+				apply(s, set(key(n), value(n), int64(n%3), uint64(n+1)))
+			}
+		}
+		if round%5 == 4 {
+			loaded := s.Empty()
+			for i := range 700 {
+				e := set(key(i), value(i), 0, uint64(i+1))
+				loaded.Slot(slot.Of(e.Key)).ApplyLocked(&e)
+			}
+			s.Replace(loaded)
 		}
 		for s.captured.Load() {
-			apply(s, set("busy", "v", 0, 1))
+			apply(s, set(key(round), value(round), 0, 1))
 		}
 	}
 	close(captures)
 	close(stop)
 	wg.Wait()
+	mustCheck(t, s, 0)
 }
 
-func TestExpiredKeysFindsAllAndOnlyExpiredOnesAcrossPasses(t *testing.T) {
+func TestPatchesOfALargeValueStayInPlaceAndMatchTheModel(t *testing.T) {
 	s := New()
-	for i := range 500 {
-		apply(s, set(fmt.Sprint("k", i), "v", int64(i), 1)) // 0 never expires
-	}
-	found := map[string]bool{}
-	for from := slot.ID(0); ; {
-		var keys [][]byte
-		keys, from = s.ExpiredKeys(nil, from, 250, 7)
-		for _, k := range keys {
-			found[string(k)] = true
-			apply(s, entry.Effect{Kind: entry.EffectDel, Key: k, Reason: entry.ReasonExpire})
-		}
-		if from == 0 && len(keys) == 0 {
-			break
+	want := bytes.Repeat([]byte("otter"), 40_000)
+	apply(s, set("big", string(want), 0, 1))
+	version := uint64(1)
+	patch := func(offset int, data []byte) {
+		version++
+		want = entry.Patched(want, offset, data)
+		apply(s, entry.Effect{Kind: entry.EffectPatch, Key: []byte("big"), Offset: uint64(offset), Value: data, Version: version})
+		if item, _ := get(s, "big"); !bytes.Equal(item.Value, want) || item.Version != version {
+			t.Fatalf("offset %d, %d bytes: the value differs", offset, len(data))
 		}
 	}
-	if len(found) != 250 || found["k0"] || !found["k250"] || found["k251"] {
-		t.Errorf("found %d expired keys, want k1 to k250", len(found))
+	place := func() uint64 {
+		at, _ := s.Slot(slot.Of([]byte("big"))).find(s.hash([]byte("big")), []byte("big"))
+		return uint64(at.ref)
 	}
-	if keys, _ := s.ExpiredKeys(nil, 0, 251, 10); len(keys) != 1 || string(keys[0]) != "k251" {
-		t.Errorf("a moment later: %q, want k251", keys)
+	before := place()
+	patch(10, []byte("raft"))
+	patch(199_990, []byte("the end"))
+	if place() != before {
+		t.Error("a patch that fits moved the value")
+	}
+	moves := 0
+	for i := range 2000 {
+		at := place()
+		patch(len(want)+i%3, bytes.Repeat([]byte{byte(i)}, 100))
+		if place() != at {
+			moves++
+		}
+	}
+	if moves > 10 {
+		t.Errorf("2000 appends moved the value %d times", moves)
+	}
+	apply(s, entry.Effect{Kind: entry.EffectExpire, Key: []byte("big"), ExpireAt: 77, Version: version + 1})
+	if item, _ := get(s, "big"); item.ExpireAt != 77 || s.Expires() != 1 {
+		t.Errorf("expiry %d, %d keys with one", item.ExpireAt, s.Expires())
+	}
+	mustCheck(t, s, 0)
+}
+
+func TestValueOf64MiBIsHeldPatchedCapturedAndReturned(t *testing.T) {
+	s := New()
+	value := make([]byte, 64<<20)
+	e := entry.Effect{Kind: entry.EffectSet, Type: entry.TypeString, Key: []byte("huge"), Value: value, Version: 1}
+	apply(s, e)
+	c := s.Capture()
+	apply(s, entry.Effect{Kind: entry.EffectPatch, Key: []byte("huge"), Offset: 64<<20 - 1, Value: []byte("x"), Version: 2})
+	captured := c.Slot(slot.Of([]byte("huge")))
+	for _, item := range captured.All() {
+		if len(item.Value) != 64<<20 || item.Value[64<<20-1] != 0 {
+			t.Errorf("the capture shows %d bytes, the last is %d", len(item.Value), item.Value[64<<20-1])
+		}
+	}
+	captured.Done()
+	c.Release()
+	sl := s.Slot(slot.Of([]byte("huge")))
+	sl.RLock()
+	item, _ := sl.GetLocked([]byte("huge"))
+	if len(item.Value) != 64<<20 || item.Value[64<<20-1] != 'x' {
+		t.Errorf("%d bytes, the last is %d", len(item.Value), item.Value[64<<20-1])
+	}
+	sl.RUnlock()
+	mustCheck(t, s, 0)
+	apply(s, del("huge"))
+	mustCheck(t, s, 0)
+	if m := s.Memory(); m.Held != 0 || m.Used != 0 {
+		t.Errorf("after the deletion: %+v", m)
+	}
+}
+
+func TestSlotOfManyKeysGrowsAndShrinks(t *testing.T) {
+	s := New()
+	sl := s.Slot(slot.Of([]byte("{one}")))
+	const keys = 60_000
+	for i := range keys {
+		expireAt := int64(0)
+		if i%50 == 0 { // few expire, each before all others: a bound that is not lowered shows
+			expireAt = int64(2*keys - i)
+		}
+		apply(s, set(fmt.Sprint("{one}", i), "v", expireAt, uint64(i+1)))
+		if i%1000 == 0 {
+			mustCheck(t, s, 0)
+		}
+	}
+	if places := len(sl.dir); places > keys/8 || len(sl.groups) == 0 {
+		t.Errorf("%d places and %d groups for %d keys", places, len(sl.groups), keys)
+	}
+	for i := range keys {
+		apply(s, del(fmt.Sprint("{one}", i)))
+		if i%10_000 == 9999 {
+			mustCheck(t, s, 0)
+		}
+		if i == keys-100 && len(sl.dir) > 64 {
+			t.Errorf("%d places for the last 100 keys", len(sl.dir))
+		}
+	}
+	if sl.dir != nil || s.UsedBytes() != 0 {
+		t.Errorf("an empty slot has %d places and %d bytes", len(sl.dir), s.UsedBytes())
+	}
+}
+
+// Keys whose hashes end alike, which only somebody who knows the seed can make, cost a longer segment, not a directory
+// that doubles without end.
+func TestCollidingHashesMakeNoLargeDirectory(t *testing.T) {
+	s := New()
+	sl := s.Slot(0)
+	for i := range 5000 {
+		h := header{key: fmt.Append(nil, i), version: 1}
+		ref, capacity, _ := sl.newCell(&h, 0)
+		sl.account(1, 0, int64(capacity))
+		sl.insert(uint64(i)<<40, ref)
+	}
+	if places := len(sl.dir); places > 5000 {
+		t.Errorf("%d places for 5000 keys of one hash", places)
 	}
 }

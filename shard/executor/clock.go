@@ -46,13 +46,19 @@ func (c *Clock) Now() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	mono := time.Since(c.start).Milliseconds()
-	if wall := c.wall().UnixMilli() - mono; wall-c.followed <= clockStepMax.Milliseconds() {
-		c.followed, c.behind = wall, 0
-	} else {
-		slew := max(mono-c.seen, 0) + c.slewRest
+	ahead := c.wall().UnixMilli() - mono - c.followed
+	slew := max(mono-c.seen, 0) + c.slewRest
+	c.behind = 0
+	switch {
+	case ahead >= 0 && ahead <= clockStepMax.Milliseconds():
+		c.followed += ahead
+	case ahead > 0:
 		c.followed += slew / clockSlewDivisor
 		c.slewRest = slew % clockSlewDivisor
-		c.behind = wall - c.followed
+		c.behind = ahead
+	default: // a wall clock that went back slows time down, and never stops it
+		c.followed -= min(-ahead, slew/clockSlewDivisor)
+		c.slewRest = slew % clockSlewDivisor
 	}
 	c.seen = max(c.seen, mono)
 	c.last = max(c.last, mono+c.followed, mono+c.floor)

@@ -36,6 +36,7 @@ func (e *Executor) attach(ten *tenure, r *Request) {
 	e.mu.Lock()
 	if b := e.findLocked(r.saw); b != nil {
 		b.readers = append(b.readers, r)
+		e.stats.held.Add(1)
 		e.mu.Unlock()
 		return
 	}

@@ -124,11 +124,12 @@ func (e *Executor) enter(r *Request) {
 	}
 	b := e.openBatch()
 	e.tx.commit(b.id)
+	e.versions += uint64(len(e.tx.writes))
 	e.mu.Lock()
 	b.requests = append(b.requests, r)
 	e.mu.Unlock()
 	full := e.builder.SizeBytes() >= e.cfg.Limits.BatchBytes || e.builder.ArenaBytes() >= 4*e.cfg.Limits.BatchBytes
-	if full || e.version-e.openedAt >= e.versionsMax {
+	if full || e.versions >= e.versionsMax {
 		e.seal()
 	}
 }
@@ -136,7 +137,7 @@ func (e *Executor) enter(r *Request) {
 func (e *Executor) openBatch() *batch {
 	if e.open == nil {
 		e.seq++ // never used twice within an incarnation, also not after a refused proposal
-		e.open, e.openedAt = newBatch(BatchID{e.inc, e.seq}), e.version
+		e.open, e.versions = newBatch(BatchID{e.inc, e.seq}), 0
 		e.mu.Lock()
 		e.batches = append(e.batches, e.open)
 		e.mu.Unlock()

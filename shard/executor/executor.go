@@ -57,7 +57,7 @@ type Executor struct {
 	assigned bool // the shard's slots were given to it once; raftfsm.State.Assigned
 	builder  *entry.Builder
 	open     *batch
-	openedAt uint64 // version when it was opened
+	versions uint64 // that the open batch has used
 	sealed   []sealedBatch
 	tx       Tx
 	release  *releaseNote

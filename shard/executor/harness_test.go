@@ -113,6 +113,7 @@ func (b *bench) serve() {
 		if time.Now().After(deadline) {
 			b.t.Fatal("the replica does not serve")
 		}
+		time.Sleep(100 * time.Microsecond)
 	}
 }
 

@@ -32,7 +32,8 @@ type View struct {
 // Now is the shard's clock in milliseconds since the Unix epoch.
 func (v *View) Now() int64 { return v.now }
 
-// Get returns the item of a key, false where there is none or where it has expired. Item.Value is lent.
+// Get returns the item of a key, false where there is none or where it has expired. Item.Value is lent for as long as
+// the view is valid.
 func (v *View) Get(key []byte) (store.Item, bool) {
 	if v.over != nil {
 		if p, found := v.over.look(key); found {
@@ -76,6 +77,7 @@ func (e *Executor) Read(ctx context.Context, s slot.ID, mode ReadMode, fn func(*
 			return e.notOwned(s)
 		}
 		if view.saw != (BatchID{}) {
+			e.stats.held.Add(1)
 			applied, stopped := e.await(view.saw, ctx.Done())
 			if stopped {
 				return e.readTimeout()

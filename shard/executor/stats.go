@@ -3,7 +3,7 @@ package executor
 import "sync/atomic"
 
 type counters struct {
-	evaluated, batches, batchBytes, skipped, expired atomic.Uint64
+	evaluated, batches, batchBytes, skipped, expired, held atomic.Uint64
 }
 
 // Stats counts what this replica's executor has done since it was opened.
@@ -14,6 +14,8 @@ type Stats struct {
 	Skipped uint64
 	// Expired counts keys that were deleted because their expiry had passed, on any replica.
 	Expired uint64
+	// Held counts looks at values that were not committed yet; their replies waited for the commit.
+	Held uint64
 	// Queued is how many requests wait for evaluation now.
 	Queued int
 }
@@ -22,6 +24,6 @@ type Stats struct {
 func (e *Executor) Stats() Stats {
 	return Stats{
 		Evaluated: e.stats.evaluated.Load(), Batches: e.stats.batches.Load(), BatchBytes: e.stats.batchBytes.Load(),
-		Skipped: e.stats.skipped.Load(), Expired: e.stats.expired.Load(), Queued: e.queued(),
+		Skipped: e.stats.skipped.Load(), Expired: e.stats.expired.Load(), Held: e.stats.held.Load(), Queued: e.queued(),
 	}
 }

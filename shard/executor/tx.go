@@ -15,7 +15,24 @@ type Tx struct {
 	// saw is the latest batch whose pending values the request has read.
 	saw    BatchID
 	writes []write
+	// scratch holds the values that Get has lent, until the next request.
+	scratch []byte
 }
+
+// scratchBytesMax is how much of that memory is kept for the next request.
+const scratchBytesMax = 1 << 20
+
+// valueUse says what a look at a key is for.
+type valueUse uint8
+
+const (
+	// valueUnused leaves the value out.
+	valueUnused valueUse = iota
+	// valueLent lends it until the evaluation of the request ends.
+	valueLent
+	// valueKept gives it as memory that nobody changes, for the overlay.
+	valueKept
+)
 
 // write is one effect, or the emptying of slots, that the request asks for.
 type write struct {
@@ -30,15 +47,21 @@ func (tx *Tx) reset(r *Request, now int64) {
 	tx.slot, tx.now, tx.saw = r.Slot, now, BatchID{}
 	clear(tx.writes)
 	tx.writes = tx.writes[:0]
+	tx.scratch = tx.scratch[:0]
+	if cap(tx.scratch) > scratchBytesMax {
+		tx.scratch = nil
+	}
 }
 
 // Now is the shard's clock in milliseconds since the Unix epoch.
 func (tx *Tx) Now() int64 { return tx.now }
 
 // Get returns the item of a key, false where there is none or where it has expired. An expired key is deleted by the
-// way, so that no later leader with a slower clock shows it again.
-func (tx *Tx) Get(key []byte) (store.Item, bool) {
-	item, ok := tx.look(key)
+// way, so that no later leader with a slower clock shows it again. Item.Value is lent until the evaluation ends.
+func (tx *Tx) Get(key []byte) (store.Item, bool) { return tx.get(key, valueLent) }
+
+func (tx *Tx) get(key []byte, use valueUse) (store.Item, bool) {
+	item, ok := tx.look(key, use)
 	if ok && item.Expired(tx.now) {
 		tx.delete(key, entry.ReasonExpire)
 		return store.Item{}, false
@@ -46,7 +69,7 @@ func (tx *Tx) Get(key []byte) (store.Item, bool) {
 	return item, ok
 }
 
-func (tx *Tx) look(key []byte) (store.Item, bool) {
+func (tx *Tx) look(key []byte, use valueUse) (store.Item, bool) {
 	for i := len(tx.writes) - 1; i >= 0; i-- {
 		w := &tx.writes[i]
 		if w.drop != nil && contains(w.drop, tx.slot) {
@@ -63,7 +86,28 @@ func (tx *Tx) look(key []byte) (store.Item, bool) {
 		tx.saw = later(tx.saw, p.batch)
 		return p.item, !p.deleted
 	}
-	return sl.GetLocked(key)
+	item, ok := sl.GetLocked(key)
+	if ok {
+		item.Value = tx.take(item, use)
+	}
+	return item, ok
+}
+
+// take copies a value out of the store, whose memory it is only as long as the slot is locked.
+func (tx *Tx) take(item store.Item, use valueUse) []byte {
+	switch {
+	case use == valueUnused || item.Expired(tx.now):
+		return nil
+	case use == valueKept:
+		return tx.e.builder.Copy(item.Value)
+	}
+	start, n := len(tx.scratch), len(item.Value)
+	if n > cap(tx.scratch)-start {
+		// What was lent before stays where it is.
+		start, tx.scratch = 0, make([]byte, 0, max(2*cap(tx.scratch), n, 4<<10))
+	}
+	tx.scratch = append(tx.scratch, item.Value...)
+	return tx.scratch[start : start+n : start+n]
 }
 
 func contains(ranges []slot.Range, s slot.ID) bool {
@@ -111,7 +155,7 @@ func (tx *Tx) Patch(key []byte, offset int, data []byte) uint64 {
 
 // Delete deletes a key and tells whether it existed.
 func (tx *Tx) Delete(key []byte) bool {
-	if _, ok := tx.Get(key); !ok {
+	if _, ok := tx.get(key, valueUnused); !ok {
 		return false
 	}
 	tx.delete(key, entry.ReasonDelete)
@@ -127,13 +171,12 @@ func (tx *Tx) delete(key []byte, reason entry.Reason) {
 
 // Expire changes the expiry of an existing key (0 = never); an instant that has passed deletes it.
 func (tx *Tx) Expire(key []byte, expireAt int64) bool {
-	item, ok := tx.Get(key)
+	if expireAt != 0 && expireAt <= tx.now {
+		return tx.Delete(key)
+	}
+	item, ok := tx.get(key, valueKept)
 	if !ok {
 		return false
-	}
-	if expireAt != 0 && expireAt <= tx.now {
-		tx.delete(key, entry.ReasonDelete)
-		return true
 	}
 	item.ExpireAt, item.Version = expireAt, tx.nextVersion()
 	tx.write(entry.Effect{Kind: entry.EffectExpire, Type: item.Type, Key: tx.e.builder.Copy(key), ExpireAt: expireAt, Version: item.Version}, item)

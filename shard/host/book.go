@@ -17,16 +17,30 @@ type Book struct {
 // NewBook returns an empty book.
 func NewBook() *Book { return &Book{nodes: map[string]meta.Node{}} }
 
-// Note enters what was heard of a node.
+const (
+	// bookMax bounds the nodes in a book: those of the largest cluster, and as many that have left it.
+	bookMax = 2 * meta.NodesMax
+	// bookTextMax bounds an id and each address: what the meta group takes, rounded up.
+	bookTextMax = 512
+)
+
+// Note enters what was heard of a node. It comes from others, so what is beyond the limits is not taken.
 func (b *Book) Note(n meta.Node) {
 	if n.ID == "" || n.Addresses.Cluster == "" {
 		return
 	}
+	for _, text := range []string{n.ID, n.Addresses.RESP, n.Addresses.GRPC, n.Addresses.Cluster, n.Addresses.Gossip, n.Addresses.HTTP, n.Zone, n.Version} {
+		if len(text) > bookTextMax {
+			return
+		}
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if old, ok := b.nodes[n.ID]; !ok || n.StartCount >= old.StartCount {
-		b.nodes[n.ID] = n
+	old, known := b.nodes[n.ID]
+	if known && n.StartCount < old.StartCount || !known && len(b.nodes) >= bookMax {
+		return
 	}
+	b.nodes[n.ID] = n
 }
 
 // ClusterAddr is where the cluster port of a node is.

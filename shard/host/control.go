@@ -85,7 +85,11 @@ func (l Leaderships) Transfer(ctx context.Context, id slot.ShardID, term uint64,
 // TransferHere hands over a shard, or with id 0 the meta group, that this node leads in term (0 for any).
 func (h *Host) TransferHere(ctx context.Context, id slot.ShardID, term uint64, to string) error {
 	if id == 0 {
-		return h.localMeta().Transfer(ctx, to)
+		m := h.localMeta()
+		if _, leads := m.Leader(); !leads {
+			return apierr.New(apierr.KindNotLeader, "meta group: this node does not lead it; nothing was changed, ask the leader %q", h.MetaLeader())
+		}
+		return m.Transfer(ctx, to)
 	}
 	r, ok := h.Replica(id)
 	if !ok {

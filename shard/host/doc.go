@@ -7,7 +7,11 @@
 //
 // The members with which a group begins are written once, in the meta group's state, under an id that is never used
 // again. A node bootstraps its replica only after the meta leader has confirmed that the shard is still being created,
-// and after a durable mark; the mark stays. From the moment a shard is formed, replicas without data start empty.
+// and after a durable mark; the mark stays. From the moment a shard is formed, replicas without data start empty. The meta
+// group is begun by its founder alone, once; a log that is missing although its votes are there is never begun anew.
+//
+// A replica is opened at the start of the node only if its group is known to have formed: its first slots are in its log.
+// Until then they are in the meta group's state alone, and the replica waits for that.
 //
 // # Goroutines
 //

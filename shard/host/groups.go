@@ -17,13 +17,6 @@ import (
 	"github.com/holtcache/holt/shard"
 )
 
-func makeFolder(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(dir))
-}
-
 // openMeta opens this node's replica of the meta group. On a node that is no member it is empty and takes part in
 // nothing until a leader makes it a learner.
 func (h *Host) openMeta() error {
@@ -31,9 +24,10 @@ func (h *Host) openMeta() error {
 	if err != nil {
 		return err
 	}
+	begins := mark != nil && mark.Phase == storagev1.GroupPhase_GROUP_PHASE_BOOTSTRAPPING
 	var bootstrap []string
-	if mark != nil {
-		bootstrap = mark.InitialMembers // a group that has begun ignores it; one whose beginning was cut short needs it
+	if begins {
+		bootstrap = mark.InitialMembers
 	}
 	cfg, err := h.config(shard.MetaGroup, metaFolder, bootstrap)
 	if err != nil {
@@ -41,7 +35,13 @@ func (h *Host) openMeta() error {
 	}
 	m, err := shard.OpenMeta(cfg)
 	if err != nil {
-		return fmt.Errorf("meta group: %w", err)
+		return errors.Join(fmt.Errorf("meta group: %w", err), cfg.Wire.Close())
+	}
+	if begins { // from here on it never begins again, whatever becomes of its log
+		mark.Phase = storagev1.GroupPhase_GROUP_PHASE_BOOTSTRAPPED
+		if err := h.cfg.Folder.setMark(metaFolder, mark); err != nil {
+			return errors.Join(err, m.Close())
+		}
 	}
 	h.mu.Lock()
 	h.meta = m
@@ -63,9 +63,10 @@ func (h *Host) relay(m *shard.Meta) {
 	}
 }
 
-// openKnown opens the replicas that this node has already, before anybody can be asked.
+// openKnown opens the replicas that this node has already, before anybody can be asked. Those of groups that may not
+// have formed wait for the meta group's state: their first leader has to know which slots the shard begins with.
 func (h *Host) openKnown() error {
-	entries, err := os.ReadDir(h.cfg.Folder.path("shards"))
+	entries, err := os.ReadDir(h.cfg.Folder.path(shardsFolder))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("list shards: %w", err)
 	}
@@ -74,11 +75,15 @@ func (h *Host) openKnown() error {
 		if err != nil {
 			continue
 		}
+		formed, err := h.cfg.Folder.formed(e.Name())
+		if err != nil {
+			return err
+		}
 		mark, err := h.cfg.Folder.mark(e.Name())
 		if err != nil {
 			return err
 		}
-		if mark == nil || mark.Phase == storagev1.GroupPhase_GROUP_PHASE_REMOVED {
+		if !formed || mark == nil || mark.Phase == storagev1.GroupPhase_GROUP_PHASE_REMOVED {
 			continue
 		}
 		if err := h.openReplica(slot.ShardID(id), mark); err != nil {
@@ -94,7 +99,7 @@ func (h *Host) openReplica(id slot.ShardID, mark *storagev1.GroupMark) error {
 	if mark.Phase == storagev1.GroupPhase_GROUP_PHASE_BOOTSTRAPPING {
 		bootstrap = mark.InitialMembers
 	}
-	cfg, err := h.config(id, filepath.Join("shards", groupName(id)), bootstrap)
+	cfg, err := h.config(id, filepath.Join(shardsFolder, groupName(id)), bootstrap)
 	if err != nil {
 		return err
 	}
@@ -117,8 +122,8 @@ func (h *Host) openReplica(id slot.ShardID, mark *storagev1.GroupMark) error {
 	return nil
 }
 
-// slotsOf are the slots that a shard begins with. They are known, because only a node that has seen the shard in the
-// meta group's state opens a replica for the first time.
+// slotsOf are the slots that a shard begins with. They are known: until a group has formed, a replica is opened only
+// after the shard was seen in the meta group's state, and afterwards they are in the group's own log.
 func (h *Host) slotsOf(id slot.ShardID) []slot.Range {
 	s, ok := h.State().Shard(id)
 	if !ok {
@@ -131,6 +136,7 @@ func (h *Host) slotsOf(id slot.ShardID) []slot.Range {
 func (h *Host) openAsAssigned() {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
+	formed := map[slot.ShardID]bool{}
 	for {
 		for _, s := range h.State().Shards() {
 			if _, open := h.Replica(s.ID); !open && slices.Contains(s.Replicas, h.cfg.Self.ID) {
@@ -138,6 +144,7 @@ func (h *Host) openAsAssigned() {
 			}
 		}
 		h.reportFormed()
+		h.noteFormed(formed)
 		select {
 		case <-h.ctx.Done():
 			return
@@ -172,6 +179,9 @@ func (h *Host) openAssigned(s meta.Shard) error {
 		return fmt.Errorf("shard %d was removed from this node and comes back: empty the data folder and join as a new node", s.ID)
 	}
 	if mark == nil {
+		if log, has := h.cfg.Folder.logOf(s.ID, filepath.Join(shardsFolder, name)); has {
+			return fmt.Errorf("%s is there and %s knows nothing of it: one of them is of another folder; put the right one in its place, or empty the data folder and join as a new node", log, h.cfg.Folder.path("stable.db"))
+		}
 		if mark, err = h.beginReplica(s); err != nil {
 			return err
 		}
@@ -206,7 +216,8 @@ func (h *Host) beginReplica(s meta.Shard) (*storagev1.GroupMark, error) {
 	return mark, h.cfg.Folder.setMark(groupName(s.ID), mark)
 }
 
-// reportFormed tells the meta group of shards that this node serves for the first time.
+// reportFormed tells the meta group of shards that this node serves for the first time, once their slots are in their
+// logs.
 func (h *Host) reportFormed() {
 	state := h.State()
 	for _, r := range h.Replicas() {
@@ -214,7 +225,7 @@ func (h *Host) reportFormed() {
 		if !ok || s.Phase != meta.ShardCreating {
 			continue
 		}
-		if _, serving := r.Executor().Serving(); !serving {
+		if _, serving := r.Executor().Serving(); !serving || !r.State().Assigned {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(h.ctx, latestMax)
@@ -225,5 +236,21 @@ func (h *Host) reportFormed() {
 		if err != nil && h.ctx.Err() == nil {
 			h.cfg.Logger.Info("could not report that a shard has formed; it is tried again", "shard", s.ID, "err", err)
 		}
+	}
+}
+
+// noteFormed keeps in the data folder which groups have formed; known are those that are noted already.
+func (h *Host) noteFormed(known map[slot.ShardID]bool) {
+	state := h.State()
+	for _, r := range h.Replicas() {
+		id := r.Group()
+		if s, ok := state.Shard(id); !ok || s.Phase != meta.ShardFormed || known[id] {
+			continue
+		}
+		formed, err := h.cfg.Folder.formed(groupName(id))
+		if err == nil && !formed {
+			err = h.cfg.Folder.setFormed(groupName(id))
+		}
+		known[id] = err == nil // a write error stops the process
 	}
 }

@@ -18,7 +18,12 @@ import (
 	"github.com/holtcache/holt/shard/transport"
 )
 
-const metaFolder = "meta"
+// Names in the data folder.
+const (
+	metaFolder   = "meta"
+	shardsFolder = "shards"
+	logFile      = "log.db" // of a group, with LogStoreBolt
+)
 
 // Host is this node's part in the Raft groups of its cluster.
 type Host struct {
@@ -32,6 +37,8 @@ type Host struct {
 
 	// watched is the newest meta state that was heard from another node; nil where none was.
 	watched atomic.Pointer[meta.State]
+	// answered is the node that answered as the meta leader last; nil where none did.
+	answered atomic.Pointer[string]
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -42,7 +49,9 @@ type Host struct {
 	failed   map[slot.ShardID]string // why a replica could not be opened, so that it is logged once
 	changed  chan struct{}           // closed and replaced at every change
 	wake     chan struct{}           // for the goroutine that opens replicas
-	closed   bool
+
+	closing  sync.Once
+	closeErr error
 }
 
 // Open opens the replicas that the data folder holds and starts to follow the meta group.
@@ -182,6 +191,7 @@ func (a amnesia) Release() error { return a.run.Release(a.group) }
 
 // Leave hands over every leadership, so that stopping this node costs clients nothing. It is bounded by ctx.
 func (h *Host) Leave(ctx context.Context) {
+	h.transport.Retire() // or the controller would hand them back
 	var wg sync.WaitGroup
 	for _, r := range h.Replicas() {
 		if _, leads := r.Leader(); !leads {
@@ -205,13 +215,11 @@ func (h *Host) Leave(ctx context.Context) {
 
 // Close stops every group. It may be called twice.
 func (h *Host) Close() error {
-	h.mu.Lock()
-	if h.closed {
-		h.mu.Unlock()
-		return nil
-	}
-	h.closed = true
-	h.mu.Unlock()
+	h.closing.Do(func() { h.closeErr = h.close() })
+	return h.closeErr
+}
+
+func (h *Host) close() error {
 	h.cancel()
 	h.wg.Wait()
 	var errs []error

@@ -4,21 +4,54 @@ import (
 	"time"
 
 	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard/gossip"
 )
+
+// Leadership says who leads a shard, and in which term.
+type Leadership struct {
+	// Node is "" where nobody is known to lead.
+	Node string
+	Term uint64
+}
 
 // Leader is who leads a shard with the highest term that this node knows: by its own replica or by gossip. ok is false
 // where nobody is known to lead.
 func (h *Host) Leader(id slot.ShardID) (node string, term uint64, ok bool) {
-	if hint, known := h.cfg.Gossip.Leaders()[uint64(id)]; known {
-		node, term = hint.Node, hint.Term
+	l := h.leader(id, h.cfg.Gossip.Leaders())
+	return l.Node, l.Term, l.Node != ""
+}
+
+// Leaders is Leader for many shards, by one look at gossip.
+func (h *Host) Leaders(shards []meta.Shard) map[slot.ShardID]Leadership {
+	hints := h.cfg.Gossip.Leaders()
+	leaders := make(map[slot.ShardID]Leadership, len(shards))
+	for _, s := range shards {
+		leaders[s.ID] = h.leader(s.ID, hints)
 	}
+	return leaders
+}
+
+func (h *Host) leader(id slot.ShardID, hints map[uint64]gossip.Leader) Leadership {
+	hint := Leadership{Node: hints[uint64(id)].Node, Term: hints[uint64(id)].Term}
 	if r, here := h.Replica(id); here {
-		if own, ownTerm := r.KnownLeader(); ownTerm >= term && (own != "" || ownTerm > term) {
-			node, term = own, ownTerm
-		}
+		node, term := r.KnownLeader()
+		return newest(h.cfg.Self.ID, hint, Leadership{node, term})
 	}
-	return node, term, node != ""
+	return newest(h.cfg.Self.ID, hint, Leadership{})
+}
+
+// newest weighs a hint of gossip against what this node's own replica knows. The higher term wins, also where it has no
+// leader yet: the leader of the lower one is over. Of equal terms the one with a leader wins. Whether this node itself
+// leads only its own replica can tell: a hint from before a restart, or from before it stepped down, names it still.
+func newest(self string, hint, own Leadership) Leadership {
+	if hint.Node == self {
+		hint.Node = ""
+	}
+	if own.Term > hint.Term || own.Term == hint.Term && own.Node != "" {
+		return own
+	}
+	return hint
 }
 
 // passLeadersOn tells the other nodes which shards this node leads, and turns gossip into changes of the host.

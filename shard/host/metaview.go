@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -30,12 +29,19 @@ func (h *Host) State() *meta.State {
 	return state
 }
 
-// MetaLeader is the node that leads the meta group, as far as this node knows.
+// MetaLeader is the node that leads the meta group, as far as this node knows: by its own replica, or where it is no
+// member, the node that answered as the leader last.
 func (h *Host) MetaLeader() string {
 	if m := h.localMeta(); m != nil {
 		if node, _ := m.KnownLeader(); node != "" {
 			return node
 		}
+		if h.isMember() {
+			return ""
+		}
+	}
+	if last := h.answered.Load(); last != nil {
+		return *last
 	}
 	return ""
 }
@@ -96,12 +102,9 @@ func (h *Host) Latest(ctx context.Context) (*meta.State, error) {
 	var state *meta.State
 	err := h.atLeader(ctx, func(ctx context.Context, node string) error {
 		if node == h.cfg.Self.ID {
-			m := h.localMeta()
-			if err := m.Sync(ctx); err != nil {
-				return err
-			}
-			state = m.State()
-			return nil
+			var err error
+			state, err = h.LatestHere(ctx)
+			return err
 		}
 		data, err := h.cfg.Nodes.ReadMeta(ctx, node, true)
 		if err != nil {
@@ -139,134 +142,65 @@ func decodeState(snapshot []byte) (*meta.State, error) {
 	return m.State(), nil
 }
 
-// retryPause is how long to wait before the meta leader is looked for again.
-const retryPause = 50 * time.Millisecond
-
-// atLeader runs call at the meta leader: where one is believed to be, then where the answer points, then everywhere.
-func (h *Host) atLeader(ctx context.Context, call func(ctx context.Context, node string) error) error {
-	var last error
-	hint := h.MetaLeader()
-	for {
-		for _, node := range h.candidates(hint) {
-			err := call(ctx, node)
-			if err == nil {
-				return nil
-			}
-			last = err
-			e := apierr.Of(err)
-			if e.Kind != apierr.KindNotLeader && e.Result() != apierr.OutcomeNotApplied {
-				return err
-			}
-			if hint = ""; e.Kind == apierr.KindNotLeader && e.Addr != "" && e.Addr != node {
-				hint = e.Addr
-				break
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(apierr.New(apierr.KindClusterDown, "the meta group has no leader that can be reached; not applied, retry"), last)
-		case <-time.After(retryPause):
-		}
-		if hint == "" {
-			hint = h.MetaLeader()
-		}
-	}
-}
-
-// candidates lists the nodes that may lead the meta group, the likeliest first.
-func (h *Host) candidates(hint string) []string {
-	var nodes []string
-	add := func(id string) {
-		if id != "" && !slices.Contains(nodes, id) {
-			nodes = append(nodes, id)
-		}
-	}
-	add(hint)
-	if hint != "" {
-		return nodes
-	}
-	for _, id := range h.State().MetaVoters() {
-		add(id)
-	}
-	add(h.cfg.Self.ID)
-	for _, n := range h.cfg.Book.Nodes() {
-		add(n.ID)
-	}
-	return nodes
-}
-
-// followMeta keeps up with the meta group by another node's word, while this node is no member of it.
-func (h *Host) followMeta() {
-	ticker := time.NewTicker(200 * time.Millisecond)
-	defer ticker.Stop()
-	for next := 0; ; next++ {
-		select {
-		case <-h.ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		if h.isMember() {
-			continue
-		}
-		var others []string
-		for _, id := range h.candidates("") {
-			if id != h.cfg.Self.ID {
-				others = append(others, id)
-			}
-		}
-		if len(others) == 0 {
-			continue
-		}
-		h.watchAt(others[next%len(others)])
-	}
-}
-
-// watchAt follows the meta state of one node until the connection ends, or until this node has become a member itself.
-func (h *Host) watchAt(node string) {
-	ctx, cancel := context.WithCancel(h.ctx)
-	defer cancel()
-	_ = h.cfg.Nodes.WatchMeta(ctx, node, h.State().Applied(), func(snapshot []byte) error {
-		state, err := decodeState(snapshot)
-		if err != nil {
-			return err
-		}
-		if old := h.watched.Load(); old == nil || old.Applied() < state.Applied() {
-			h.watched.Store(state)
-			h.signal()
-		}
-		if h.isMember() {
-			cancel()
-		}
-		return nil
-	})
-}
-
 // stayRegistered makes the meta group know this start of this node and its addresses, and founds the cluster where this
 // node is its founder.
 func (h *Host) stayRegistered() {
-	ticker := time.NewTicker(200 * time.Millisecond)
+	ticker := time.NewTicker(registerPause)
 	defer ticker.Stop()
+	said := ""
+	var saved []meta.Node
 	for {
-		if command := h.registration(); command != nil {
-			ctx, cancel := context.WithTimeout(h.ctx, latestMax)
-			result, err := h.Propose(ctx, command)
-			cancel()
-			switch {
-			case err == nil && result.Err != nil:
-				h.cfg.Logger.Error("the cluster refuses this node; stop it", "err", result.Err)
-			case err == nil && len(result.Displaced) > 0:
-				h.cfg.Logger.Warn("this node has taken over an address of other nodes; check their advertise addresses", "nodes", result.Displaced)
-			}
+		text := h.register()
+		if text != "" && text != said && h.ctx.Err() == nil {
+			h.cfg.Logger.Error("this node is not registered as it is; it tries on, or stop it and follow the message", "err", text)
 		}
+		said = text
 		for _, n := range h.State().Nodes() {
 			h.cfg.Book.Note(n)
 		}
+		saved = h.saveBook(saved)
 		select {
 		case <-h.ctx.Done():
 			return
 		case <-ticker.C:
 		}
 	}
+}
+
+// registerPause lies between two looks at whether this node is registered as it is.
+const registerPause = 200 * time.Millisecond
+
+// register proposes what is missing for this node to be known as it is. It returns why the cluster refuses it, "" where
+// it does not; a cluster that cannot be reached now refuses nothing.
+func (h *Host) register() (refused string) {
+	command := h.registration()
+	if command == nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(h.ctx, latestMax)
+	defer cancel()
+	result, err := h.Propose(ctx, command)
+	switch {
+	case err != nil:
+		h.cfg.Logger.Debug("this node could not be registered; it is tried again", "err", err)
+	case result.Err != nil:
+		return result.Err.Error()
+	case len(result.Displaced) > 0:
+		h.cfg.Logger.Warn("this node has taken over an address of other nodes; check their advertise addresses", "nodes", result.Displaced)
+	}
+	return ""
+}
+
+// saveBook keeps the book in the data folder where it says something else than before.
+func (h *Host) saveBook(saved []meta.Node) []meta.Node {
+	nodes := h.cfg.Book.Nodes()
+	if slices.Equal(nodes, saved) {
+		return saved
+	}
+	if err := h.cfg.Folder.SaveNodes(nodes); err != nil {
+		h.cfg.Logger.Warn("addresses of other nodes were not saved; after a restart of all nodes this one finds them by --join alone", "err", err)
+	}
+	return nodes
 }
 
 // registration is the command that is missing for this node to be known as it is, or nil.

@@ -61,6 +61,9 @@ func (f *Folder) openLogs(fresh bool) error {
 		if f.WAL, err = logstore.OpenWAL(logstore.WALConfig{Dir: f.path(walFolder), Sync: f.cfg.Sync, Fatal: f.Fatal}); err != nil {
 			return err
 		}
+		if fresh && len(f.WAL.Groups()) > 0 {
+			return f.errNoIdentity()
+		}
 		if cut, was := f.WAL.TailCut(); was {
 			if err := f.Run.Guard(cut.String()); err != nil {
 				return err
@@ -102,7 +105,7 @@ func (f *Folder) checkLogStore(fresh bool) error {
 	}
 	exists, err := logstore.WALExists(f.path(walFolder))
 	if err == nil && !exists {
-		err = fmt.Errorf("%s holds no log, but this node has voted and may have acknowledged writes: put it back, or empty the data folder to start as a new node: %w", f.path(walFolder), logstore.ErrDamaged)
+		err = fmt.Errorf("%s holds no log, but this node has voted and may have acknowledged writes; %s", f.path(walFolder), newNodeAdvice)
 	}
 	return err
 }
@@ -166,21 +169,36 @@ func (f *Folder) closeLogs() error {
 	return f.Run.EndClean()
 }
 
+// logOf tells what holds a group's log, and whether the log was ever opened there.
+func (f *Folder) logOf(group slot.ShardID, folder string) (name string, has bool) {
+	if f.WAL != nil {
+		return fmt.Sprintf("the log of group %d in %s", group, f.path(walFolder)), f.WAL.Has(uint64(group))
+	}
+	name = f.path(filepath.Join(folder, logFile))
+	return name, exists(name)
+}
+
 // openStorage opens log and snapshots of one group.
 func (h *Host) openStorage(group slot.ShardID, folder string, wire *transport.Group, hooks shard.Hooks) (shard.Storage, error) {
 	f := h.cfg.Folder
 	dir := f.path(folder)
+	if name, has := f.logOf(group, folder); !has && f.hasVoted(uint64(group)) {
+		return shard.Storage{}, fmt.Errorf("%s is missing and this node has voted in its group: without it writes that it has acknowledged could be lost; put it back, or empty the data folder and join as a new node", name)
+	}
 	if err := makeFolder(dir); err != nil {
 		return shard.Storage{}, err
 	}
 	cfg := logstore.LogConfig{
-		Path: filepath.Join(dir, "log.db"), Group: uint64(group), Sync: f.cfg.Sync, Budget: h.windows,
+		Path: filepath.Join(dir, logFile), Group: uint64(group), Sync: f.cfg.Sync, Budget: h.windows,
 		Appended: func(entries []*raft.Log) { hooks.Appended(entries) }, Floor: hooks.Floor, Fatal: f.Fatal,
 	}
 	if f.WAL != nil {
 		backend, err := f.WAL.Group(uint64(group))
 		if err != nil {
 			return shard.Storage{}, err
+		}
+		if err := backend.Begin(); err != nil { // before the node votes in the group
+			return shard.Storage{}, errors.Join(err, backend.Close())
 		}
 		cfg.Path, cfg.Backend = f.path(walFolder), backend
 	}

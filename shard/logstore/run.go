@@ -76,18 +76,18 @@ func BeginRun(cfg RunConfig) (*Run, error) {
 	return r, nil
 }
 
-// next is the state of a run that begins after one that left old.
-func (old runState) next(cfg RunConfig) runState {
-	s := runState{weakest: cfg.Sync, boot: cfg.Boot, reason: old.reason, released: old.released}
-	if old.clean {
-		return s
+// next is the state of a run that begins after one that left s.
+func (s *runState) next(cfg RunConfig) runState {
+	n := runState{weakest: cfg.Sync, boot: cfg.Boot, reason: s.reason, released: s.released}
+	if s.clean {
+		return n
 	}
-	s.weakest = max(cfg.Sync, old.weakest) // from always to no they get weaker
-	if old.weakest != SyncAlways && (cfg.Boot == "" || cfg.Boot != old.boot) {
-		s.guard(fmt.Sprintf("the machine stopped without a clean end under --appendfsync=%s, so entries that were acknowledged may be missing", old.weakest))
-		s.weakest = cfg.Sync // what was not synced before the reboot is gone or on disk
+	n.weakest = max(cfg.Sync, s.weakest) // from always to no they get weaker
+	if s.weakest != SyncAlways && (cfg.Boot == "" || cfg.Boot != s.boot) {
+		n.guard(fmt.Sprintf("the machine stopped without a clean end under --appendfsync=%s, so entries that were acknowledged may be missing", s.weakest))
+		n.weakest = cfg.Sync // what was not synced before the reboot is gone or on disk
 	}
-	return s
+	return n
 }
 
 // guard turns the guard on for every group.

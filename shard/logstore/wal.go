@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -198,6 +199,9 @@ func (w *WAL) Groups() []uint64 {
 	}
 	return ids
 }
+
+// Has tells whether a group has anything in the log.
+func (w *WAL) Has(id uint64) bool { return slices.Contains(w.Groups(), id) }
 
 // Forget deletes what the log has of a group whose replica has left this node. Its backend must be closed.
 func (w *WAL) Forget(id uint64) error {

@@ -22,16 +22,6 @@ type groupModel struct {
 	mark    string
 }
 
-func (m walModel) clone() walModel {
-	c := walModel{}
-	for id, g := range m {
-		copied := *g
-		copied.entries = slices.Clone(g.entries)
-		c[id] = &copied
-	}
-	return c
-}
-
 func (g *groupModel) last() uint64 { return g.first + uint64(len(g.entries)) - 1 }
 
 func (g *groupModel) String() string {

@@ -129,6 +129,20 @@ func (g *WALGroup) SetMark(name string, value []byte) error {
 	return g.wal.do(q)
 }
 
+// markBegun is a group's first record, so that a log that is empty yet can be told from one that is lost.
+const markBegun = "begun"
+
+// Begin makes the log have the group, durably under every sync policy, if it does not have it already.
+func (g *WALGroup) Begin() error {
+	if g.wal.Has(g.id) {
+		return nil
+	}
+	if err := g.SetMark(markBegun, nil); err != nil {
+		return fmt.Errorf("begin the log of group %d: %w", g.id, err)
+	}
+	return nil
+}
+
 // Close implements Marks. The log itself stays open for the other groups.
 func (g *WALGroup) Close() error {
 	g.wal.release(g)

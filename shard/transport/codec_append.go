@@ -1,5 +1,7 @@
 package transport
 
+//lint:file-ignore SA1019 the codec carries every field, also the one that raft keeps for older protocol versions
+
 import (
 	"encoding/binary"
 	"time"

@@ -40,7 +40,7 @@ func (in *inConn) handleControl(f frame, d *decoder) error {
 	case frameTimeoutNow:
 		group, req := GroupID(d.uint64()), d.timeoutNowRequest()
 		return in.handleRequest(incomingRequest{id: f.id, group: group, command: req, header: req.RPCHeader, timeout: timeout}, d,
-			func(g *Group) error { return g.checkGuard(Ballot{Kind: BallotTimeoutNow}) })
+			func(g *Group) error { return g.checkCandidate(Ballot{Kind: BallotTimeoutNow}) })
 	case frameLogEnd:
 		return in.handleLogEnd(f.id, d)
 	}

@@ -14,6 +14,7 @@ var (
 	ErrBusy          = errors.New("queue is full")
 	ErrUnknownGroup  = errors.New("group does not run on this node")
 	ErrVoteGuard     = errors.New("replica neither votes nor campaigns until its log is known to be whole")
+	ErrRetired       = errors.New("node is about to stop and does not stand for election")
 	ErrSuspended     = errors.New("group is suspended because its disk hangs")
 	ErrNotClamped    = errors.New("commit index is beyond the entries of its message")
 	ErrMalformed     = errors.New("malformed message")
@@ -34,6 +35,7 @@ const (
 	codeNotClamped
 	codeMalformed
 	codeTimeout
+	codeRetired
 )
 
 var errorOfCode = map[errorCode]error{
@@ -45,6 +47,7 @@ var errorOfCode = map[errorCode]error{
 	codeNotClamped:   ErrNotClamped,
 	codeMalformed:    ErrMalformed,
 	codeTimeout:      ErrTimeout,
+	codeRetired:      ErrRetired,
 }
 
 func codeOf(err error) errorCode {

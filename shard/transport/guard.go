@@ -74,6 +74,14 @@ func (g *Group) checkGuard(b Ballot) error {
 	return fmt.Errorf("group %d on node %s: %w", g.id, g.t.cfg.NodeID, ErrVoteGuard)
 }
 
+// checkCandidate returns an error for a ballot that would have this replica stand for election while it may not.
+func (g *Group) checkCandidate(b Ballot) error {
+	if g.t.retired.Load() {
+		return fmt.Errorf("group %d on node %s: %w", g.id, g.t.cfg.NodeID, ErrRetired)
+	}
+	return g.checkGuard(b)
+}
+
 // hear passes on an AppendEntries that raft has accepted.
 func (g *Group) hear(m appendMessage, response any) {
 	f := g.heard.Load()

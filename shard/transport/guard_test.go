@@ -64,7 +64,7 @@ func TestVoteGuardKnowsTheCandidatesLog(t *testing.T) {
 		}{{3, 7, nil}, {3, 8, nil}, {3, 6, ErrVoteGuard}, {2, 9, ErrVoteGuard}} {
 			for from, to := range map[*Group]string{a: "b", b: "a"} {
 				h := header(from.t.cfg.NodeID)
-				vote := from.RequestVote(raft.ServerID(to), "", &raft.RequestVoteRequest{RPCHeader: h, Term: 4, Candidate: h.ID, LastLogTerm: c.term, LastLogIndex: c.index}, &raft.RequestVoteResponse{})
+				vote := from.RequestVote(raft.ServerID(to), "", &raft.RequestVoteRequest{RPCHeader: h, Term: 4, LastLogTerm: c.term, LastLogIndex: c.index}, &raft.RequestVoteResponse{})
 				preVote := from.RequestPreVote(raft.ServerID(to), "", &raft.RequestPreVoteRequest{RPCHeader: h, Term: 4, LastLogTerm: c.term, LastLogIndex: c.index}, &raft.RequestPreVoteResponse{})
 				if !errors.Is(vote, c.want) || !errors.Is(preVote, c.want) {
 					t.Errorf("to %s, log ends at %d of term %d: vote %v, pre-vote %v, want %v", to, c.index, c.term, vote, preVote, c.want)
@@ -120,6 +120,26 @@ func TestNodesTellEachOtherWhereTheirLogsEnd(t *testing.T) {
 		}
 		if _, err := a.AskLogEnd("b", time.Second); !errors.Is(err, ErrUnknownGroup) {
 			t.Errorf("a group that is closed: %v, want ErrUnknownGroup", err)
+		}
+	})
+}
+
+// A node that is about to stop votes for others, and can neither be made to stand for election nor ask for votes.
+func TestRetiredNodeVotesButNeverStands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoNodes(t)
+		answer(a, agree)
+		answer(b, agree)
+		b.t.Retire()
+		if _, err := sendVote(a, "b", 2); err != nil {
+			t.Errorf("vote for a: %v", err)
+		}
+		if _, err := sendVote(b, "a", 2); !errors.Is(err, ErrRetired) {
+			t.Errorf("vote for b: %v, want %v", err, ErrRetired)
+		}
+		err := a.TimeoutNow("b", "", &raft.TimeoutNowRequest{RPCHeader: header("a")}, &raft.TimeoutNowResponse{})
+		if !errors.Is(err, ErrRetired) {
+			t.Errorf("TimeoutNow to b: %v, want %v", err, ErrRetired)
 		}
 	})
 }

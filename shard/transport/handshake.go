@@ -82,7 +82,7 @@ func (got hello) check(want hello) error {
 	case got.from == "" || got.from == want.to:
 		return fmt.Errorf("node id %q is not that of another node", got.from)
 	case got.leaseMax != want.leaseMax:
-		return fmt.Errorf("D_max is %v, on node %s it is %v; it is fixed when the cluster is created and must be equal everywhere",
+		return fmt.Errorf("lease maximum (D_max) is %v, on node %s it is %v; it is fixed when the cluster is created and must be equal everywhere",
 			got.leaseMax, want.to, want.leaseMax)
 	case got.kind != control && got.kind != data:
 		return fmt.Errorf("unknown kind of connection %d", got.kind)

@@ -18,7 +18,7 @@ func TestHandshakeRefusesAnotherClusterNodeOrLease(t *testing.T) {
 		want   string
 	}{
 		{"cluster", func(c *Config) { c.ClusterID = func() string { return "cluster-2" } }, `cluster id "cluster-2"`},
-		{"lease", func(c *Config) { c.LeaseMax = time.Second }, "D_max is 1s, on node b it is 200ms"},
+		{"lease", func(c *Config) { c.LeaseMax = time.Second }, "lease maximum (D_max) is 1s, on node b it is 200ms"},
 		{"own id", func(c *Config) { c.NodeID = "b" }, "no connection to itself"},
 		{"no cluster", func(c *Config) { c.ClusterID = func() string { return "" } }, "belongs to no cluster yet"},
 	} {

@@ -17,6 +17,7 @@ type Transport struct {
 	count   counters
 	closing chan struct{} // closed by Close
 	confirm atomic.Pointer[func(GroupTerm) bool]
+	retired atomic.Bool
 
 	mu       sync.Mutex // protects the fields below; never held across I/O or a channel send
 	closed   bool
@@ -94,6 +95,11 @@ func (t *Transport) unregister(g *Group) {
 // ServeConfirm sets what answers an incoming Confirm: true iff the group runs here and its current term is at most
 // Term. f must not block: it runs on the reader of the control connection. Until it is set every answer is false.
 func (t *Transport) ServeConfirm(f func(GroupTerm) bool) { t.confirm.Store(&f) }
+
+// Retire keeps every replica of this node from standing for election from here on: TimeoutNow is refused and no vote is
+// asked for. It goes on voting. A node that is about to stop hands its leaderships over after this, so that none is
+// handed back.
+func (t *Transport) Retire() { t.retired.Store(true) }
 
 // Forget closes the connections to a node that has left the cluster for good.
 func (t *Transport) Forget(node string) {

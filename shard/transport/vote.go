@@ -5,7 +5,10 @@ import "github.com/hashicorp/raft"
 // RequestVote implements raft.Transport.
 func (g *Group) RequestVote(to raft.ServerID, _ raft.ServerAddress, args *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
 	g.sawTerm(args.Term)
-	body, err := g.callControl(to, voteBallot(args), frameVote, frameVoteReply, func(b []byte) []byte { return appendVoteRequest(b, args) })
+	if err := g.checkCandidate(voteBallot(args)); err != nil {
+		return err
+	}
+	body, err := g.callControl(to, frameVote, frameVoteReply, func(b []byte) []byte { return appendVoteRequest(b, args) })
 	if err != nil {
 		return err
 	}
@@ -16,7 +19,10 @@ func (g *Group) RequestVote(to raft.ServerID, _ raft.ServerAddress, args *raft.R
 
 // RequestPreVote implements raft.WithPreVote. Its term is a proposal that no replica is in.
 func (g *Group) RequestPreVote(to raft.ServerID, _ raft.ServerAddress, args *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
-	body, err := g.callControl(to, preVoteBallot(args), framePreVote, framePreVoteReply, func(b []byte) []byte { return appendPreVoteRequest(b, args) })
+	if err := g.checkCandidate(preVoteBallot(args)); err != nil {
+		return err
+	}
+	body, err := g.callControl(to, framePreVote, framePreVoteReply, func(b []byte) []byte { return appendPreVoteRequest(b, args) })
 	if err != nil {
 		return err
 	}
@@ -27,7 +33,10 @@ func (g *Group) RequestPreVote(to raft.ServerID, _ raft.ServerAddress, args *raf
 
 // TimeoutNow implements raft.Transport.
 func (g *Group) TimeoutNow(to raft.ServerID, _ raft.ServerAddress, args *raft.TimeoutNowRequest, resp *raft.TimeoutNowResponse) error {
-	body, err := g.callControl(to, Ballot{Kind: BallotTimeoutNow}, frameTimeoutNow, frameTimeoutNowReply, func(b []byte) []byte { return appendTimeoutNowRequest(b, args) })
+	if err := g.checkGuard(Ballot{Kind: BallotTimeoutNow}); err != nil {
+		return err
+	}
+	body, err := g.callControl(to, frameTimeoutNow, frameTimeoutNowReply, func(b []byte) []byte { return appendTimeoutNowRequest(b, args) })
 	if err != nil {
 		return err
 	}
@@ -36,11 +45,8 @@ func (g *Group) TimeoutNow(to raft.ServerID, _ raft.ServerAddress, args *raft.Ti
 	return d.end()
 }
 
-// callControl makes the calls that the vote guard stops.
-func (g *Group) callControl(to raft.ServerID, ballot Ballot, kind, reply frameKind, fill func([]byte) []byte) ([]byte, error) {
-	if err := g.checkGuard(ballot); err != nil {
-		return nil, err
-	}
+// callControl sends a ballot that has passed its check.
+func (g *Group) callControl(to raft.ServerID, kind, reply frameKind, fill func([]byte) []byte) ([]byte, error) {
 	return g.call(request{
 		to: to, kind: control, frame: kind, reply: reply, timeout: g.t.cfg.RPCTimeout.Control, fill: fill,
 	})

@@ -8,7 +8,7 @@ import (
 )
 
 // core is what every replica runs on the same log and must end in the same state.
-var core = []string{"raftfsm/entry", "raftfsm/store", "raftfsm/session", "raftfsm/meta"}
+var core = []string{"raftfsm/entry", "raftfsm/store", "raftfsm/store/slab", "raftfsm/session", "raftfsm/meta"}
 
 // coreForbids lists what would let replicas differ: randomness, the outside world, loggers, an order that differs from
 // run to run (maphash has a random seed).
@@ -18,11 +18,12 @@ var coreForbids = []string{
 }
 
 // coreOnlyIn lists what some packages of the core need, and no other: store and meta have readers beside their one writer,
-// and the slabs of the store are memory maps.
+// the slabs are anonymous memory maps that are unmapped when nobody has them any more, and the store changes access stamps
+// in them atomically.
 var coreOnlyIn = map[string][]string{
-	"sync/...":    {"raftfsm/store", "raftfsm/meta"},
-	"syscall":     {"raftfsm/store"},
-	"runtime/...": {"raftfsm/store"},
+	"sync/...":    {"raftfsm/store", "raftfsm/store/slab", "raftfsm/meta"},
+	"syscall":     {"raftfsm/store/slab"},
+	"runtime/...": {"raftfsm/store/slab"},
 	"unsafe":      {"raftfsm/store"},
 }
 

@@ -18,11 +18,13 @@ var edges = map[string][]string{
 	"proto/holt/storage/v1": {},
 	"proto/holt/node/v1":    {"proto/holt/cache/v1", "proto/holt/cluster/v1"},
 
-	"raftfsm/entry":   {"proto/slot"},
-	"raftfsm/store":   {"raftfsm/entry", "proto/slot"},
-	"raftfsm/session": {"raftfsm/entry", "proto/slot"},
-	"raftfsm/meta":    {"proto/slot", "proto/apierr", "proto/holt/storage/v1"},
-	"raftfsm":         {"raftfsm/...", "proto/..."},
+	"raftfsm/entry": {"proto/slot"},
+	"raftfsm/store": {"raftfsm/store/slab", "raftfsm/entry", "proto/slot"},
+	// Anonymous memory maps: memory, not input and output. It knows nothing of keys.
+	"raftfsm/store/slab": {},
+	"raftfsm/session":    {"raftfsm/entry", "proto/slot"},
+	"raftfsm/meta":       {"proto/slot", "proto/apierr", "proto/holt/storage/v1"},
+	"raftfsm":            {"raftfsm/...", "proto/..."},
 
 	// What moves bytes, keeps logs or gossips knows nothing of what they mean.
 	"shard/logstore":  {},
@@ -40,9 +42,9 @@ var edges = map[string][]string{
 	"gateway/resp":       {},
 	"gateway/ops":        {"raftfsm/entry", "raftfsm/store", "proto/slot", "proto/apierr"},
 	"gateway/command":    {"gateway/ops", "gateway/resp", "proto/..."},
-	"gateway/router":     {"gateway/ops", "proto/..."}, // reaches shards through an interface that it declares
-	"gateway/client":     {"proto/..."},                // what a user of Holt links: the contract, no server
-	"gateway/respserver": {"gateway/command", "gateway/ops", "gateway/resp", "gateway/router", "proto/..."},
+	"gateway/router":     {"gateway/ops", "proto/..."},                                                                       // reaches shards through an interface that it declares
+	"gateway/client":     {"proto/..."},                                                                                      // what a user of Holt links: the contract, no server
+	"gateway/respserver": {"gateway/command", "gateway/ops", "gateway/resp", "gateway/router", "raftfsm/store", "proto/..."}, // store.Item is what an ops.Reader lends
 	"gateway/grpcserver": {"gateway/ops", "gateway/router", "proto/..."},
 	"gateway/node":       {"gateway/...", "shard/...", "raftfsm/...", "proto/..."},
 

@@ -57,6 +57,8 @@ func TestEachRuleNoticesItsPlantedViolation(t *testing.T) {
 		{"exit below cmd", callViolations, "gateway/node", "x.go", `import "os"; func f() { os.Exit(1) }`, "os.Exit"},
 		{"exit in cmd", callViolations, "cmd/holt", "x.go", `import "os"; func f() { os.Exit(1) }`, ""},
 		{"global logger", callViolations, "shard", "x.go", `import "log/slog"; var l = slog.Default()`, "log/slog.Default"},
+		{"no package doc", docViolations, "shard", "x.go", ``, "shard has no package doc"},
+		{"package of tests only", docViolations, "tests/arch", "x_test.go", ``, ""},
 
 		{"exported type", wordViolations, "shard", "x.go", `type PeerSet struct{}`, "PeerSet: Holt says node"},
 		{"exported field", wordViolations, "shard", "x.go", `type s struct{ Masters []string }`, "Masters: Holt says leader"},
@@ -94,6 +96,24 @@ func TestWordsSplitsNames(t *testing.T) {
 	} {
 		if got := words(name); !slices.Equal(got, want) {
 			t.Errorf("words(%s) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestPackageDocOfTwoIdeasIsNoticed(t *testing.T) {
+	for src, want := range map[string]int{
+		"// Package p keeps logs. It does this and that.\npackage p": 0,
+		"// Package p keeps logs and\n// sends mail.\npackage p":     1,
+		"// Keeps logs.\npackage p":                                  1,
+		"// Package p handles sand, handles band.\npackage p":        0,
+		"// Package p: one idea: this and that.\npackage p":          0,
+	} {
+		f, err := parse("shard/x.go", src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := docViolations([]pkg{{path: "shard", files: []file{f}}}); len(got) != want {
+			t.Errorf("%q: got %q, want %d violations", src, got, want)
 		}
 	}
 }

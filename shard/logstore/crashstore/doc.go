@@ -1,4 +1,4 @@
-// Package crashstore keeps a replica's log, votes and snapshots in memory and loses what a crash would lose.
+// Package crashstore is the disk of a replica in memory, which loses what a crash would lose.
 //
 // A Disk is what a machine keeps. Open puts the real logstore.Log, logstore.Stable and logstore.Snapshots on it, so
 // a simulation runs the code that runs in production; only the lowest layer differs. Crash takes the power away: the

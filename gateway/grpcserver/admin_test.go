@@ -1,0 +1,88 @@
+package grpcserver
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/holtcache/holt/proto/apierr"
+	cachev1 "github.com/holtcache/holt/proto/holt/cache/v1"
+	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
+)
+
+func TestAdminCallsReachTheNodeAndComeBack(t *testing.T) {
+	n := start(t, 1, Limits{})[0]
+	ctx := within(t, testTime)
+	created := must[*clusterv1.InitClusterResponse](t)(n.adminClient.InitCluster(ctx, &clusterv1.InitClusterRequest{ExpectNodes: 3}))
+	if created.ClusterId != "new" || created.Settings.GetReplicas() != 3 || n.admin.expectNodes != 3 || n.admin.settings == nil {
+		t.Errorf("init: %v, asked %+v", created, n.admin)
+	}
+	if got := must[*clusterv1.GetClusterStatusResponse](t)(n.adminClient.GetClusterStatus(ctx, nil)); got.NodeId != nodeID(0) {
+		t.Errorf("status: %v", got)
+	}
+	if got := must[*clusterv1.ListNodesResponse](t)(n.adminClient.ListNodes(ctx, nil)); len(got.Nodes) != 1 || got.Nodes[0].Version != "v" {
+		t.Errorf("nodes: %v", got)
+	}
+	if got := must[*clusterv1.ListShardsResponse](t)(n.adminClient.ListShards(ctx, nil)); got.Epoch != 7 || got.Shards[0].PreferredLeaderNodeId != "p" {
+		t.Errorf("shards: %v", got)
+	}
+	moved := must[*clusterv1.TransferLeadershipResponse](t)(n.adminClient.TransferLeadership(ctx, &clusterv1.TransferLeadershipRequest{ShardId: 2, ToNodeId: nodeID(1)}))
+	if moved.LeaderNodeId != nodeID(1) || moved.Term != 9 || n.admin.transferred != 2 || n.admin.to != nodeID(1) {
+		t.Errorf("transfer: %v, asked %+v", moved, n.admin)
+	}
+}
+
+func TestAdminRefusesArgumentsThatNoClusterTakes(t *testing.T) {
+	n := start(t, 1, Limits{})[0]
+	ctx := within(t, testTime)
+	for name, r := range map[string]*clusterv1.InitClusterRequest{
+		"0 nodes":         {},
+		"too many nodes":  {ExpectNodes: 1001},
+		"too many shards": {ExpectNodes: 1, Settings: &clusterv1.Settings{Shards: 16385}},
+		"ack mode 9":      {ExpectNodes: 1, Settings: &clusterv1.Settings{DefaultAckMode: 9}},
+		"stale reads":     {ExpectNodes: 1, Settings: &clusterv1.Settings{DefaultReadMode: cachev1.ReadMode_READ_MODE_STALE}},
+		"read mode 9":     {ExpectNodes: 1, Settings: &clusterv1.Settings{DefaultReadMode: 9}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := n.adminClient.InitCluster(ctx, r)
+			expect(t, err, codes.InvalidArgument, "invalid", notApplied)
+		})
+	}
+	for _, to := range []string{"node-1", nodeID(0)[1:], nodeID(0) + "0", strings.Repeat("g", 40)} {
+		_, err := n.adminClient.TransferLeadership(ctx, &clusterv1.TransferLeadershipRequest{ToNodeId: to})
+		expect(t, err, codes.InvalidArgument, "invalid", notApplied)
+	}
+	if n.admin.expectNodes != 0 || n.admin.to != "" {
+		t.Errorf("the node was asked: %+v", n.admin)
+	}
+}
+
+func TestErrorsOfTheNodeKeepTheirKind(t *testing.T) {
+	n := start(t, 1, Limits{})[0]
+	ctx := within(t, testTime)
+	calls := []func() error{
+		func() error {
+			_, err := n.adminClient.InitCluster(ctx, &clusterv1.InitClusterRequest{ExpectNodes: 1})
+			return err
+		},
+		func() error { _, err := n.adminClient.GetClusterStatus(ctx, nil); return err },
+		func() error { _, err := n.adminClient.ListNodes(ctx, nil); return err },
+		func() error { _, err := n.adminClient.ListShards(ctx, nil); return err },
+		func() error { _, err := n.adminClient.TransferLeadership(ctx, nil); return err },
+	}
+	for _, call := range calls {
+		n.admin.err = apierr.New(apierr.KindExists, "this node belongs to a cluster already")
+		expect(t, call(), codes.AlreadyExists, "exists", notApplied)
+		n.admin.err = callErrorOfAnotherNode()
+		expect(t, call(), codes.FailedPrecondition, "not-leader", notApplied)
+		n.admin.err = errors.New("disk on fire")
+		expect(t, call(), codes.Internal, "internal", unknown)
+	}
+}
+
+// callErrorOfAnotherNode is an error as it comes back from a call to another node.
+func callErrorOfAnotherNode() error {
+	return (&failure{err: apierr.New(apierr.KindNotLeader, "shard 0: not the leader; not applied, retry there")}).GRPCStatus().Err()
+}

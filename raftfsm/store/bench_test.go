@@ -1,0 +1,150 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/entry"
+)
+
+// benchKeys are as many as do not fit into caches.
+const benchKeys = 1_000_000
+
+func filled(b *testing.B, keys, valueBytes int) (*Store, *filler) {
+	s, f := New(), newFiller(valueBytes)
+	for i := range keys {
+		f.set(s, i, 0)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	return s, f
+}
+
+func (f *filler) key(n int) []byte {
+	binary.BigEndian.PutUint64(f.effect.Key, uint64(n)*0x9e3779b97f4a7c15)
+	binary.BigEndian.PutUint64(f.effect.Key[8:], uint64(n))
+	return f.effect.Key
+}
+
+// nth spreads consecutive numbers over the keys.
+func nth(i int) int { return int(uint64(i) * 2654435761 % benchKeys) }
+
+func BenchmarkGet(b *testing.B) {
+	s, f := filled(b, benchKeys, 64)
+	buf := make([]byte, 0, 64)
+	for i := 0; b.Loop(); i++ {
+		key := f.key(nth(i))
+		sl := s.Slot(slot.Of(key))
+		sl.RLock()
+		item, ok := sl.GetLocked(key)
+		buf = append(buf[:0], item.Value...)
+		sl.RUnlock()
+		if !ok || len(buf) != 64 {
+			b.Fatal("a key is missing")
+		}
+	}
+}
+
+func BenchmarkOverwriteSameSize(b *testing.B) {
+	s, f := filled(b, benchKeys, 64)
+	for i := 0; b.Loop(); i++ {
+		f.set(s, nth(i), 0)
+	}
+}
+
+func BenchmarkOverwriteOtherSize(b *testing.B) {
+	s, f := filled(b, benchKeys, 256)
+	value := f.effect.Value
+	for i := 0; b.Loop(); i++ {
+		f.effect.Value = value[:32+i*7919%225]
+		f.set(s, nth(i), 0)
+	}
+}
+
+func BenchmarkInsertAndDelete(b *testing.B) {
+	s, f := filled(b, benchKeys, 64)
+	for i := 0; b.Loop(); i++ {
+		f.effect.Kind = entry.EffectSet
+		f.set(s, benchKeys+i, 0)
+		f.effect.Kind = entry.EffectDel
+		f.set(s, nth(i), 0)
+	}
+}
+
+func BenchmarkInsert(b *testing.B) {
+	s, f := filled(b, 0, 64)
+	for i := 0; b.Loop(); i++ {
+		f.set(s, i, 0)
+	}
+}
+
+func BenchmarkSample5(b *testing.B) {
+	s, _ := filled(b, benchKeys, 64)
+	var candidates []Candidate
+	random := uint64(1)
+	for b.Loop() {
+		candidates = s.Sample(candidates[:0], 5, func() uint64 {
+			random = random*6364136223846793005 + 1442695040888963407
+			return random ^ random>>29
+		}, false)
+	}
+}
+
+// What the garbage collector's work depends on: not on the number of keys.
+func BenchmarkGarbageCollection(b *testing.B) {
+	for _, keys := range []int{100_000, 5_000_000} {
+		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
+			s, _ := filled(b, keys, 64)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			began := time.Now()
+			for b.Loop() {
+				runtime.GC()
+			}
+			took := time.Since(began)
+			runtime.ReadMemStats(&after)
+			cycles := float64(after.NumGC - before.NumGC)
+			b.ReportMetric(float64(after.PauseTotalNs-before.PauseTotalNs)/cycles, "pause-ns/cycle")
+			b.ReportMetric(float64(took.Nanoseconds())/cycles, "cycle-ns")
+			runtime.KeepAlive(s)
+		})
+	}
+}
+
+// How long the longest write takes while a capture of a slot with many keys is open.
+func BenchmarkFirstWriteAfterACapture(b *testing.B) {
+	s := New()
+	e := entry.Effect{Kind: entry.EffectSet, Type: entry.TypeString, Value: make([]byte, 64)}
+	for i := range 1_000_000 {
+		e.Key = fmt.Appendf(e.Key[:0], "{one}%d", i)
+		apply(s, e)
+	}
+	for i := 0; b.Loop(); i++ {
+		c := s.Capture()
+		e.Key = fmt.Appendf(e.Key[:0], "{one}%d", i)
+		apply(s, e)
+		b.StopTimer()
+		c.Release()
+		b.StartTimer()
+	}
+}
+
+// A million keys that expire at once, found 500 at a time.
+func BenchmarkExpiredKeys(b *testing.B) {
+	s, f := New(), newFiller(64)
+	for i := range benchKeys {
+		f.set(s, i, 1000)
+	}
+	b.ResetTimer()
+	found, from := 0, slot.ID(0)
+	for b.Loop() {
+		var keys [][]byte
+		keys, from = s.ExpiredKeys(nil, from, 1000, 500)
+		found += len(keys)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(found), "ns/key")
+}

@@ -1,0 +1,172 @@
+package store
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/holtcache/holt/raftfsm/store/slab"
+)
+
+// collectAtOnce is how many cells are freed under one hold of the garbage lock: some ten microseconds.
+const collectAtOnce = 256
+
+// DropLocked deletes every key of the slot. Their memory is freed later, by Maintain.
+func (sl *Slot) DropLocked() {
+	sl.beforeWriteLocked()
+	keys, expiring := sl.LenLocked(), sl.store.counts[sl.id].expiring()
+	sl.account(-keys, -expiring, -sl.bytes)
+	sl.store.nextExpiry[sl.id].Store(0)
+	switch f := sl.frozen; {
+	case len(sl.dir) == 0:
+	case f != nil && !f.separate:
+		f.separate, f.emptied = true, sl.table
+	default:
+		sl.store.garbage.add(waste{table: sl.table})
+	}
+	sl.table = table{heap: sl.heap}
+}
+
+// Replace takes over everything that loaded holds, slot by slot, in place of what s held; loaded, which has the seed of
+// s, is used up. An open capture goes on seeing the old keys.
+func (s *Store) Replace(loaded *Store) {
+	if s.seed != loaded.seed {
+		panic("store: Replace by a store of another seed")
+	}
+	var old *slab.Heap
+	for i := range s.slots {
+		from, to := &loaded.slots[i], &s.slots[i]
+		to.Lock()
+		to.beforeWriteLocked()
+		old = to.heap
+		if f := to.frozen; f != nil {
+			f.separate, f.retired = true, true
+		}
+		to.account(-to.LenLocked(), -s.counts[i].expiring(), -to.bytes)
+		to.table, to.state = from.table, from.state
+		to.account(from.LenLocked(), loaded.counts[i].expiring(), from.bytes)
+		s.nextExpiry[i].Store(loaded.nextExpiry[i].Load())
+		to.Unlock()
+		from.table = table{}
+	}
+	s.garbage.retire(old, s.captured.Load(), s.capture.Load())
+}
+
+// waste is what nobody refers to any more, but for its memory.
+type waste struct {
+	// table holds what is to be freed, but for what except still has to see.
+	table
+	except *frozen
+	cursor uint64
+	// refs are freed besides.
+	refs []slab.Ref
+}
+
+// garbage is what is to be freed when there is time.
+type garbage struct {
+	mu   sync.Mutex // protects the fields below
+	list []waste
+	// retired are slabs that a capture still has to see, with its number.
+	retired []retiredHeap
+}
+
+type retiredHeap struct {
+	heap    *slab.Heap
+	capture uint32
+}
+
+func (g *garbage) add(w ...waste) {
+	g.mu.Lock()
+	g.list = append(g.list, w...)
+	g.mu.Unlock()
+}
+
+// retire closes slabs that nobody uses any more, or keeps them until a capture is released.
+func (g *garbage) retire(heap *slab.Heap, captured bool, capture uint32) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if captured {
+		g.retired = append(g.retired, retiredHeap{heap, capture})
+		return
+	}
+	g.closeLocked(heap)
+}
+
+// closeRetired closes what was kept for a capture.
+func (g *garbage) closeRetired(capture uint32) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.retired = slices.DeleteFunc(g.retired, func(r retiredHeap) bool {
+		if r.capture == capture {
+			g.closeLocked(r.heap)
+		}
+		return r.capture == capture
+	})
+}
+
+func (g *garbage) closeLocked(heap *slab.Heap) {
+	g.list = slices.DeleteFunc(g.list, func(w waste) bool { return w.heap == heap })
+	heap.Close()
+}
+
+// collect frees at least some cells, about limit at most, and tells whether there is more.
+func (g *garbage) collect(limit int) (more bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for limit > 0 && len(g.list) > 0 {
+		freed, done := g.list[0].collect(limit)
+		limit -= freed + 1
+		if done {
+			g.list[0] = waste{}
+			g.list = g.list[1:]
+		}
+	}
+	if len(g.list) == 0 {
+		g.list = nil
+	}
+	return len(g.list) > 0
+}
+
+func (w *waste) collect(limit int) (freed int, done bool) {
+	if n := min(limit, len(w.refs)); n > 0 {
+		w.heap.FreeAll(w.refs[:n])
+		w.refs = w.refs[n:]
+		return n, len(w.refs) == 0 && len(w.dir) == 0
+	}
+	for freed < limit {
+		if len(w.dir) == 0 {
+			return freed, true
+		}
+		ref := w.dir[w.cursor&uint64(len(w.dir)-1)]
+		g := segment(w.heap.Bytes(ref))
+		freed += g.count()
+		w.cursor = nextCursor(w.cursor, g.depth())
+		w.freeSegment(ref, g)
+		if w.cursor == 0 {
+			w.dir = nil
+		}
+	}
+	return freed, len(w.dir) == 0
+}
+
+// freeSegment frees a segment and its cells, but for what the capture has to see: that is freed with the capture's table.
+func (w *waste) freeSegment(ref slab.Ref, g segment) {
+	for i := range g.count() {
+		cell := g.ref(i)
+		if w.except != nil {
+			key := keyOf(w.heap.Bytes(cell))
+			if at, ok := w.except.find(hash64(w.except.seed, key), key); ok && at.ref == cell {
+				continue
+			}
+		}
+		w.heap.Free(cell)
+	}
+	if w.except == nil || g.capture() == w.except.number {
+		w.heap.Free(ref)
+	}
+}
+
+// collectAll frees all garbage.
+func (s *Store) collectAll() {
+	for s.garbage.collect(collectAtOnce) {
+	}
+}

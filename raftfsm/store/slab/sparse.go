@@ -1,0 +1,68 @@
+package slab
+
+// spansAtOnce is how many spans are looked at under one hold of the lock: some microseconds.
+const spansAtOnce = 4096
+
+// MarkSparse marks the spans that are at most three quarters full, so that nothing more is put into them, and tells how
+// many they are. Whoever owns the objects then offers each to Move, and calls Unmark in the end.
+func (h *Heap) MarkSparse() int {
+	marked := 0
+	for from := 1; ; from += spansAtOnce {
+		h.mu.Lock()
+		if from >= len(h.spans) || h.closed {
+			h.mu.Unlock()
+			return marked
+		}
+		for id := from; id < min(from+spansAtOnce, len(h.spans)); id++ {
+			sp := &h.spans[id]
+			if sp.kind == runKind || sp.used == 0 || sp.marked || int(sp.used)*4 > classes[sp.class].objects*3 || h.onlyRoom(uint32(id)) {
+				continue
+			}
+			h.unlink(uint32(id))
+			sp.marked = true
+			h.marked = append(h.marked, uint32(id))
+			marked++
+		}
+		h.mu.Unlock()
+	}
+}
+
+// onlyRoom tells whether the span is the only one of its class with room: its objects would only move to a new one.
+func (h *Heap) onlyRoom(id uint32) bool {
+	sp := &h.spans[id]
+	return h.room[sp.kind][sp.class] == id && sp.next == 0
+}
+
+// Move copies an object of a marked span into another span and returns its new name; the caller frees the old one.
+// It returns false for an object that may stay.
+func (h *Heap) Move(ref Ref) (Ref, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || len(h.marked) == 0 {
+		return 0, false
+	}
+	a := h.arenas[ref>>unitBits]
+	if a.object != 0 {
+		return 0, false
+	}
+	sp := h.spans[a.owner[int(ref&unitMask)*unitBytes/pageBytes]]
+	if !sp.marked {
+		return 0, false
+	}
+	to := h.allocSmall(sp.kind, int(sp.class))
+	copy(h.Bytes(to)[:classes[sp.class].size], h.Bytes(ref))
+	return to, true
+}
+
+// Unmark ends what MarkSparse began.
+func (h *Heap) Unmark() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, id := range h.marked {
+		if sp := &h.spans[id]; sp.marked { // a span that was emptied is gone
+			sp.marked = false
+			h.link(id)
+		}
+	}
+	h.marked = nil
+}

@@ -1,0 +1,157 @@
+package host
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/holtcache/holt/proto/apierr"
+	"github.com/holtcache/holt/shard/gossip"
+)
+
+const (
+	// retryPause is how long to wait before the meta leader is looked for again.
+	retryPause = 50 * time.Millisecond
+	// attemptMax bounds one question to one node, so that a node that is paused does not use up the whole time.
+	attemptMax = 2 * time.Second
+	// watchMax bounds how long one node's word on the meta group is taken: it may be cut off from the group itself, and
+	// would not know.
+	watchMax = 10 * time.Second
+)
+
+// atLeader runs call at the meta leader: where one is believed to be, then where the answer points, then everywhere. It
+// ends with success, with an error that leaves the outcome open, or with ctx.
+func (h *Host) atLeader(ctx context.Context, call func(ctx context.Context, node string) error) error {
+	var last error
+	hint := h.MetaLeader()
+	for {
+		for _, node := range h.candidates(hint) {
+			err := h.attempt(ctx, node, call)
+			if err == nil {
+				h.answered.Store(&node)
+				return nil
+			}
+			last = err
+			e := apierr.Of(err)
+			if e.Result() != apierr.OutcomeNotApplied {
+				return err
+			}
+			if hint = ""; e.Kind == apierr.KindNotLeader && e.Addr != "" && e.Addr != node {
+				hint = e.Addr
+				break
+			}
+			if ctx.Err() != nil {
+				break
+			}
+		}
+		select {
+		case <-ctx.Done():
+			if last == nil {
+				last = ctx.Err()
+			}
+			return apierr.New(apierr.KindClusterDown, "the meta group has no leader that can be reached; not applied, retry: %w", last)
+		case <-time.After(retryPause):
+		}
+		if hint == "" {
+			hint = h.MetaLeader()
+		}
+	}
+}
+
+func (h *Host) attempt(ctx context.Context, node string, call func(ctx context.Context, node string) error) error {
+	ctx, cancel := context.WithTimeout(ctx, attemptMax)
+	defer cancel()
+	return call(ctx, node)
+}
+
+// candidates lists the nodes that may lead the meta group, the likeliest first: the hint, voters, everybody else, and of
+// these those at the end that seem to be down.
+func (h *Host) candidates(hint string) []string {
+	nodes := []string{h.cfg.Self.ID}
+	if voters := h.State().MetaVoters(); len(voters) > 0 {
+		nodes = append(slices.Clone(voters), h.cfg.Self.ID)
+	}
+	for _, n := range h.cfg.Book.Nodes() {
+		nodes = append(nodes, n.ID)
+	}
+	nodes = h.seemingUpFirst(nodes)
+	if hint != "" {
+		nodes = append([]string{hint}, nodes...)
+	}
+	return distinct(nodes)
+}
+
+// seemingUpFirst moves the nodes that gossip suspects or has given up to the end.
+func (h *Host) seemingUpFirst(nodes []string) []string {
+	var up, down []string
+	for _, id := range nodes {
+		if n, known := h.cfg.Gossip.Node(id); known && n.State != gossip.StateAlive {
+			down = append(down, id)
+		} else {
+			up = append(up, id)
+		}
+	}
+	return append(up, down...)
+}
+
+// distinct keeps the first of each id.
+func distinct(ids []string) []string {
+	var kept []string
+	for _, id := range ids {
+		if !slices.Contains(kept, id) {
+			kept = append(kept, id)
+		}
+	}
+	return kept
+}
+
+// sources lists the nodes to learn the meta group's state from: its voters, and where they are not known everybody. Two
+// nodes that are no members could otherwise follow each other and learn nothing.
+func (h *Host) sources() []string {
+	nodes := h.State().MetaVoters()
+	if len(nodes) == 0 {
+		nodes = h.candidates("")
+	}
+	others := slices.DeleteFunc(slices.Clone(nodes), func(id string) bool { return id == h.cfg.Self.ID })
+	return h.seemingUpFirst(others)
+}
+
+// followMeta keeps up with the meta group by another node's word, while this node is no member of it.
+func (h *Host) followMeta() {
+	ticker := time.NewTicker(registerPause)
+	defer ticker.Stop()
+	for next := 0; ; next++ {
+		select {
+		case <-h.ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if h.isMember() {
+			continue
+		}
+		if sources := h.sources(); len(sources) > 0 {
+			h.watchAt(sources[next%len(sources)])
+		}
+	}
+}
+
+// watchAt follows the meta state of one node until the connection ends, watchMax has passed, or this node has become a
+// member itself.
+func (h *Host) watchAt(node string) {
+	ctx, cancel := context.WithTimeout(h.ctx, watchMax)
+	defer cancel()
+	_ = h.cfg.Nodes.WatchMeta(ctx, node, h.State().Applied(), func(snapshot []byte) error { // its end is no news
+		state, err := decodeState(snapshot)
+		if err != nil {
+			return err
+		}
+		if old := h.watched.Load(); old == nil || old.Applied() < state.Applied() {
+			h.watched.Store(state)
+			h.signal()
+		}
+		if h.isMember() {
+			cancel()
+		}
+		return nil
+	})
+}

@@ -1,0 +1,176 @@
+// Package load drives SET or GET against a server that speaks RESP.
+//
+// It has two ways to do so. Closed: each connection sends the next pipeline when the last is answered, which measures
+// throughput. Open ([Spec.Rate]): requests arrive when a clock says so, whether or not earlier ones are answered, and
+// latency counts from that arrival, which measures what a user sees at that load. A server that stalls for a second
+// under open load shows it in the latency of every request of that second (no coordinated omission).
+package load
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Op is what the load consists of.
+type Op string
+
+const (
+	OpSet Op = "SET"
+	OpGet Op = "GET"
+)
+
+// Spec says what to send.
+type Spec struct {
+	Addr    string // any node of a cluster, or the one server
+	Cluster bool   // keys go to the leader of their slot, as CLUSTER SLOTS tells
+	Op      Op
+	// Conns are spread over the leaders evenly.
+	Conns int
+	// Pipeline is how many requests a connection sends before it waits; under open load, how many at most in one packet.
+	Pipeline   int
+	ValueBytes int
+	// Keys is how many there are. Each request takes one of its leader's at random.
+	Keys   int
+	Warmup time.Duration // not measured
+	// Window is what is measured.
+	Window time.Duration
+	// Rate is the requests a second of open load, all connections together; 0 means closed.
+	Rate float64
+	// Setup are commands each connection begins with.
+	Setup [][]string
+	// Edge is called at both ends of the window.
+	Edge func()
+}
+
+// Result is what came of it.
+type Result struct {
+	// Elapsed is the window as it was.
+	Elapsed time.Duration
+	// Latency holds one value for each request that was answered within the window.
+	Latency *Histogram
+	// Failed counts error replies, Missing counts null replies; neither is in Latency.
+	Failed, Missing uint64
+	// Pending is how many requests had arrived and were not answered at the end of the window, under open load.
+	Pending int
+	// Moved counts connections that had to follow a leader.
+	Moved uint64
+	// FirstError is the text of one error reply.
+	FirstError string
+}
+
+// Rate is the answered requests a second.
+func (r Result) Rate() float64 { return float64(r.Latency.Count()) / r.Elapsed.Seconds() }
+
+// run is one Run.
+type run struct {
+	spec     Spec
+	routes   *routes
+	tallies  []*tally    // one a connection
+	streams  []*stream   // under open load, one a connection
+	measured atomic.Bool // the window is open
+}
+
+// tally is what one connection counted. Its goroutine owns it until the run has ended.
+type tally struct {
+	latency                *Histogram
+	failed, missing, moved uint64
+	firstError             string
+}
+
+// Run sends until the window is over.
+func Run(ctx context.Context, s Spec) (Result, error) {
+	r, err := newRun(ctx, s)
+	if err != nil {
+		return Result{}, fmt.Errorf("%s at %s: %w", s.Op, s.Addr, err)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	if s.Rate > 0 {
+		if err := r.startOpen(ctx, cancel, &wg); err != nil {
+			return Result{}, fmt.Errorf("%s at %s: %w", s.Op, s.Addr, err)
+		}
+	} else {
+		for i := range s.Conns {
+			wg.Go(func() {
+				if err := r.closed(ctx, i); err != nil {
+					cancel(err)
+				}
+			})
+		}
+	}
+	elapsed, pending := r.window(ctx)
+	err = context.Cause(ctx)
+	cancel(nil)
+	wg.Wait()
+	if err != nil {
+		return Result{}, fmt.Errorf("%s at %s: %w", s.Op, s.Addr, err)
+	}
+	result := r.sum()
+	result.Elapsed, result.Pending = elapsed, pending
+	return result, nil
+}
+
+func newRun(ctx context.Context, s Spec) (*run, error) {
+	if s.Conns < 1 || s.Pipeline < 1 || s.Keys < 1 || s.ValueBytes < 1 {
+		return nil, fmt.Errorf("%d connections, pipeline of %d, %d keys, values of %d bytes: each must be at least 1", s.Conns, s.Pipeline, s.Keys, s.ValueBytes)
+	}
+	r := &run{spec: s, routes: &routes{spec: s, keys: newKeySpace(s.Keys)}}
+	for range s.Conns {
+		r.tallies = append(r.tallies, &tally{latency: NewHistogram()})
+	}
+	return r, r.routes.refresh(ctx, time.Time{})
+}
+
+// window waits until warm-up and measurement are over. It returns how long the latter was, and what was open at its end.
+func (r *run) window(ctx context.Context) (elapsed time.Duration, pending int) {
+	if !pause(ctx, r.spec.Warmup) {
+		return 0, 0
+	}
+	r.edge()
+	r.measured.Store(true)
+	start := time.Now()
+	pause(ctx, r.spec.Window)
+	r.measured.Store(false)
+	elapsed = time.Since(start)
+	for _, s := range r.streams {
+		pending += len(s.arrivals) + len(s.awaited)
+	}
+	r.edge()
+	return elapsed, pending
+}
+
+func (r *run) edge() {
+	if r.spec.Edge != nil {
+		r.spec.Edge()
+	}
+}
+
+// pause tells whether d passed before ctx ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (r *run) sum() Result {
+	all := Result{Latency: NewHistogram()}
+	for _, t := range r.tallies {
+		all.Latency.Merge(t.latency)
+		all.Failed += t.failed
+		all.Missing += t.missing
+		all.Moved += t.moved
+		if all.FirstError == "" {
+			all.FirstError = t.firstError
+		}
+	}
+	return all
+}

@@ -1,0 +1,91 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Redis is one redis-server that takes the load, with followers that it sends its writes to without waiting.
+func Redis(name, program, fsync string, followers int) System {
+	fsynced := map[string]string{
+		"always":   "fsynced there before the reply",
+		"everysec": "fsynced there up to a second or two after the reply",
+	}[fsync]
+	promise := fmt.Sprintf("1 instance; each write is %s; no replicas", fsynced)
+	if followers > 0 {
+		promise = fmt.Sprintf("1 instance and %d replicas; each write is %s, and sent to the replicas after the reply", followers, fsynced)
+	}
+	return System{Name: name, Promise: promise, Start: func(ctx context.Context, dir string) (*Running, error) {
+		return startRedis(ctx, dir, program, fsync, followers)
+	}}
+}
+
+func startRedis(ctx context.Context, dir, program, fsync string, followers int) (*Running, error) {
+	var offsets []int
+	for i := range 1 + followers {
+		offsets = append(offsets, i)
+	}
+	port, err := freePort(offsets...)
+	if err != nil {
+		return nil, err
+	}
+	r := &Running{Addr: fmt.Sprintf("127.0.0.1:%d", port)}
+	for i := range 1 + followers {
+		if err := r.startInstance(ctx, filepath.Join(dir, fmt.Sprint(i)), program, fsync, port, i); err != nil {
+			return nil, errors.Join(err, r.Stop())
+		}
+	}
+	if followers > 0 {
+		linked := fmt.Sprintf("connected_slaves:%d", followers)
+		if err := r.awaitInfo(ctx, r.Addr, linked, "state=wait_bgsave", "state=send_bulk"); err != nil {
+			return nil, errors.Join(err, r.Stop())
+		}
+	}
+	return r, nil
+}
+
+// startInstance starts number i. Number 0 takes the load, the others follow it.
+func (r *Running) startInstance(ctx context.Context, dir, program, fsync string, port, i int) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	// No snapshots: Holt's are triggered by bytes of log, of which this load makes few.
+	args := []string{"--repl-diskless-sync-delay", "0", "--port", fmt.Sprint(port + i), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "yes", "--appendfsync", fsync}
+	if i > 0 {
+		args = append(args, "--replicaof", fmt.Sprint("127.0.0.1 ", port))
+	}
+	p, err := start(filepath.Join(dir, "redis.log"), program, args...)
+	if err != nil {
+		return err
+	}
+	r.processes = append(r.processes, p)
+	r.PIDs = append(r.PIDs, p.pid())
+	addr := fmt.Sprintf("127.0.0.1:%d", port+i)
+	if i == 0 {
+		return r.awaitInfo(ctx, addr, "role:master")
+	}
+	return r.awaitInfo(ctx, addr, "master_link_status:up")
+}
+
+// awaitInfo waits until INFO replication says want and nothing of not.
+func (r *Running) awaitInfo(ctx context.Context, addr, want string, not ...string) error {
+	return r.await(ctx, "start of "+r.processes[0].name, func() error {
+		info, err := ask(ctx, addr, "INFO", "replication")
+		if err != nil {
+			return err
+		}
+		for _, word := range not {
+			if strings.Contains(string(info.Str), word) {
+				return fmt.Errorf("%s: INFO says %s", addr, word)
+			}
+		}
+		if !strings.Contains(string(info.Str), want) {
+			return fmt.Errorf("%s: INFO does not say %s", addr, want)
+		}
+		return nil
+	})
+}

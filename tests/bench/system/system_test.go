@@ -1,0 +1,102 @@
+package system
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/holtcache/holt/gateway/resp"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestCPUTimeIsFoundBehindAnyNameOfAProgram(t *testing.T) {
+	for _, c := range []struct {
+		stat string
+		want time.Duration
+		bad  bool
+	}{
+		{stat: "12 (holt) S 1 12 12 0 -1 4194304 1 2 3 4 250 50 7 8 20 0", want: 3 * time.Second},
+		{stat: "12 (a) S (b c) R 1 12 12 0 -1 4194304 1 2 3 4 1 2 7 8 20 0", want: 30 * time.Millisecond},
+		{stat: "12 (holt) S 1 12", bad: true},
+		{stat: "12 (holt) S 1 12 12 0 -1 4194304 1 2 3 4 x 50 7 8 20 0", bad: true},
+		{stat: "", bad: true},
+	} {
+		got, err := parseStat([]byte(c.stat))
+		if got != c.want || (err != nil) != c.bad {
+			t.Errorf("%q: got %v, %v, want %v, error: %v", c.stat, got, err, c.want, c.bad)
+		}
+	}
+	if _, err := CPUTime(os.Getpid()); err != nil {
+		t.Errorf("CPU time of this process: %v", err)
+	}
+}
+
+func TestLeadersAreSpreadWhenNoNodeLeadsTwoMoreThanAnother(t *testing.T) {
+	row := func(port int64) resp.Value {
+		return resp.Array(resp.Int(0), resp.Int(1), resp.Array(resp.BulkString("127.0.0.1"), resp.Int(port)))
+	}
+	for _, c := range []struct {
+		ports  []int64
+		spread bool
+	}{
+		{[]int64{1, 2, 3}, true},
+		{[]int64{1, 2}, true}, // two shards, three nodes
+		{[]int64{1, 1, 2}, false},
+		{[]int64{1, 1, 2, 3}, true},
+		{nil, false},
+	} {
+		var rows []resp.Value
+		for _, port := range c.ports {
+			rows = append(rows, row(port))
+		}
+		if err := spread(resp.Array(rows...), 3); (err == nil) != c.spread {
+			t.Errorf("leaders at %v: got %v, want spread: %v", c.ports, err, c.spread)
+		}
+	}
+	if err := spread(resp.Array(resp.Array(resp.Int(0), resp.Int(1))), 3); err == nil {
+		t.Error("a range without a leader counts as spread")
+	}
+}
+
+func TestRedisTakesWritesAndEndsWithItsFollowers(t *testing.T) {
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Skip("redis-server is not installed (Debian: apt-get install redis-server)")
+	}
+	r, err := Redis("redis-always", program, "always", 1).Start(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ask(t.Context(), r.Addr, "SET", "k", "v"); err != nil {
+		t.Error(err)
+	}
+	if len(r.PIDs) != 2 {
+		t.Errorf("%d processes, want 2", len(r.PIDs))
+	}
+	if err := r.Stop(); err != nil {
+		t.Error(err)
+	}
+	if _, err := ask(t.Context(), r.Addr, "PING"); err == nil {
+		t.Error("it answers after Stop")
+	}
+}
+
+func TestProcessThatEndsAtOnceIsReportedWithItsLastWords(t *testing.T) {
+	p, err := start(filepath.Join(t.TempDir(), "log"), "sh", "-c", "echo out of luck; exit 3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Running{processes: []*process{p}}
+	err = r.await(t.Context(), "start of sh", func() error { return os.ErrNotExist })
+	if want := "start of sh: sh ended; its last words: out of luck"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if err := r.Stop(); err == nil {
+		t.Error("Stop does not tell of the exit status")
+	}
+}

@@ -1,0 +1,135 @@
+package main
+
+import "slices"
+
+// The places.
+const (
+	fsmFile      = "raftfsm/fsm.go"
+	snapshotFile = "raftfsm/snapshot.go"
+	executorPkg  = "shard/executor"
+	fsmPkg       = "raftfsm"
+	simPkg       = "tests/sim"
+	// anySeed is the random simulation of the core.
+	anySeed = "^TestCoreKeepsItsPromisesOverAnAdversarialLog$"
+)
+
+// bugs is the table.
+var bugs = slices.Concat(coreBugs, raftBugs, gatewayBugs)
+
+// coreBugs are the executable model's mutations, under its names where it has one, and others of the same layers.
+var coreBugs = []bug{
+	{"noFence", "1", []edit{{fsmFile, "if header.Incarnation != state.Incarnation || header.Sequence != state.Sequence+1 {", "if false {"}}, simPkg, anySeed},
+	{"forgetSeqOnRestore", "2", []edit{{snapshotFile, "Incarnation: header.Incarnation, Sequence: header.Sequence,", ""}}, simPkg, anySeed},
+	{"reuseSeq", "2", []edit{{executorPkg + "/note.go", `		if e.incarnate() && n.failed.batch.Incarnation == e.inc {
+			e.drop()
+`, `		if e.incarnate() && n.failed.batch.Incarnation == e.inc {
+			e.dropUnproposed(true)
+			e.clearOverlay()
+			e.seq = n.failed.batch.Sequence - 1
+			e.tenure.Store(&tenure{term: e.term, incarnation: e.inc})
+`}}, simPkg, anySeed},
+	{"esAnyNonce", "3", []edit{{executorPkg + "/start.go", "own := s.start.Node == e.cfg.Node && s.start.Nonce == e.nonce", "own := true\n\ts.term = e.term"}}, simPkg, anySeed},
+	{"readyByNode", "3", []edit{{executorPkg + "/run.go", "if e.phase != phaseIdle && (!leads || term != e.term) {", `if leads && e.phase >= phaseWaiting && term != e.term {
+		e.term = term
+		if ten := e.tenure.Load(); ten != nil {
+			e.tenure.Store(&tenure{term: term, incarnation: ten.incarnation})
+		}
+	}
+	if e.phase != phaseIdle && (!leads || term != e.term) {`}}, simPkg, "^TestCoreReadinessIsOfOneTerm$"},
+	{"dropKeepsReady", "4", []edit{{executorPkg + "/run.go", `	e.dropUnproposed(true)
+	e.endRelease(`, `	ten := e.tenure.Load()
+	e.dropUnproposed(true)
+	e.clearOverlay()
+	e.tenure.Store(ten)
+	e.endRelease(`},
+		{executorPkg + "/executor.go", "ten != nil && ten.incarnation == incarnation && e.tenure.CompareAndSwap(ten, nil)", "ten != nil && ten.incarnation == 0"}}, executorPkg, "^TestEffectFreeRequestDoesNotSpin|^TestOutcomeFollows|^TestHeldReadOfADropped"},
+	{"clearAny", "5", []edit{{executorPkg + "/overlay.go", "ok && p.batch == batch {", "ok && p.batch != (BatchID{}) {"}}, simPkg, anySeed},
+	{"lostMeansNot", "6", []edit{{executorPkg + "/propose.go", "refused := errors.Is(err, ErrRefused)", "refused := !errors.Is(err, context.Canceled)"}, {executorPkg + "/propose.go", "import (", "import (\n\t\"context\""}}, simPkg, anySeed},
+	{"asyncNoContig", "7", []edit{{executorPkg + "/append.go", "if !e.appended.passes(index, h) || h.Kind != entry.KindBatch {", "if h.Kind != entry.KindBatch {"}}, simPkg, "^TestCoreAsyncWriteBehind"},
+	{"noVerGap", "8", []edit{{fsmFile, "	state.Version += VersionGap\n", ""}}, simPkg, anySeed},
+	{"nxNow", "9", []edit{{executorPkg + "/effectfree.go", "if r.saw == (BatchID{}) {", "if r.saw.Sequence+1 > 0 {"}}, simPkg, anySeed},
+	{"nxNoLease", "9", []edit{{executorPkg + "/effectfree.go", "if e.cfg.Gate.Leased(ten.term) {", "if ten != nil {"}}, simPkg, "^TestCoreOldLeaderWithALease"},
+	{"pendingNoLease", "9", []edit{{executorPkg + "/read.go", `		if err := e.pass(ctx, ten, mode); err != nil {
+			return err
+		}
+		view := View{over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now()}
+`, `		view := View{over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now()}
+		if view.run(fn); view.saw == (BatchID{}) {
+			if err := e.pass(ctx, ten, mode); err != nil {
+				return err
+			}
+			view = View{over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now()}
+		}
+`}}, simPkg, "^TestCoreReadOfAPendingValue"},
+	{"showPending", "9", []edit{{executorPkg + "/read.go", "if view.saw != (BatchID{}) {", "if view.saw.Sequence > 1<<60 {"}}, simPkg, anySeed},
+	{"releaseAny", "9", []edit{{executorPkg + "/batch.go", "return b.verdict == verdictApplied, false", "return true, false"}}, simPkg, anySeed},
+	{"releaseAnyInExecutor", "9", []edit{{executorPkg + "/batch.go", "	e.requeue(b.readers)", `	for _, r := range b.readers {
+		r.settle(nil)
+	}`}}, simPkg, anySeed},
+	{"noDMax", "10", []edit{{executorPkg + "/start.go", "e.serveAt = e.seenAt.Add(e.cfg.LeaseMax)", "e.serveAt = e.seenAt"}}, simPkg, "^TestCoreOldLeaderWithALease"},
+	{"noRecheck", "11", []edit{{executorPkg + "/read.go", "		if e.tenure.Load() != ten {\n			continue", "		if ten == nil {\n			continue"}}, executorPkg, "^TestReadThatBeganBeforeADrop"},
+	{"relResume", "20", []edit{{executorPkg + "/note.go", `		if e.phase == phaseDraining || e.phase == phaseReleasing {
+			e.drop()
+`, `		if e.phase == phaseDraining || e.phase == phaseReleasing {
+			e.phase = phaseServing
+			e.tenure.Store(&tenure{term: e.term, incarnation: e.inc})
+`}}, simPkg, "^TestCoreLeaderThatResumes"},
+	{"relLeaseKept", "20", []edit{{executorPkg + "/release.go", "	e.endTenure() // reads", "	// reads"}}, simPkg, "^TestCoreLeaderThatReleased"},
+	{"relSticky", "20", []edit{{fsmFile, "	state.Released = false\n	switch header.Kind {", "	switch header.Kind {"}, {fsmFile, "	state.Released = false\n	f.setState(state)\n", "	f.setState(state)\n"}}, simPkg, "^TestCoreReleaseCounts"},
+	{"relBeforeWait", "20", []edit{{executorPkg + "/release.go", "if e.phase != phaseServing || e.tenure.Load() == nil {", "if !e.incarnate() {"}}, simPkg, "^TestCoreOnlyALeader"},
+	{"relNotInSnapshot", "20", []edit{{snapshotFile, "Released: header.Released, ", ""}}, fsmPkg, "^TestEveryFieldOfTheState"},
+	{"expiredSeenAgain", "9, 30", []edit{{executorPkg + "/read.go", "if len(view.expired) > 0 {", "if len(view.expired) > 1<<30 {"}}, executorPkg, "^TestReadOfAnExpiredKeyWaits"},
+	{"expiryNotReplicated", "9, 30", []edit{{executorPkg + "/tx.go", "		tx.delete(key, entry.ReasonExpire)\n", ""}}, executorPkg, "^TestEvaluationThatFindsAKeyExpired"},
+	{"nilMeansApplied", "26", []edit{{executorPkg + "/propose.go", `		if err == nil {
+			continue
+		}`, `		if err == nil {
+			e.mu.Lock()
+			b := e.findLocked(f.batch)
+			if b != nil {
+				e.removeLocked(b, verdictApplied)
+			}
+			e.mu.Unlock()
+			if b != nil {
+				e.finish(b)
+			}
+			continue
+		}`}}, executorPkg, "^TestOutcomeFollows"},
+	{"dropForgetsWaiters", "26", []edit{{executorPkg + "/run.go", "if !b.proposed {", "if b != nil {"}}, simPkg, anySeed},
+	{"startAgainAfterSilence", "27", []edit{{executorPkg + "/run.go", "case phaseRestart:", "case phaseRestart, phaseStarting:"}}, executorPkg, "^TestStartIsProposedOnce"},
+	{"readsBeforeStart", "27", []edit{{executorPkg + "/start.go", "	e.phase = phaseStarting\n", "	e.phase = phaseStarting\n	e.tenure.Store(&tenure{term: e.term, incarnation: e.inc})\n"}}, executorPkg, "^TestStartIsProposedOnce"},
+	{"dropNotInOverlay", "22", []edit{{executorPkg + "/tx.go", "			over.drop(batch)\n", ""}}, executorPkg, "^TestFlushIsSeen"},
+	{"spinOnEndedIncarnation", "25", []edit{{executorPkg + "/evaluate.go", "if e.tenure.Load() != ten { // what", "if ten == nil { // what"}}, executorPkg, "^TestEffectFreeRequestDoesNotSpin"},
+	{"skipKeepsServing", "25", []edit{{executorPkg + "/applied.go", "	e.endTenureOf(id.Incarnation)\n", ""}}, executorPkg, "^TestEffectFreeRequestDoesNotSpin"},
+	{"clearedBeforeStored", "5", []edit{{fsmFile, `	sl := f.store.Slot(id)
+	sl.Lock()
+	defer sl.Unlock()
+	if drop {`, `	sl := f.store.Slot(id)
+	if section != nil {
+		sl.Lock()
+		f.listener.SectionAppliedLocked(header, section)
+		sl.Unlock()
+	}
+	sl.Lock()
+	defer sl.Unlock()
+	if drop {`}}, fsmPkg, "^TestListenerHearsOfEffects"},
+	{"mgetTear", "25", []edit{{fsmFile, "		sl.ApplyLocked(&section.Effects[i])\n", "		sl.ApplyLocked(&section.Effects[i])\n		sl.Unlock()\n		sl.Lock()\n"}}, executorPkg, "^TestReadersNeverSeeHalf"},
+	{"mgetTearInOverlay", "25", []edit{{executorPkg + "/tx.go", "		case w.drop == nil:\n", "		case w.drop == nil:\n			sl.Unlock()\n			sl.Lock()\n"}}, executorPkg, "^TestReadersNeverSeeHalf"},
+	{"readWithoutTheLock", "25", []edit{{executorPkg + "/read.go", "	fn(v)\n	return true", "	v.slot.RUnlock()\n	fn(v)\n	v.slot.RLock()\n	return true"}}, executorPkg, "^TestReadersNeverSeeHalf"},
+	{"adoptEarly", "3", []edit{{executorPkg + "/append.go", "	if !e.appended.passes(index, h) ||", `	if h.Kind == entry.KindExecutorStart {
+		_, body, _ := entry.DecodeHeader(record)
+		s, _ := entry.DecodeExecutorStart(body)
+		term, _ := e.cfg.Log.Leader()
+		e.leave(note{started: &startedNote{start: s, term: term, state: raftfsm.State{Incarnation: index, Version: e.version + raftfsm.VersionGap}}})
+	}
+	if !e.appended.passes(index, h) ||`}, {executorPkg + "/append.go", "	\"github.com/holtcache/holt/raftfsm/entry\"", "	\"github.com/holtcache/holt/raftfsm\"\n	\"github.com/holtcache/holt/raftfsm/entry\""},
+		{executorPkg + "/start.go", "if e.applied.Incarnation == e.inc {", "if e.inc != 0 {"}}, simPkg, anySeed},
+	{"anyStartEndsNoWait", "20", []edit{{executorPkg + "/start.go", "	if s.afterRelease {", "	if !s.afterRelease || s.afterRelease {"}}, simPkg, "^TestCoreOldLeaderWithALease"},
+	{"withdrawnIsEvaluated", "26", []edit{{executorPkg + "/request.go", "return r.state.CompareAndSwap(stateQueued, stateTaken) }", "return r.state.Swap(stateTaken) < stateSettled+100 }"}}, executorPkg, "^TestWithdrawalAndEvaluation"},
+	{"asyncWithoutBound", "7", []edit{{executorPkg + "/append.go", "if b == nil || !e.asyncAllowedLocked() {", "if b == nil {"}}, executorPkg, "^TestAsyncWritesWait"},
+	{"orderLostOnRequeue", "12", []edit{{executorPkg + "/queue.go", "return cmp.Compare(a.ticket, b.ticket)", "return 0 * cmp.Compare(a.ticket, b.ticket)"}}, executorPkg, "^TestRequestsThatAreEvaluatedAgain"},
+	{"slotsGivenTwice", "24", []edit{{executorPkg + "/start.go", "if e.cfg.Slots == nil || e.assigned {", "if e.cfg.Slots == nil || len(e.store.Owned()) > 0 {"}}, executorPkg, "^TestFirstSlotsAreGivenOnce"},
+	{"versionsWithoutBound", "8", []edit{{executorPkg + "/evaluate.go", "if full || e.versions >= e.versionsMax {", "if full {"}}, executorPkg, "^TestBatchesAreClosed"},
+	{"damageNotFound", "2", []edit{{snapshotFile, "; got != want {\n		return nil, fmt.Errorf(\"%w: checksum", "; got != want && len(data) == 1<<30 {\n		return nil, fmt.Errorf(\"%w: checksum"}}, fsmPkg, "^TestDamagedSnapshot"},
+	{"clockFollowsAnyStep", "30", []edit{{executorPkg + "/clock.go", "ahead >= 0 && ahead <= clockStepMax.Milliseconds():", "ahead >= 0:"}}, executorPkg, "^TestClockNeverGoesBack"},
+	{"clockForgetsBatches", "30", []edit{{executorPkg + "/clock.go", "	c.floor = max(c.floor, batch-mono)\n", "	_ = mono\n"}}, executorPkg, "^TestClockGoesOn"},
+}

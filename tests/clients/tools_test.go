@@ -1,0 +1,100 @@
+package clients
+
+import (
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/holtcache/holt/tests/cluster"
+)
+
+func port(t *testing.T, addr string) string {
+	t.Helper()
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+func TestRedisCLIFollowsTheClusterFromAnyNode(t *testing.T) {
+	cli := tool(t, "redis-cli", "redis-tools")
+	c := cluster.Start(t, cluster.Options{})
+	for i, n := range c.Nodes {
+		at := []string{"-c", "-p", port(t, n.Addr.RESP)}
+		do := func(want string, command ...string) {
+			t.Helper()
+			if got := strings.TrimSpace(run(t, cli, append(at, command...)...)); got != want {
+				t.Errorf("node %d, %q: got %q, want %q", n.Number, command, got, want)
+			}
+		}
+		do("OK", "set", "foo", fmt.Sprint("bar", i))
+		do(fmt.Sprint("bar", i), "get", "foo")
+		do(fmt.Sprint(i+1), "incr", "counter")
+		do("OK", "set", "short", "v", "ex", "100")
+		do("100", "ttl", "short")
+		do("0", "exists", "nothing")
+	}
+	leader := c.Leader(c.ShardIDs()[0]).Node
+	key := c.Key(c.ShardIDs()[0], "{multi}", 0)
+	script := exec.CommandContext(t.Context(), cli, "-c", "-p", port(t, leader.Addr.RESP))
+	script.Stdin = strings.NewReader("multi\nset " + key + " 1\nincr " + key + "\nexec\n")
+	out, err := script.CombinedOutput()
+	if got := strings.Fields(string(out)); err != nil || strings.Join(got, " ") != "OK QUEUED QUEUED OK 2" {
+		t.Errorf("a transaction: %q, %v", got, err)
+	}
+	// What a person looks at first.
+	for _, question := range [][]string{{"ping"}, {"info"}, {"cluster", "nodes"}, {"cluster", "info"}, {"dbsize"}, {"command", "count"}} {
+		if out := run(t, cli, append([]string{"-p", port(t, leader.Addr.RESP)}, question...)...); strings.HasPrefix(out, "ERR") || out == "" {
+			t.Errorf("%q: %s", question, out)
+		}
+	}
+	out, err = exec.CommandContext(t.Context(), cli, "--cluster", "check", leader.Addr.RESP).CombinedOutput()
+	if !strings.Contains(string(out), "All 16384 slots covered") {
+		t.Errorf("redis-cli --cluster check: %v\n%s", err, out)
+	}
+}
+
+func TestRedisBenchmarkCompletesWithoutAnError(t *testing.T) {
+	benchmark := tool(t, "redis-benchmark", "redis-tools")
+	c := cluster.Start(t, cluster.Options{})
+	for _, pipeline := range []string{"1", "16"} {
+		out := run(t, benchmark, "--cluster", "-p", port(t, c.Nodes[0].Addr.RESP), "-t", "set,get", "-n", "5000", "-c", "50", "-P", pipeline, "-r", "10000", "-q")
+		if lower := strings.ToLower(out); strings.Contains(lower, "error") || strings.Count(out, "requests per second") < 2 {
+			t.Errorf("-P %s: %s", pipeline, out)
+		}
+		t.Logf("-P %s: %s", pipeline, out[strings.LastIndex(out, "SET"):])
+	}
+}
+
+func TestRedisPyWorksWithTheCluster(t *testing.T) {
+	python := ""
+	for _, path := range []string{"python3", "/usr/bin/python3"} {
+		if exec.CommandContext(t.Context(), path, "-c", "import redis.cluster").Run() == nil {
+			python = path
+			break
+		}
+	}
+	if python == "" {
+		t.Skip("no Python with redis-py here: install python3-redis to have this test run")
+	}
+	c := cluster.Start(t, cluster.Options{})
+	t.Log(run(t, python, filepath.Join("testdata", "redispy.py"), port(t, c.Nodes[0].Addr.RESP)))
+}
+
+func TestStubsMadeInJavaScriptWork(t *testing.T) {
+	node := tool(t, "node", "nodejs")
+	if matches, err := filepath.Glob("grpcjs/node_modules/@grpc/grpc-js/package.json"); err != nil || len(matches) == 0 {
+		t.Skip("no modules in tests/clients/grpcjs: run make tools to have this test run")
+	}
+	c := cluster.Start(t, cluster.Options{})
+	for _, n := range c.Nodes {
+		out := run(t, node, filepath.Join("grpcjs", "client.mjs"), n.Addr.GRPC)
+		if !strings.Contains(out, " passed, 0 failed") {
+			t.Errorf("node %d: %s", n.Number, out)
+		}
+	}
+}

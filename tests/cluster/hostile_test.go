@@ -1,0 +1,267 @@
+package cluster_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	cachev1 "github.com/holtcache/holt/proto/holt/cache/v1"
+	"github.com/holtcache/holt/shard/transport"
+	"github.com/holtcache/holt/tests/cluster"
+	"github.com/holtcache/holt/tests/workload"
+)
+
+// hostile is what is sent to a port, and whether the other end has to close the connection then.
+type hostile struct {
+	name   string
+	bytes  string
+	closes bool
+	says   string // part of what comes back before
+}
+
+func nested(depth int) string { return strings.Repeat("*1\r\n", depth) }
+
+var hostileRESP = []hostile{
+	{"an empty line", "\r\n", false, ""},
+	{"empty and negative arrays", "*0\r\n*-1\r\n*-10\r\n", false, ""},
+	{"a count over the limit", "*20000000\r\n", true, "invalid multibulk length"},
+	{"the largest count", "*9223372036854775807\r\n", true, "invalid multibulk length"},
+	{"a count that is no number of 64 bits", "*99999999999999999999\r\n", true, "invalid multibulk length"},
+	{"a length that overflows", "*1\r\n$9223372036854775807\r\n", true, "invalid bulk length"},
+	{"a length just below", "*1\r\n$9223372036854775805\r\n", true, "invalid bulk length"},
+	{"a length of 2 GiB", "*1\r\n$2147483648\r\n", true, "invalid bulk length"},
+	{"a negative length", "*3\r\n$-10\r\n", true, "invalid bulk length"},
+	{"a length in words", "*1\r\n$blabla\r\n", true, "invalid bulk length"},
+	{"no length", "*1\r\nfoo\r\n", true, "expected '$', got 'f'"},
+	{"a value without its end", "*2\r\n$3\r\nGET\r\n$1\r\nxyz\r\n", true, "Protocol error"},
+	{"a line without end", strings.Repeat("\x00", 70<<10), true, "too big inline request"},
+	{"a count without end", "*" + strings.Repeat("1", 70<<10), true, "Protocol error"},
+	{"unbalanced quotes", "SET \"x\r\n", true, "unbalanced quotes"},
+	{"arrays in arrays", nested(100000), true, ""},
+	{"types of RESP3 as a request", "%1\r\n+a\r\n+b\r\n", false, ""},
+	{"a browser", "POST / HTTP/1.1\r\nHost: x\r\n\r\n", true, ""},
+	{"a TLS client", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + strings.Repeat("x", 500), true, ""},
+	{"a name with controls", "*1\r\n$9\r\nfoo\r\nbar\x00\r\n", false, "unknown command"},
+}
+
+func TestHostileRESPCostsItsConnectionOnly(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{Nodes: 1})
+	n := c.Nodes[0]
+	for _, h := range hostileRESP {
+		t.Run(h.name, func(t *testing.T) { attack(t, n, n.Addr.RESP, h) })
+	}
+	t.Run("byte by byte", func(t *testing.T) {
+		conn, err := workload.Dial(n.Addr.RESP, cluster.Deadline)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		for _, b := range []byte("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nbytes\r\n") {
+			if err := conn.SendRaw(cluster.Deadline, []byte{b}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if reply, err := conn.Receive(cluster.Deadline); reply != "OK" {
+			t.Errorf("got %v, %v", reply, err)
+		}
+	})
+	t.Run("half a command, then the end", func(t *testing.T) {
+		for range 50 {
+			conn, err := workload.Dial(n.Addr.RESP, cluster.Deadline)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.SendRaw(cluster.Deadline, []byte("*3\r\n$3\r\nSET\r\n$1\r\nhalf\r\n$5\r\nhal")); err != nil {
+				t.Fatal(err)
+			}
+			conn.Close()
+		}
+		unharmed(t, n)
+	})
+	t.Run("a value over the limit", func(t *testing.T) {
+		conn, err := workload.Dial(n.Addr.RESP, cluster.Deadline)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if reply, err := conn.Do(cluster.Deadline, "SET", "big", strings.Repeat("x", 8<<20)); reply != "OK" {
+			t.Errorf("at the limit: %v, %v", reply, err)
+		}
+		if _, err := conn.Do(cluster.Deadline, "SET", "big", strings.Repeat("x", 8<<20+1)); err == nil {
+			t.Error("over the limit: OK")
+		}
+		unharmed(t, n)
+	})
+	t.Run("pipelined commands whose replies nobody reads", func(t *testing.T) {
+		conn, err := net.Dial("tcp", n.Addr.RESP)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := conn.SetWriteDeadline(time.Now().Add(3 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		pings := bytes.Repeat([]byte("GET big\r\n"), 10000)
+		for range 10 {
+			if _, err := conn.Write(pings); err != nil {
+				break // cut off, or the other end takes no more: both bound what it holds
+			}
+		}
+		unharmed(t, n)
+	})
+	if n.Running() && strings.Contains(n.Log(), "panicked") {
+		t.Error("a connection panicked")
+	}
+}
+
+// attack sends hostile bytes to a port and looks whether the node took harm.
+func attack(t *testing.T, n *cluster.Node, addr string, h hostile) {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", addr, cluster.Deadline)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(cluster.Deadline)); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = conn.Write([]byte(h.bytes)) // the other end may have closed it already
+	if !h.closes && h.says == "" {
+		unharmed(t, n)
+		return
+	}
+	var got []byte
+	buffer := make([]byte, 4<<10)
+	for h.closes || !strings.Contains(string(got), h.says) {
+		count, err := conn.Read(buffer)
+		got = append(got, buffer[:count]...)
+		if errors.Is(err, os.ErrDeadlineExceeded) || len(got) > 1<<20 {
+			t.Fatalf("the connection is not closed; got %.200q", got)
+		}
+		if err != nil {
+			break // closed, in one way or another
+		}
+	}
+	if !strings.Contains(string(got), h.says) {
+		t.Errorf("got %.200q, want %q in it", got, h.says)
+	}
+	unharmed(t, n)
+}
+
+// unharmed looks whether a node serves another connection, by the process that was attacked.
+func unharmed(t *testing.T, n *cluster.Node) {
+	t.Helper()
+	if !n.Running() {
+		t.Fatalf("the node has ended")
+	}
+	conn, err := workload.Dial(n.Addr.RESP, cluster.Deadline)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if reply, err := conn.Do(cluster.Deadline, "PING"); reply != "PONG" {
+		t.Fatalf("PING: %v, %v", reply, err)
+	}
+}
+
+func TestHostileBytesOnTheOtherPortsCostTheirConnectionOnly(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{})
+	values := put(t, c, "hostile")
+	n := c.Nodes[0]
+	garbage := strings.Repeat("\xff\x00\xfe\x01", 4<<10)
+	http2 := "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+	t.Run("at once", func(t *testing.T) {
+		for _, port := range []struct{ name, addr string }{
+			{"cluster", n.Addr.Cluster}, {"gRPC", n.Addr.GRPC}, {"gossip", n.Addr.Gossip}, {"HTTP", n.Addr.HTTP},
+		} {
+			for _, h := range []hostile{
+				{"garbage", garbage, true, ""},
+				{"a browser", "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", true, ""},
+				{"RESP", "*1\r\n$4\r\nPING\r\n\r\n\r\n", true, ""},
+				{"HTTP/2, then garbage", http2 + garbage, true, ""},
+				{"Raft, then garbage", string(transport.Preface) + garbage, true, ""},
+				{"Raft, then a frame of 4 GiB", string(transport.Preface) + "\xff\xff\xff\xff\xff\xff\xff\xff" + garbage, true, ""},
+			} {
+				t.Run(port.name+", "+h.name, func(t *testing.T) {
+					t.Parallel()
+					attack(t, n, port.addr, h)
+				})
+			}
+		}
+	})
+	t.Run("gossip, garbage by UDP", func(t *testing.T) {
+		conn, err := net.Dial("udp", n.Addr.Gossip)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		for i := range 200 {
+			if _, err := conn.Write([]byte(garbage[:1+i%1400])); err != nil {
+				t.Fatal(err)
+			}
+		}
+		unharmed(t, n)
+	})
+	c.WaitReady()
+	want(t, c, values)
+	for _, n := range c.Nodes {
+		if strings.Contains(n.Log(), "panic") {
+			t.Errorf("node %d panicked", n.Number)
+		}
+	}
+}
+
+func TestBadGRPCCallsAreRefusedByName(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{Nodes: 1})
+	n := c.Nodes[0]
+	conn, err := grpc.NewClient("passthrough:///"+n.Addr.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), cluster.Deadline)
+	defer cancel()
+	cache := cachev1.NewCacheServiceClient(conn)
+	for _, tt := range []struct {
+		name string
+		call func() error
+		want codes.Code
+	}{
+		{"no key", func() error { _, err := cache.Get(ctx, &cachev1.GetRequest{}); return err }, codes.InvalidArgument},
+		{"a negative TTL", func() error {
+			_, err := cache.Set(ctx, &cachev1.SetRequest{Key: []byte("k"), Value: []byte("v"), Expiry: &cachev1.SetRequest_TtlMs{TtlMs: -1}})
+			return err
+		}, codes.InvalidArgument},
+		{"a value over the limit", func() error {
+			_, err := cache.Set(ctx, &cachev1.SetRequest{Key: []byte("k"), Value: make([]byte, 8<<20+1)})
+			return err
+		}, codes.ResourceExhausted},
+		{"a message over every limit", func() error {
+			_, err := cache.Set(ctx, &cachev1.SetRequest{Key: []byte("k"), Value: make([]byte, 80<<20)})
+			return err
+		}, codes.ResourceExhausted},
+		{"an unknown method", func() error {
+			return conn.Invoke(ctx, "/holt.cache.v1.CacheService/Nothing", &cachev1.GetRequest{}, &cachev1.GetResponse{})
+		}, codes.Unimplemented},
+		{"what only nodes may call", func() error {
+			return conn.Invoke(ctx, "/holt.node.v1.NodeService/Join", &cachev1.GetRequest{}, &cachev1.GetResponse{})
+		}, codes.Unimplemented},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := tt.call(); status.Code(err) != tt.want {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+			unharmed(t, n)
+		})
+	}
+}

@@ -1,0 +1,213 @@
+package cluster
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/holtcache/holt/gateway/client"
+)
+
+// Addresses are where a node listens.
+type Addresses struct{ RESP, GRPC, Cluster, Gossip, HTTP string }
+
+// Node is one server of a cluster: a data folder, addresses, and at most one process at a time.
+type Node struct {
+	Number int
+	Dir    string
+	Addr   Addresses
+	// Join are the cluster addresses that the next start is given.
+	Join []string
+	// Args are further flags of the next start.
+	Args []string
+
+	cluster *Cluster
+	process *Process
+	paused  bool
+	admin   *client.Admin
+}
+
+// Command is the command line, without the program, that starts the node.
+func (n *Node) Command() []string {
+	args := []string{
+		"server", "--dir", n.Dir, "--resp", n.Addr.RESP, "--grpc", n.Addr.GRPC, "--cluster", n.Addr.Cluster,
+		"--gossip", n.Addr.Gossip, "--http", n.Addr.HTTP,
+	}
+	if len(n.Join) > 0 {
+		args = append(args, "--join", strings.Join(n.Join, ","))
+	}
+	return append(args, n.Args...)
+}
+
+// Start starts the node's process and returns at once.
+func (n *Node) Start() {
+	n.cluster.t.Helper()
+	if n.Running() {
+		n.cluster.t.Fatalf("node %d runs already", n.Number)
+	}
+	p, err := startProcess(n.cluster.program, n.LogFile(), n.Command()...)
+	if err != nil {
+		n.cluster.t.Fatalf("node %d: %v", n.Number, err)
+	}
+	n.process, n.paused = p, false
+	n.hangUp() // gRPC waits longer and longer before it tries an address again at which nobody was
+}
+
+func (n *Node) hangUp() {
+	if n.admin != nil {
+		_ = n.admin.Close()
+		n.admin = nil
+	}
+}
+
+// Running tells whether the node's process exists, paused or not.
+func (n *Node) Running() bool { return n.process != nil && n.process.Running() }
+
+// PID is the id of the node's process.
+func (n *Node) PID() int { return n.process.PID() }
+
+// Kill ends the node as kill -9 does.
+func (n *Node) Kill() { n.must(n.process.Kill()) }
+
+// Pause stops the node in mid-air: its sockets stay open and take bytes, and nobody answers.
+func (n *Node) Pause() {
+	n.cluster.t.Helper()
+	n.must(n.process.Signal(syscall.SIGSTOP))
+	n.paused = true
+}
+
+// Resume lets a paused node go on.
+func (n *Node) Resume() {
+	n.cluster.t.Helper()
+	n.must(n.process.Signal(syscall.SIGCONT))
+	n.paused = false
+}
+
+// Stop asks the node to end and returns when it has; an exit code other than 0 fails the test.
+func (n *Node) Stop() {
+	n.cluster.t.Helper()
+	n.must(n.process.Signal(syscall.SIGTERM))
+	if code := n.WaitExit(); code != 0 {
+		n.cluster.t.Fatalf("node %d: exit code %d after SIGTERM, want 0", n.Number, code)
+	}
+}
+
+// WaitExit returns the exit code of a node that ends by itself.
+func (n *Node) WaitExit() int {
+	n.cluster.t.Helper()
+	code, err := n.process.Wait()
+	n.must(err)
+	return code
+}
+
+// Wipe empties the data folder of a node that is down: its next start is that of a new node.
+func (n *Node) Wipe() {
+	n.cluster.t.Helper()
+	if n.Running() {
+		n.cluster.t.Fatalf("node %d runs; its folder can't be wiped", n.Number)
+	}
+	n.must(os.RemoveAll(n.Dir))
+}
+
+// Move gives a node that is down other addresses.
+func (n *Node) Move() {
+	n.cluster.t.Helper()
+	addr, err := freeAddresses()
+	n.must(err)
+	n.Addr = addr
+	n.hangUp()
+}
+
+func freeAddresses() (Addresses, error) {
+	var a Addresses
+	for _, addr := range []*string{&a.RESP, &a.GRPC, &a.Cluster, &a.Gossip, &a.HTTP} {
+		var err error
+		if *addr, err = FreeAddr(); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+// ID is the node's id, "" before its first start made one.
+func (n *Node) ID() string {
+	n.cluster.t.Helper()
+	data, err := os.ReadFile(filepath.Join(n.Dir, "identity.json"))
+	if os.IsNotExist(err) {
+		return ""
+	}
+	n.must(err)
+	var identity struct{ NodeID string }
+	n.must(json.Unmarshal(data, &identity))
+	return identity.NodeID
+}
+
+// listens tells whether the node's gRPC port is open.
+func (n *Node) listens() error {
+	if !n.Running() {
+		return Never(fmt.Errorf("node %d has ended", n.Number))
+	}
+	conn, err := net.DialTimeout("tcp", n.Addr.GRPC, callMax)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// Admin is the operators' client of this node.
+func (n *Node) Admin() *client.Admin {
+	n.cluster.t.Helper()
+	if n.admin == nil {
+		a, err := client.DialAdmin(n.Addr.GRPC)
+		n.must(err)
+		n.admin = a
+	}
+	return n.admin
+}
+
+// Ready is nil once the node says that it can serve every slot, itself or by redirection.
+func (n *Node) Ready() error {
+	if !n.Running() {
+		return fmt.Errorf("node %d is down", n.Number)
+	}
+	reply, err := httpClient.Get("http://" + n.Addr.HTTP + "/readyz")
+	if err != nil {
+		return err
+	}
+	defer reply.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(reply.Body, 1<<10))
+	if err != nil {
+		return err
+	}
+	if reply.StatusCode != http.StatusOK {
+		return fmt.Errorf("node %d: %s", n.Number, strings.TrimSpace(string(body)))
+	}
+	return nil
+}
+
+// httpClient keeps no connection, so that none outlives its node.
+var httpClient = &http.Client{Timeout: callMax, Transport: &http.Transport{DisableKeepAlives: true}}
+
+// LogFile is where the node's output goes, over all its starts.
+func (n *Node) LogFile() string { return n.Dir + ".log" }
+
+// Log is what the node has said so far, over all its starts.
+func (n *Node) Log() string {
+	n.cluster.t.Helper()
+	data, err := os.ReadFile(n.LogFile())
+	n.must(err)
+	return string(data)
+}
+
+func (n *Node) must(err error) {
+	n.cluster.t.Helper()
+	if err != nil {
+		n.cluster.t.Fatalf("node %d: %v", n.Number, err)
+	}
+}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package sim
+
+// coreRunsDefault is what takes about 20 s on two cores.
+const coreRunsDefault = 600

@@ -1,0 +1,6 @@
+//go:build race
+
+package sim
+
+// coreRunsDefault is small under the race detector, which makes a run twenty times as long.
+const coreRunsDefault = 40

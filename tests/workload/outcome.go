@@ -1,0 +1,37 @@
+package workload
+
+import (
+	"strings"
+
+	"github.com/holtcache/holt/tests/model"
+)
+
+// refusals are the prefixes of RESP errors that promise that nothing was applied.
+var refusals = []string{"MOVED ", "ASK ", "CLUSTERDOWN", "TRYAGAIN", "LOADING", "READONLY", "MASTERDOWN", "OOM "}
+
+// outcomeOf is what an error says of the write that it answers. Anything that is no refusal leaves it open: UNKNOWN, a
+// lost connection, a time-out.
+func outcomeOf(err error) model.Outcome {
+	if err == nil {
+		return model.OK
+	}
+	for _, prefix := range refusals {
+		if strings.HasPrefix(err.Error(), prefix) {
+			return model.NotApplied
+		}
+	}
+	return model.Unknown
+}
+
+// unexpected tells whether a server answered what it never should to these workloads.
+func unexpected(err error) bool {
+	if err == nil {
+		return false
+	}
+	for _, prefix := range []string{"ERR ", "WRONGTYPE", "CROSSSLOT", "EXECABORT", "NOAUTH", "NOPERM"} {
+		if strings.HasPrefix(err.Error(), prefix) {
+			return true
+		}
+	}
+	return false
+}
