@@ -107,15 +107,16 @@ func (c *Cluster) ShardIDs() []uint64 {
 	var ids []uint64
 	Eventually(c.t, "the shards are listed", func() error {
 		ids = nil
-		for _, n := range c.Running() {
-			shards, err := n.Shards()
-			if err != nil {
-				return err
-			}
-			for _, s := range shards {
-				ids = append(ids, s.Shard.Id)
-			}
-			break
+		running := c.Running()
+		if len(running) == 0 {
+			return fmt.Errorf("no node runs")
+		}
+		shards, err := running[0].Shards()
+		if err != nil {
+			return err
+		}
+		for _, s := range shards {
+			ids = append(ids, s.Shard.Id)
 		}
 		if len(ids) == 0 {
 			return fmt.Errorf("none")

@@ -175,8 +175,9 @@ func TestConnectionFollowsALeaderThatMoved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Moved != uint64(s.Conns) || r.Failed != 0 || r.Latency.Count() == 0 {
-		t.Errorf("got %d moves, %d errors, %d replies, want %d moves and no error", r.Moved, r.Failed, r.Latency.Count(), s.Conns)
+	// A connection that began only after the move had nothing to follow.
+	if r.Moved == 0 || r.Moved > uint64(s.Conns) || r.Failed != 0 || r.Latency.Count() == 0 {
+		t.Errorf("got %d moves, %d errors, %d replies, want 1 to %d moves and no error", r.Moved, r.Failed, r.Latency.Count(), s.Conns)
 	}
 }
 
