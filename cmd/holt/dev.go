@@ -174,8 +174,12 @@ func (d *dev) create(ctx context.Context) error {
 			return err
 		}
 		up, err := d.look(ctx, a)
-		if up || err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil {
 			return err
+		}
+		if up {
+			d.settle(ctx, a)
+			return nil
 		}
 		select {
 		case <-ctx.Done():
@@ -251,6 +255,36 @@ func (d *dev) agrees(ctx context.Context, a *client.Admin) error {
 		}
 	}
 	return nil
+}
+
+// settleMax bounds the wait for leaders to reach their nodes, which clients do not need.
+const settleMax = 10 * time.Second
+
+// settle waits until each shard is led by the node that should lead it. Every slot is served before; but tools that read
+// the slot map once, as redis-benchmark does, stumble over a leader that moves.
+func (d *dev) settle(ctx context.Context, a *client.Admin) {
+	ctx, cancel := context.WithTimeout(ctx, settleMax)
+	defer cancel()
+	for !settled(ctx, a) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func settled(ctx context.Context, a *client.Admin) bool {
+	list, err := a.Shards(ctx)
+	if err != nil {
+		return false
+	}
+	for _, s := range list.Shards {
+		if s.State != clusterv1.ShardState_SHARD_STATE_SERVING || s.Shard.LeaderNodeId != s.PreferredLeaderNodeId {
+			return false
+		}
+	}
+	return true
 }
 
 // ready tells whether every node can serve every slot, itself or by redirection.
