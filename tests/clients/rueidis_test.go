@@ -12,7 +12,7 @@ import (
 )
 
 func TestRueidisWorksWithItsDefaults(t *testing.T) {
-	c := cluster.Start(t, cluster.Options{})
+	c := settledCluster(t)
 	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: c.RESP()[:1]})
 	if err != nil {
 		t.Fatal(err)

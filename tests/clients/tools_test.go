@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/holtcache/holt/tests/cluster"
 )
 
 func port(t *testing.T, addr string) string {
@@ -22,7 +20,7 @@ func port(t *testing.T, addr string) string {
 
 func TestRedisCLIFollowsTheClusterFromAnyNode(t *testing.T) {
 	cli := tool(t, "redis-cli", "redis-tools")
-	c := cluster.Start(t, cluster.Options{})
+	c := settledCluster(t)
 	for i, n := range c.Nodes {
 		at := []string{"-c", "-p", port(t, n.Addr.RESP)}
 		do := func(want string, command ...string) {
@@ -60,7 +58,7 @@ func TestRedisCLIFollowsTheClusterFromAnyNode(t *testing.T) {
 
 func TestRedisBenchmarkCompletesWithoutAnError(t *testing.T) {
 	benchmark := tool(t, "redis-benchmark", "redis-tools")
-	c := cluster.Start(t, cluster.Options{})
+	c := settledCluster(t)
 	for _, pipeline := range []string{"1", "16"} {
 		out := run(t, benchmark, "--cluster", "-p", port(t, c.Nodes[0].Addr.RESP), "-t", "set,get", "-n", "5000", "-c", "50", "-P", pipeline, "-r", "10000", "-q")
 		if lower := strings.ToLower(out); strings.Contains(lower, "error") || strings.Count(out, "requests per second") < 2 {
@@ -81,7 +79,7 @@ func TestRedisPyWorksWithTheCluster(t *testing.T) {
 	if python == "" {
 		t.Skip("no Python with redis-py here: install python3-redis to have this test run")
 	}
-	c := cluster.Start(t, cluster.Options{})
+	c := settledCluster(t)
 	t.Log(run(t, python, filepath.Join("testdata", "redispy.py"), port(t, c.Nodes[0].Addr.RESP)))
 }
 
@@ -90,7 +88,7 @@ func TestStubsMadeInJavaScriptWork(t *testing.T) {
 	if matches, err := filepath.Glob("grpcjs/node_modules/@grpc/grpc-js/package.json"); err != nil || len(matches) == 0 {
 		t.Skip("no modules in tests/clients/grpcjs: run make tools to have this test run")
 	}
-	c := cluster.Start(t, cluster.Options{})
+	c := settledCluster(t)
 	for _, n := range c.Nodes {
 		out := run(t, node, filepath.Join("grpcjs", "client.mjs"), n.Addr.GRPC)
 		if !strings.Contains(out, " passed, 0 failed") {
