@@ -14,7 +14,7 @@ import (
 )
 
 func TestStubsMadeInGoWorkAtEveryNode(t *testing.T) {
-	c := settledCluster(t)
+	c := cluster.Start(t, cluster.Options{})
 	ctx, cancel := context.WithTimeout(t.Context(), cluster.Deadline)
 	defer cancel()
 	for _, n := range c.Nodes {

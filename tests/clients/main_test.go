@@ -45,12 +45,3 @@ func run(t *testing.T, path string, args ...string) string {
 	}
 	return string(out)
 }
-
-// settledCluster starts a cluster whose leaders do not move by themselves any more: tools that read the slot map once
-// stumble over a leader that does, with Redis too.
-func settledCluster(t *testing.T) *cluster.Cluster {
-	t.Helper()
-	c := cluster.Start(t, cluster.Options{})
-	c.WaitSettled()
-	return c
-}

@@ -12,7 +12,7 @@ import (
 )
 
 func TestRueidisWorksWithItsDefaults(t *testing.T) {
-	c := settledCluster(t)
+	c := cluster.Start(t, cluster.Options{})
 	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: c.RESP()[:1]})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/holtcache/holt/tests/cluster"
 )
 
 func port(t *testing.T, addr string) string {
@@ -20,7 +22,7 @@ func port(t *testing.T, addr string) string {
 
 func TestRedisCLIFollowsTheClusterFromAnyNode(t *testing.T) {
 	cli := tool(t, "redis-cli", "redis-tools")
-	c := settledCluster(t)
+	c := cluster.Start(t, cluster.Options{})
 	for i, n := range c.Nodes {
 		at := []string{"-c", "-p", port(t, n.Addr.RESP)}
 		do := func(want string, command ...string) {
@@ -58,7 +60,7 @@ func TestRedisCLIFollowsTheClusterFromAnyNode(t *testing.T) {
 
 func TestRedisBenchmarkCompletesWithoutAnError(t *testing.T) {
 	benchmark := tool(t, "redis-benchmark", "redis-tools")
-	c := settledCluster(t)
+	c := cluster.Start(t, cluster.Options{})
 	for _, pipeline := range []string{"1", "16"} {
 		out := run(t, benchmark, "--cluster", "-p", port(t, c.Nodes[0].Addr.RESP), "-t", "set,get", "-n", "5000", "-c", "50", "-P", pipeline, "-r", "10000", "-q")
 		if lower := strings.ToLower(out); strings.Contains(lower, "error") || strings.Count(out, "requests per second") < 2 {
@@ -79,7 +81,7 @@ func TestRedisPyWorksWithTheCluster(t *testing.T) {
 	if python == "" {
 		t.Skip("no Python with redis-py here: install python3-redis to have this test run")
 	}
-	c := settledCluster(t)
+	c := cluster.Start(t, cluster.Options{})
 	t.Log(run(t, python, filepath.Join("testdata", "redispy.py"), port(t, c.Nodes[0].Addr.RESP)))
 }
 
@@ -88,7 +90,7 @@ func TestStubsMadeInJavaScriptWork(t *testing.T) {
 	if matches, err := filepath.Glob("grpcjs/node_modules/@grpc/grpc-js/package.json"); err != nil || len(matches) == 0 {
 		t.Skip("no modules in tests/clients/grpcjs: run make tools to have this test run")
 	}
-	c := settledCluster(t)
+	c := cluster.Start(t, cluster.Options{})
 	for _, n := range c.Nodes {
 		out := run(t, node, filepath.Join("grpcjs", "client.mjs"), n.Addr.GRPC)
 		if !strings.Contains(out, " passed, 0 failed") {

@@ -64,7 +64,9 @@ func New(t T, o Options) *Cluster {
 	return c
 }
 
-// Start starts a cluster and returns when every node says that every slot is served.
+// Start starts a cluster and returns when every node says that every slot is served and every shard is led by the node
+// that shall lead it: no leadership moves by itself any more. Tools that read the slot map once, and tests that look up a
+// leader, stumble over one that does.
 func Start(t T, o Options) *Cluster {
 	t.Helper()
 	c := New(t, o)
@@ -76,6 +78,7 @@ func Start(t T, o Options) *Cluster {
 	}
 	c.Init(o.Settings)
 	c.WaitReady()
+	c.WaitSettled()
 	return c
 }
 

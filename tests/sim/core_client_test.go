@@ -79,7 +79,7 @@ type coreOp struct {
 	request *executor.Request
 	waiter  *executor.Waiter
 	replica *coreReplica
-	waiting bool // a read that waits for the evaluation of the op before it
+	waiting bool // a read that waits for the answer to the op before it
 	cancel  context.CancelFunc
 }
 
@@ -316,8 +316,10 @@ func (w *coreWorld) progress(o *coreOp) {
 	if !o.waiting {
 		return
 	}
-	// A connection's read waits until the write before it is evaluated or refused.
-	if b := o.before; b != nil && b.out == coreOpen && !b.evaluated {
+	// A connection's read waits until the write before it is answered, as respserver's do, or it goes through the executor
+	// behind it. That the write was evaluated is not enough: an evaluation that was not proposed yet is taken back when the
+	// incarnation ends, and done again later.
+	if b := o.before; b != nil && b.out == coreOpen {
 		return
 	}
 	o.waiting = false
