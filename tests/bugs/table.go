@@ -27,7 +27,7 @@ var coreBugs = []bug{
 			e.clearOverlay()
 			e.seq = n.failed.batch.Sequence - 1
 			e.tenure.Store(&tenure{term: e.term, incarnation: e.inc})
-`}}, simPkg, anySeed},
+`}}, executorPkg, "^TestSequenceNumbersAreNotUsedAgainAfterARefusal$"},
 	{"esAnyNonce", "3", []edit{{executorPkg + "/start.go", "own := s.start.Node == e.cfg.Node && s.start.Nonce == e.nonce", "own := true\n\ts.term = e.term"}}, simPkg, anySeed},
 	{"readyByNode", "3", []edit{{executorPkg + "/run.go", "if e.phase != phaseIdle && (!leads || term != e.term) {", `if leads && e.phase >= phaseWaiting && term != e.term {
 		e.term = term
