@@ -5,6 +5,5 @@
 // replicas alike.
 //
 // Goroutines: raft's FSM goroutine calls ApplyBatch, Snapshot and Restore, one at a time; raft's snapshot goroutine
-// writes a snapshot while entries go on being applied. The package starts none of its own, except in Restore, which
-// waits for them.
+// writes a snapshot while entries go on being applied. The package starts none of its own.
 package raftfsm

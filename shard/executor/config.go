@@ -35,7 +35,8 @@ type Gate interface {
 	Confirm(ctx context.Context, term uint64) error
 }
 
-// Observer hears of keys whose value changed, for invalidations. It is called on the FSM goroutine and must not block.
+// Observer hears of keys whose value changed, for invalidations. It is called on the FSM goroutine, and on Run's
+// when this replica stops leading; it must not block.
 type Observer interface {
 	// KeyChanged says that an applied effect changed a key.
 	KeyChanged(key []byte)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/holtcache/holt/proto/apierr"
-	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm"
 	"github.com/holtcache/holt/raftfsm/entry"
 	"github.com/holtcache/holt/raftfsm/store"
@@ -224,6 +223,3 @@ func ctxOrTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // confirmTimeout bounds how long an effect-free request waits for a quorum's word; callers give up earlier.
 const confirmTimeout = 5 * time.Second
-
-// slotsOwned lists what observers are told when anything may have changed.
-func (e *Executor) slotsOwned() []slot.Range { return e.store.Owned() }

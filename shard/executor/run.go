@@ -132,7 +132,7 @@ func (e *Executor) lose() {
 	e.phase = phaseIdle
 	e.refuseQueued()
 	if e.cfg.Observer != nil {
-		e.cfg.Observer.SlotsChanged(e.slotsOwned())
+		e.cfg.Observer.SlotsChanged(e.store.Owned())
 	}
 	e.signalChange()
 }
