@@ -38,6 +38,8 @@ type member struct {
 	configurations atomic.Uint64
 	configuredAt   atomic.Uint64
 
+	saveRules atomic.Pointer[[]SaveRule] // nil: none
+
 	closing  sync.Once
 	closeErr error
 

@@ -79,6 +79,7 @@ type Executor struct {
 
 	appended appendFence
 	stats    counters
+	eviction atomic.Pointer[Eviction] // nil: no limit
 }
 
 var _ raftfsm.Listener = (*Executor)(nil)
