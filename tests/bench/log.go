@@ -148,14 +148,17 @@ func (p *logPlan) inProcess(ctx context.Context, b *bench, c replicas.Config, l 
 	var at []time.Time
 	l.Warmup, l.Window = p.warmup.Duration(), p.span.Duration()
 	l.Edge = func() { syncs, cpu, at = append(syncs, cluster.Syncs()), append(cpu, ownCPU()), append(at, time.Now()) }
-	done, err := cluster.Write(ctx, l)
+	written, err := cluster.Write(ctx, l)
 	if err = errors.Join(err, cluster.Close(), os.RemoveAll(c.Dir)); err != nil {
 		return logRun{}, err
 	}
-	if done == 0 {
+	if written.Done == 0 {
 		return logRun{}, fmt.Errorf("nothing was written within %v", l.Window)
 	}
-	n, span := float64(done), at[1].Sub(at[0]).Seconds()
+	if written.Failed > 0 {
+		fmt.Fprintf(b.w, "log %s, %d nodes, %d groups: %d writes failed\n", c.LogStore, c.Nodes, c.Shards, written.Failed)
+	}
+	n, span := float64(written.Done), at[1].Sub(at[0]).Seconds()
 	return logRun{
 		LogStore: string(c.LogStore), Nodes: c.Nodes, Groups: c.Shards, Pipeline: l.Pipeline, Rate: n / span, CPU: toMicros(cpu[1]-cpu[0]) / micros(n),
 		SyncRate: float64(syncs[1]-syncs[0]) / span, SyncsWrite: float64(syncs[1]-syncs[0]) / n,

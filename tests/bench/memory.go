@@ -112,13 +112,13 @@ func (p *memoryPlan) measure(ctx context.Context, running *system.Running, row *
 	return err
 }
 
-// warmWrites is enough for the buffers of a server to have their size, and for some garbage collections.
-const warmWrites = 300_000
+// warmWrites of 256 bytes are enough for the buffers of a server to have their size, the 64 MiB of recent log entries that
+// Holt keeps among them, and for some garbage collections.
+const warmWrites = 400_000
 
 // warm overwrites the first thousand keys, and looks then: what a load takes beside its keys is the same each time.
 func (p *memoryPlan) warm(ctx context.Context, running *system.Running, s load.Spec) (footprint, error) {
-	s.Keys = 1000
-	s.ValueBytesMax = 0
+	s.Keys, s.ValueBytes, s.ValueBytesMax = 1000, 256, 0
 	s.Passes = warmWrites / s.Keys
 	if err := fill(ctx, running, s); err != nil {
 		return footprint{}, err

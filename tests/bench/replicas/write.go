@@ -26,30 +26,52 @@ type Load struct {
 	Edge func()
 }
 
-// writeMax bounds the wait for one pipeline.
-const writeMax = time.Minute
+const (
+	// writeMax bounds the wait for one pipeline.
+	writeMax = time.Minute
+	// failedMax is how many pipelines may fail: a change of leaders fails one of each client.
+	failedMax = 10_000
+)
 
-// Write returns how many writes were done within the window.
-func (c *Cluster) Write(ctx context.Context, l Load) (done uint64, err error) {
+// Written is what came of a load.
+type Written struct {
+	Done   uint64 // writes within the window
+	Failed uint64 // pipelines of the whole load that failed, because a leader changed say, and were followed by others
+}
+
+// Write writes until the window is over.
+func (c *Cluster) Write(ctx context.Context, l Load) (Written, error) {
 	keys := c.keys(l.Keys)
-	var count atomic.Uint64
+	var writers []*writer
+	for i := range l.Clients {
+		s := i % c.cfg.Shards
+		leader, err := c.Leader(ctx, s)
+		if err != nil {
+			return Written{}, err
+		}
+		writers = append(writers, &writer{leader, keys[s], rand.New(rand.NewPCG(uint64(i), 0)), make([]byte, l.ValueBytes), executor.NewWaiter()})
+	}
+	var count, failed atomic.Uint64
 	arrivals := make(chan struct{}, 1<<16)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
-	for i := range l.Clients {
-		leader, err := c.Leader(ctx, i%c.cfg.Shards)
-		if err != nil {
-			return 0, err
-		}
-		w := &writer{leader, keys[i%c.cfg.Shards], rand.New(rand.NewPCG(uint64(i), 0)), make([]byte, l.ValueBytes), executor.NewWaiter()}
+	for i, w := range writers {
 		wg.Go(func() {
 			for w.next(ctx, l.Rate, arrivals) {
-				if err := w.write(l.Pipeline); err != nil {
-					cancel(fmt.Errorf("write: %w", err))
+				err := w.write(l.Pipeline)
+				if err == nil {
+					count.Add(uint64(l.Pipeline))
+					continue
+				}
+				if failed.Add(1) > failedMax {
+					cancel(fmt.Errorf("more than %d writes failed: %w", failedMax, err))
+				}
+				w.waiter = executor.NewWaiter() // the old one may hear of what was given up
+				if w.leader, err = c.Leader(ctx, i%c.cfg.Shards); err != nil {
+					cancel(err) // changes nothing where the load is over
 					return
 				}
-				count.Add(uint64(l.Pipeline))
 			}
 		})
 	}
@@ -60,12 +82,12 @@ func (c *Cluster) Write(ctx context.Context, l Load) (done uint64, err error) {
 	l.Edge()
 	before := count.Load()
 	pause(ctx, l.Window)
-	done = count.Load() - before
+	done := count.Load() - before
 	l.Edge()
-	err = context.Cause(ctx)
+	err := context.Cause(ctx)
 	cancel(nil)
 	wg.Wait()
-	return done, err
+	return Written{done, failed.Load()}, err
 }
 
 func pause(ctx context.Context, d time.Duration) {

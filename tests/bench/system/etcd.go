@@ -43,11 +43,21 @@ func BuildEtcd(ctx context.Context, dir string) (EtcdPrograms, error) {
 	return p, nil
 }
 
+// version is what the program says of itself: "etcd Version: 3.7.3".
+func (p EtcdPrograms) version() string {
+	out, err := exec.Command(p.server, "--version").Output()
+	if err != nil {
+		return err.Error()
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return line
+}
+
 // Etcd is a cluster of three members with their defaults.
 func Etcd(programs EtcdPrograms) System {
 	return System{
 		Name:    "etcd",
-		Promise: fmt.Sprintf("%d members; each put is fsynced on, and committed by, a majority; clients talk to the leader; linearizable reads", etcdMembers),
+		Promise: programs.version() + fmt.Sprintf("; %d members; each put is fsynced on, and committed by, a majority; clients talk to the leader; linearizable reads", etcdMembers),
 		Start:   programs.start,
 	}
 }
@@ -183,16 +193,6 @@ func readEtcdLoad(r *bufio.Reader, edge func()) (load.Result, error) {
 		}
 		return result, nil
 	}
-}
-
-// Etcd's version, for the head of a table.
-func (p EtcdPrograms) Version() string {
-	out, err := exec.Command(p.server, "--version").Output()
-	if err != nil {
-		return ""
-	}
-	line, _, _ := strings.Cut(string(out), "\n")
-	return strings.TrimSpace(line)
 }
 
 var _ driver = etcdDriver{}
