@@ -77,6 +77,7 @@ type Executor struct {
 	changed       chan struct{} // closed and replaced whenever tenure or leadership may have changed
 	closed        bool
 
+	gone     goneKeys
 	appended appendFence
 	stats    counters
 	eviction atomic.Pointer[Eviction] // nil: no limit

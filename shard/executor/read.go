@@ -22,6 +22,7 @@ const (
 
 // View is one slot as a reader sees it. It is valid only during the call it is passed to.
 type View struct {
+	exec    *Executor
 	over    *slotOverlay // nil for stale reads
 	slot    *store.Slot
 	now     int64
@@ -68,7 +69,7 @@ func (e *Executor) Read(ctx context.Context, s slot.ID, mode ReadMode, fn func(*
 		if err := e.pass(ctx, ten, mode); err != nil {
 			return err
 		}
-		view := View{over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now()}
+		view := View{exec: e, over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now()}
 		owned := view.run(fn)
 		if e.tenure.Load() != ten {
 			continue // what was pending when it looked may have been dropped since
@@ -154,7 +155,7 @@ func (e *Executor) awaitTenure(ctx context.Context) (*tenure, error) {
 
 // readStale shows the applied state of any replica. Nothing pending is shown, so nothing that can be lost is.
 func (e *Executor) readStale(s slot.ID, fn func(*View)) error {
-	view := View{slot: e.store.Slot(s), now: e.clock.Now()}
+	view := View{exec: e, slot: e.store.Slot(s), now: e.clock.Now()}
 	if !view.run(fn) {
 		return e.notOwned(s)
 	}

@@ -3,7 +3,7 @@ package executor
 import "sync/atomic"
 
 type counters struct {
-	evaluated, batches, batchBytes, skipped, expired, held atomic.Uint64
+	evaluated, batches, batchBytes, skipped, expired, evicted, held atomic.Uint64
 }
 
 // Stats counts what this replica's executor has done since it was opened.
@@ -12,8 +12,9 @@ type Stats struct {
 	Evaluated, Batches, BatchBytes uint64
 	// Skipped counts records that failed the fence.
 	Skipped uint64
-	// Expired counts keys that were deleted because their expiry had passed, on any replica.
-	Expired uint64
+	// Expired counts keys that were deleted because their expiry had passed, Evicted those that had to make room: those
+	// that this replica, leading, has deleted.
+	Expired, Evicted uint64
 	// Held counts looks at values that were not committed yet; their replies waited for the commit.
 	Held uint64
 	// Queued is how many requests wait for evaluation now.
@@ -24,6 +25,6 @@ type Stats struct {
 func (e *Executor) Stats() Stats {
 	return Stats{
 		Evaluated: e.stats.evaluated.Load(), Batches: e.stats.batches.Load(), BatchBytes: e.stats.batchBytes.Load(),
-		Skipped: e.stats.skipped.Load(), Expired: e.stats.expired.Load(), Held: e.stats.held.Load(), Queued: e.queued(),
+		Skipped: e.stats.skipped.Load(), Expired: e.stats.expired.Load(), Evicted: e.stats.evicted.Load(), Held: e.stats.held.Load(), Queued: e.queued(),
 	}
 }

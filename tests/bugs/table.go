@@ -14,7 +14,7 @@ const (
 )
 
 // bugs is the table.
-var bugs = slices.Concat(coreBugs, raftBugs, gatewayBugs)
+var bugs = slices.Concat(coreBugs, raftBugs, gatewayBugs, settingBugs)
 
 // coreBugs are the executable model's mutations, under its names where it has one, and others of the same layers.
 var coreBugs = []bug{
@@ -52,8 +52,8 @@ var coreBugs = []bug{
 	{"pendingNoLease", "9", []edit{{executorPkg + "/read.go", `		if err := e.pass(ctx, ten, mode); err != nil {
 			return err
 		}
-		view := View{over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now()}
-`, `		view := View{over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now()}
+		view := View{exec: e, over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now()}
+`, `		view := View{exec: e, over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now()}
 		if view.run(fn); view.saw == (BatchID{}) {
 			if err := e.pass(ctx, ten, mode); err != nil {
 				return err
