@@ -26,8 +26,10 @@ RACE_PACKAGES = $(UNIT_PACKAGES) $$(go list ./tests/... | grep -E '/tests/sim(/|
 
 # How long each fuzz target runs.
 FUZZTIME ?= 5s
-# What `make run` gives to `holt dev`.
+# What `make run` gives to `holt dev`, and `make bench` to what it measures.
 ARGS ?=
+# What `make bench` measures; `go run ./tests/bench` lists all.
+SUBJECT ?= throughput
 
 # install-tool,module path of the command,version: a stamp that carries the version makes a new pin install anew.
 define install-tool
@@ -64,8 +66,8 @@ fuzz: ## each fuzz target for a few seconds (FUZZTIME=5s)
 		done; \
 	done
 
-bench: tools build ## writes/s, reads/s and latencies of three nodes, and of Redis where installed
-	go run ./tests/bench $(ARGS)
+bench: tools build ## writes/s, reads/s and latencies of three nodes, of Redis and of etcd (SUBJECT=log|latency|memory|gc|expiry: others; ARGS: flags)
+	go run ./tests/bench $(SUBJECT) -holt bin/holt $(ARGS)
 
 bugs: ## plant defects one at a time; a test has to notice each (ARGS='-only name' or '-list')
 	go run ./tests/bugs $(ARGS)

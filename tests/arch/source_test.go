@@ -104,7 +104,7 @@ var loadTree = sync.OnceValues(func() ([]pkg, error) {
 			return err
 		}
 		if entry.IsDir() {
-			if name != root && isForeign(entry.Name()) {
+			if name != root && (isForeign(entry.Name()) || isModule(name)) {
 				return fs.SkipDir
 			}
 			return nil
@@ -140,6 +140,12 @@ var loadTree = sync.OnceValues(func() ([]pkg, error) {
 func isForeign(folder string) bool {
 	return strings.HasPrefix(folder, ".") || strings.HasPrefix(folder, "_") ||
 		slices.Contains([]string{"testdata", "node_modules", "holt-data"}, folder)
+}
+
+// isModule tells whether a folder is a module of its own, with dependencies that are not ours.
+func isModule(folder string) bool {
+	_, err := os.Stat(filepath.Join(folder, "go.mod"))
+	return err == nil
 }
 
 // parse reads one file; src nil means from disk.

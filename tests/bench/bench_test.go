@@ -1,59 +1,52 @@
 package main
 
 import (
+	"context"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
-
-	"github.com/holtcache/holt/tests/bench/load"
-	"github.com/holtcache/holt/tests/bench/system"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestFlagsOutOfRangeAreRefusedByName(t *testing.T) {
 	for _, args := range []string{
-		"-seconds=0", "-warmup=-1", "-runs=0", "-conns=0", "-keys=10", "-value-bytes=0", "-rate=-1", "-ack=never",
-		"-read-mode=stale", "-ops=del", "-pipeline=0", "-pipeline=", "-pipeline=a",
+		"throughput -runs=0", "throughput -seconds=0", "throughput -warmup=-1", "throughput -conns=0", "throughput -keys=10", "throughput -value-bytes=0",
+		"throughput -rate=-1", "throughput -ack=never", "throughput -read-mode=stale", "throughput -ops=del", "throughput -pipeline=2000",
+		"throughput -only=memcached", "throughput -appendfsync=sometimes", "log -only=all", "log -rate=0", "memory -only=etcd", "gc -rate=0", "expiry -rate=0",
 	} {
-		name, _, _ := strings.Cut(args, "=")
-		if _, err := parsePlan([]string{args}); err == nil || !strings.HasPrefix(err.Error(), name+"=") {
+		subject, flag, _ := strings.Cut(args, " ")
+		name, _, _ := strings.Cut(flag, "=")
+		err := runSubject(t, subject, flag)
+		if err == nil || !strings.HasPrefix(err.Error(), name+"=") {
 			t.Errorf("%s: got %v, want an error that begins with it", args, err)
 		}
 	}
-	p, err := parsePlan([]string{"-only", "holt,redis-always", "-ops", "get,set"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]bool{"holt": true, "redis-always": true, "redis-always-alone": false, "redis-everysec": false} {
-		if got := p.wanted(name); got != want {
-			t.Errorf("%s: wanted %v, want %v", name, got, want)
+	for _, flag := range []string{"-pipeline=0", "-pipeline=", "-pipeline=a"} {
+		if err := runSubject(t, "throughput", flag); err == nil || !strings.Contains(err.Error(), "-pipeline") {
+			t.Errorf("%s: got %v, want an error that names it", flag, err)
 		}
 	}
 }
 
-func TestTableHasMediansOverRunsAndRatiosWithinThem(t *testing.T) {
-	p, err := parsePlan([]string{"-ops=set", "-pipeline=1", "-runs=3"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &report{plan: p, systems: []system.System{{Name: "holt"}, {Name: "redis-always"}}}
-	rates := map[string][]float64{"holt": {100, 10, 50}, "redis-always": {200, 40, 50}} // ratios 2, 4, 1
-	for name, values := range rates {
-		for i, rate := range values {
-			r.add(measurement{System: name, Run: i + 1, Op: load.OpSet, Pipeline: 1, Rate: rate, P50: 1000 * micros(rate)})
+func runSubject(t *testing.T, name string, args ...string) error {
+	t.Helper()
+	for _, s := range subjects {
+		if s.name == name {
+			return s.run(t.Context(), append(args, "-dir", t.TempDir()), io.Discard)
 		}
 	}
-	r.all[0].Failed = 7
-	var b strings.Builder
-	r.table(&b)
-	for _, want := range []string{
-		"SET 1 holt 50 10 100 1.00 50.00", "SET 1 redis-always 50 40 200 2.00 50.00", "7 failed",
-	} {
-		if got := strings.Join(strings.Fields(b.String()), " "); !strings.Contains(got, want) {
-			t.Errorf("the table lacks %q:\n%s", want, b.String())
+	t.Fatalf("there is no subject %s", name)
+	return nil
+}
+
+func TestSubjectThatDoesNotExistIsRefused(t *testing.T) {
+	for _, args := range [][]string{nil, {"speed"}} {
+		if err := run(context.Background(), args); err == nil {
+			t.Errorf("%v: got no error", args)
 		}
 	}
 }
@@ -65,7 +58,8 @@ func TestRawLinesAreAppended(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := raw.write(measurement{System: "holt"}); err != nil {
+		b := &bench{raw: raw, subject: "throughput"}
+		if err := b.keep(measurement{System: "holt"}); err != nil {
 			t.Fatal(err)
 		}
 		if err := raw.close(); err != nil {
@@ -74,5 +68,20 @@ func TestRawLinesAreAppended(t *testing.T) {
 	}
 	if got := strings.Count(firstLine(path), `"system":"holt"`); got != 1 {
 		t.Errorf("%d systems on the first line, want 1", got)
+	}
+}
+
+func TestMedianSpreadAndRatios(t *testing.T) {
+	if got := median([]float64{4, 1, 3, 2}); got != 2.5 {
+		t.Errorf("median of 1 to 4: got %v, want 2.5", got)
+	}
+	if got := median(nil); got != 0 {
+		t.Errorf("median of nothing: got %v, want 0", got)
+	}
+	if got, want := spread("%.0f", []float64{30, 10, 20}), "20 (10-30)"; got != want {
+		t.Errorf("spread: got %s, want %s", got, want)
+	}
+	if got := ratios([]float64{10, 20, 30}, []float64{5, 4}); len(got) != 2 || got[0] != 2 || got[1] != 5 {
+		t.Errorf("ratios: got %v, want [2 5]", got)
 	}
 }

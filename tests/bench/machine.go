@@ -27,6 +27,15 @@ type machine struct {
 	Fdatasync micros `json:"fdatasync_p50_us"`
 }
 
+func (m machine) String() string {
+	s := fmt.Sprintf("commit %s, %d x %s, Linux %s, %s, load average %s\n", m.Commit, m.CPUs, m.CPU, m.Kernel, m.Go, loadAverage())
+	s += fmt.Sprintf("data on %s, fdatasync after 4 KiB %.0f us (median)", m.Filesystem, m.Fdatasync)
+	if m.Redis != "" {
+		s += "\n" + m.Redis
+	}
+	return s
+}
+
 func describeMachine(dir string) (machine, error) {
 	synced, err := fdatasync(dir)
 	if err != nil {

@@ -1,21 +1,20 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
-	"os"
+	"context"
+	"errors"
 	"time"
 
 	"github.com/holtcache/holt/tests/bench/load"
+	"github.com/holtcache/holt/tests/bench/system"
 )
 
-// measurement is one line of the raw output.
+// measurement is what came of one load on one system.
 type measurement struct {
-	Time     time.Time `json:"time"`
-	System   string    `json:"system"`
-	Run      int       `json:"run"`
-	Op       load.Op   `json:"op"`
-	Pipeline int       `json:"pipeline"`
+	System   string  `json:"system"`
+	Run      int     `json:"run"`
+	Op       load.Op `json:"op"`
+	Pipeline int     `json:"pipeline"`
 
 	Conns      int        `json:"conns"`
 	ValueBytes int        `json:"value_bytes"`
@@ -40,56 +39,35 @@ type measurement struct {
 	// ServerCPU and ClientCPU are CPU time divided by requests.
 	ServerCPU micros `json:"server_cpu_us_per_request"`
 	ClientCPU micros `json:"client_cpu_us_per_request"`
-
-	LoadAverage string  `json:"load_average"`
-	Machine     machine `json:"machine"`
 }
 
-// micros is a number of microseconds.
-type micros float64
+// measureMax bounds what a measurement takes beside its load, and filling.
+const measureMax = 10 * time.Minute
 
-func toMicros(d time.Duration) micros { return micros(d.Nanoseconds()) / 1000 }
-
-func newMeasurement(s load.Spec, r load.Result, serverCPU, clientCPU time.Duration) measurement {
-	n := max(r.Latency.Count(), 1)
+// measure puts a load on a system.
+func measure(ctx context.Context, running *system.Running, s load.Spec) (measurement, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.Warmup+s.Window+measureMax)
+	defer cancel()
+	var cpu []time.Duration // of the servers, at both ends of the window
+	var errs []error
+	edge := s.Edge
+	s.Edge = func() {
+		used, err := running.CPUTime()
+		cpu, errs = append(cpu, used), append(errs, err)
+		if edge != nil {
+			edge()
+		}
+	}
+	r, err := running.Run(ctx, s)
+	if err = errors.Join(append(errs, err)...); err != nil {
+		return measurement{}, err
+	}
+	n := micros(max(r.Latency.Count(), 1))
 	return measurement{
-		Time: time.Now().UTC(), Op: s.Op, Pipeline: s.Pipeline, Conns: s.Conns, ValueBytes: s.ValueBytes, Keys: s.Keys, AskedRate: s.Rate, Setup: s.Setup,
+		Op: s.Op, Pipeline: s.Pipeline, Conns: s.Conns, ValueBytes: s.ValueBytes, Keys: s.Keys, AskedRate: s.Rate, Setup: s.Setup,
 		Seconds: r.Elapsed.Seconds(), Requests: r.Latency.Count(), Rate: r.Rate(),
 		Failed: r.Failed, Missing: r.Missing, Moved: r.Moved, Pending: r.Pending, Error: r.FirstError,
 		P50: toMicros(r.Latency.Quantile(0.5)), P99: toMicros(r.Latency.Quantile(0.99)), P999: toMicros(r.Latency.Quantile(0.999)), Max: toMicros(r.Latency.Max()),
-		ServerCPU: toMicros(serverCPU) / micros(n), ClientCPU: toMicros(clientCPU) / micros(n), LoadAverage: loadAverage(),
-	}
-}
-
-// raw is the file of raw lines; nil where none is asked for.
-type raw struct{ file *os.File }
-
-func openRaw(path string) (*raw, error) {
-	if path == "" {
-		return nil, nil
-	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("-out: %w", err)
-	}
-	return &raw{file}, nil
-}
-
-func (r *raw) write(m measurement) error {
-	if r == nil {
-		return nil
-	}
-	line, err := json.Marshal(m)
-	if err != nil {
-		return err
-	}
-	_, err = r.file.Write(append(line, '\n'))
-	return err
-}
-
-func (r *raw) close() error {
-	if r == nil {
-		return nil
-	}
-	return r.file.Close()
+		ServerCPU: toMicros(cpu[len(cpu)-1]-cpu[0]) / n, ClientCPU: toMicros(r.ClientCPU) / n,
+	}, nil
 }

@@ -41,7 +41,7 @@ func (r *run) closedTo(ctx context.Context, to leader, t *tally, rng *rand.Rand,
 	for ctx.Err() == nil && !elsewhere {
 		packet = packet[:0]
 		for range r.spec.Pipeline {
-			packet = r.spec.request(packet, to.keys[rng.IntN(len(to.keys))], value)
+			packet = r.request(packet, to.keys[rng.IntN(len(to.keys))], value)
 		}
 		if elsewhere, err = r.exchange(c, packet, r.spec.Pipeline, t); err != nil {
 			return false, err

@@ -69,9 +69,12 @@ var (
 )
 
 // request appends one request for key to dst.
-func (s *Spec) request(dst, key, value []byte) []byte {
-	if s.Op == OpGet {
+func (r *run) request(dst, key, value []byte) []byte {
+	switch {
+	case r.spec.Op == OpGet:
 		return resp.AppendCommand(dst, getWord, key)
+	case len(r.options) > 0:
+		return resp.AppendCommand(dst, append([][]byte{setWord, key, value}, r.options...)...)
 	}
 	return resp.AppendCommand(dst, setWord, key, value)
 }

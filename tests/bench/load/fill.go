@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -17,7 +18,10 @@ const fillTries = 20
 
 var errMoved = errors.New("a leader moved")
 
-// Fill writes every key once.
+// fillConns is how many connections Fill has to each leader: enough for a sync to be shared.
+const fillConns = 4
+
+// Fill writes every key.
 func Fill(ctx context.Context, s Spec) error {
 	s.Op = OpSet
 	r, err := newRun(ctx, s)
@@ -39,29 +43,49 @@ func (r *run) fill(ctx context.Context) error {
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	for _, to := range r.routes.all() {
-		wg.Go(func() {
-			if err := r.fillAt(ctx, to); err != nil {
-				cancel(err)
-			}
-		})
+		for i := range fillConns {
+			wg.Go(func() {
+				n := len(to.keys)
+				part := leader{to.addr, slices.Clone(to.keys[i*n/fillConns : (i+1)*n/fillConns])}
+				if err := r.fillAt(ctx, part, uint64(i)); err != nil {
+					cancel(err)
+				}
+			})
+		}
 	}
 	wg.Wait()
 	return context.Cause(ctx)
 }
 
-// fillAt writes the keys of one leader.
-func (r *run) fillAt(ctx context.Context, to leader) error {
+// fillAt writes keys of one leader.
+func (r *run) fillAt(ctx context.Context, to leader, seed uint64) error {
 	c, err := dial(ctx, to.addr, r.spec.Setup)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	value := randomValue(rand.New(rand.NewPCG(0, 2)), r.spec.ValueBytes)
-	for keys := to.keys; len(keys) > 0; {
+	rng := rand.New(rand.NewPCG(seed, 2))
+	low, high := r.spec.ValueBytes, max(r.spec.ValueBytes, r.spec.ValueBytesMax)
+	value := randomValue(rng, high)
+	for pass := range max(r.spec.Passes, 1) {
+		if pass > 0 {
+			rng.Shuffle(len(to.keys), func(i, j int) { to.keys[i], to.keys[j] = to.keys[j], to.keys[i] })
+		}
+		err := r.fillOnce(c, to.keys, func() []byte { return value[:low+rng.IntN(high-low+1)] })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) fillOnce(c *conn, keys [][]byte, value func() []byte) error {
+	var packet []byte
+	for len(keys) > 0 {
 		n := min(fillPipeline, len(keys))
-		var packet []byte
+		packet = packet[:0]
 		for _, key := range keys[:n] {
-			packet = r.spec.request(packet, key, value)
+			packet = r.request(packet, key, value())
 		}
 		keys = keys[n:]
 		if err := c.SetDeadline(time.Now().Add(ioMax)); err != nil {

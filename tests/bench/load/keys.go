@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -13,10 +14,10 @@ type keySpace struct {
 	slots []slot.ID // of the key at the same place
 }
 
-func newKeySpace(n int) *keySpace {
+func newKeySpace(prefix string, n int) *keySpace {
 	k := &keySpace{keys: make([][]byte, n), slots: make([]slot.ID, n)}
 	for i := range n {
-		k.keys[i] = fmt.Appendf(nil, "key:%012d", i) // 16 bytes
+		k.keys[i] = fmt.Appendf(nil, "%s%012d", cmp.Or(prefix, "key:"), i) // 16 bytes
 		k.slots[i] = slot.Of(k.keys[i])
 	}
 	return k

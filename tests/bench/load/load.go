@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -32,9 +33,18 @@ type Spec struct {
 	// Pipeline is how many requests a connection sends before it waits; under open load, how many at most in one packet.
 	Pipeline   int
 	ValueBytes int
+	// ValueBytesMax, if set, makes Fill write values of ValueBytes to so many bytes.
+	ValueBytesMax int
 	// Keys is how many there are. Each request takes one of its leader's at random.
-	Keys   int
-	Warmup time.Duration // not measured
+	Keys int
+	// Prefix is what keys begin with, 4 bytes; "key:" if empty.
+	Prefix string
+	// Options end each SET: EX 10, say.
+	Options []string
+	// Passes is how often Fill writes each key, in a new order from the second time on; 0 means once.
+	Passes int
+	// Warmup is not measured.
+	Warmup time.Duration
 	// Window is what is measured.
 	Window time.Duration
 	// Rate is the requests a second of open load, all connections together; 0 means closed.
@@ -59,6 +69,8 @@ type Result struct {
 	Moved uint64
 	// FirstError is the text of one error reply.
 	FirstError string
+	// ClientCPU is what the load generator itself used within the window.
+	ClientCPU time.Duration
 }
 
 // Rate is the answered requests a second.
@@ -71,6 +83,8 @@ type run struct {
 	tallies  []*tally    // one a connection
 	streams  []*stream   // under open load, one a connection
 	measured atomic.Bool // the window is open
+	options  [][]byte    // of each SET
+	cpu      time.Duration
 }
 
 // tally is what one connection counted. Its goroutine owns it until the run has ended.
@@ -110,7 +124,7 @@ func Run(ctx context.Context, s Spec) (Result, error) {
 		return Result{}, fmt.Errorf("%s at %s: %w", s.Op, s.Addr, err)
 	}
 	result := r.sum()
-	result.Elapsed, result.Pending = elapsed, pending
+	result.Elapsed, result.Pending, result.ClientCPU = elapsed, pending, r.cpu
 	return result, nil
 }
 
@@ -118,7 +132,10 @@ func newRun(ctx context.Context, s Spec) (*run, error) {
 	if s.Conns < 1 || s.Pipeline < 1 || s.Keys < 1 || s.ValueBytes < 1 {
 		return nil, fmt.Errorf("%d connections, pipeline of %d, %d keys, values of %d bytes: each must be at least 1", s.Conns, s.Pipeline, s.Keys, s.ValueBytes)
 	}
-	r := &run{spec: s, routes: &routes{spec: s, keys: newKeySpace(s.Keys)}}
+	r := &run{spec: s, routes: &routes{spec: s, keys: newKeySpace(s.Prefix, s.Keys)}}
+	for _, option := range s.Options {
+		r.options = append(r.options, []byte(option))
+	}
 	for range s.Conns {
 		r.tallies = append(r.tallies, &tally{latency: NewHistogram()})
 	}
@@ -131,6 +148,7 @@ func (r *run) window(ctx context.Context) (elapsed time.Duration, pending int) {
 		return 0, 0
 	}
 	r.edge()
+	r.cpu = -processCPU()
 	r.measured.Store(true)
 	start := time.Now()
 	pause(ctx, r.spec.Window)
@@ -139,6 +157,7 @@ func (r *run) window(ctx context.Context) (elapsed time.Duration, pending int) {
 	for _, s := range r.streams {
 		pending += len(s.arrivals) + len(s.awaited)
 	}
+	r.cpu += processCPU()
 	r.edge()
 	return elapsed, pending
 }
@@ -159,6 +178,15 @@ func pause(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// processCPU is the CPU time of this process so far.
+func processCPU() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err) // there is no other reason than a wrong argument
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func (r *run) sum() Result {

@@ -94,7 +94,7 @@ func (r *run) sendAll(ctx context.Context, s *stream, i int) error {
 			case <-ctx.Done():
 				return nil
 			}
-			packet = r.spec.request(packet, s.keys[rng.IntN(len(s.keys))], value)
+			packet = r.request(packet, s.keys[rng.IntN(len(s.keys))], value)
 		}
 		if _, err := s.Write(packet); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,20 +13,34 @@ import (
 	"github.com/holtcache/holt/gateway/resp"
 )
 
-// Holt is a cluster of nodes on this machine, made by `holt dev` of the given program.
-func Holt(program string, nodes, replicas, shards int) System {
+// HoltConfig is what `holt dev` is told.
+type HoltConfig struct {
+	Program                 string
+	Nodes, Replicas, Shards int
+	Fsync                   string   // always, everysec or no
+	LogStore                string   // wal or bolt; empty means wal
+	Env                     []string // for the nodes: NAME=value
+}
+
+// Holt is a cluster of nodes on this machine, made by `holt dev`.
+func Holt(name string, c HoltConfig) System {
 	return System{
-		Name:    "holt",
-		Promise: fmt.Sprintf("%d nodes; each write fsynced on, and committed by, a majority of its shard's replicas", nodes),
-		Start: func(ctx context.Context, dir string) (*Running, error) {
-			return startHolt(ctx, dir, program, nodes, replicas, shards)
-		},
+		Name:    name,
+		Promise: fmt.Sprintf("%d nodes; each write is committed by a majority of its shard's replicas, %s", c.Nodes, fsynced[c.Fsync]),
+		Start:   func(ctx context.Context, dir string) (*Running, error) { return c.start(ctx, dir) },
 	}
 }
 
-func startHolt(ctx context.Context, dir, program string, nodes, replicas, shards int) (*Running, error) {
+// fsynced says what a policy promises, the same of Redis and of Holt.
+var fsynced = map[string]string{
+	"always":   "fsynced there before the reply",
+	"everysec": "fsynced there up to a second or two after the reply",
+	"no":       "fsynced when the kernel likes",
+}
+
+func (c HoltConfig) start(ctx context.Context, dir string) (*Running, error) {
 	var offsets []int
-	for i := range nodes {
+	for i := range c.Nodes {
 		offsets = append(offsets, i, 100+i, 200+i, 300+i, 400+i) // see `holt dev --help`
 	}
 	port, err := freePort(offsets...)
@@ -33,13 +48,18 @@ func startHolt(ctx context.Context, dir, program string, nodes, replicas, shards
 		return nil, err
 	}
 	log := filepath.Join(dir, "dev.log")
-	p, err := start(log, program, "dev", "--dir", filepath.Join(dir, "data"), "--port", fmt.Sprint(port),
-		"--nodes", fmt.Sprint(nodes), "--replicas", fmt.Sprint(replicas), "--shards", fmt.Sprint(shards))
+	data := filepath.Join(dir, "data")
+	p, err := start(log, c.Env, c.Program, "dev", "--dir", data, "--port", fmt.Sprint(port), "--nodes", fmt.Sprint(c.Nodes),
+		"--replicas", fmt.Sprint(c.Replicas), "--shards", fmt.Sprint(c.Shards), "--appendfsync", c.Fsync, "--log-store", cmp.Or(c.LogStore, "wal"))
 	if err != nil {
 		return nil, err
 	}
 	r := &Running{Addr: fmt.Sprintf("127.0.0.1:%d", port), Cluster: true, processes: []*process{p}}
-	if err := r.holtReady(ctx, log, nodes); err != nil {
+	for i := range c.Nodes {
+		r.Addrs = append(r.Addrs, fmt.Sprintf("127.0.0.1:%d", port+i))
+		r.Logs = append(r.Logs, filepath.Join(data, fmt.Sprintf("node-%d.log", i+1)))
+	}
+	if err := r.holtReady(ctx, log, c.Nodes); err != nil {
 		return nil, errors.Join(err, r.Stop())
 	}
 	return r, nil

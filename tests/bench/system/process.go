@@ -1,7 +1,6 @@
 package system
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -27,7 +26,7 @@ type process struct {
 
 // start runs a program until stop. The thread that calls it has to live as long: the kernel tells the child when that
 // thread is gone, so that a killed benchmark leaves nothing behind.
-func start(log, program string, args ...string) (*process, error) {
+func start(log string, env []string, program string, args ...string) (*process, error) {
 	out, err := os.Create(log)
 	if err != nil {
 		return nil, err
@@ -35,6 +34,7 @@ func start(log, program string, args ...string) (*process, error) {
 	defer out.Close()
 	p := &process{name: filepath.Base(program), log: log, cmd: exec.Command(program, args...), ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
+	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", program, err)
@@ -109,43 +109,4 @@ func childrenOf(pid int) ([]int, error) {
 		}
 	}
 	return pids, nil
-}
-
-// tick is the unit of /proc/PID/stat: USER_HZ, which is 100 on every Linux that Go runs on.
-const tick = 10 * time.Millisecond
-
-// CPUTime is what the processes have used so far, in user and in kernel mode. Work that the kernel does on its own
-// threads for them, writing to disk say, is not in it.
-func CPUTime(pids ...int) (time.Duration, error) {
-	var sum time.Duration
-	for _, pid := range pids {
-		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil {
-			return 0, err
-		}
-		t, err := parseStat(data)
-		if err != nil {
-			return 0, fmt.Errorf("/proc/%d/stat: %w", pid, err)
-		}
-		sum += t
-	}
-	return sum, nil
-}
-
-// parseStat adds utime and stime, fields 14 and 15 of proc(5). The name in field 2 may hold spaces and brackets.
-func parseStat(data []byte) (time.Duration, error) {
-	const afterName, utime, stime = 3, 14, 15
-	fields := bytes.Fields(data[bytes.LastIndexByte(data, ')')+1:])
-	if len(fields) <= stime-afterName {
-		return 0, errors.New("too few fields")
-	}
-	var ticks uint64
-	for _, i := range []int{utime, stime} {
-		n, err := strconv.ParseUint(string(fields[i-afterName]), 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * tick, nil
 }

@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"time"
+
+	"github.com/holtcache/holt/tests/bench/load"
 )
 
 // System is one kind of server to measure.
@@ -25,11 +28,46 @@ type Running struct {
 	Addr string
 	// Cluster tells that clients have to follow the slot map.
 	Cluster bool
+	// Addrs are all that clients may connect to.
+	Addrs []string
 	// PIDs are the server processes.
 	PIDs []int
+	// Logs are what Holt's nodes write to, one file for each.
+	Logs []string
 
 	processes []*process
+	drive     driver // nil: load.Fill and load.Run
 }
+
+// driver puts a load on a system that does not speak RESP.
+type driver interface {
+	fill(context.Context, load.Spec) error
+	run(context.Context, load.Spec) (load.Result, error)
+}
+
+// Fill writes every key.
+func (r *Running) Fill(ctx context.Context, s load.Spec) error {
+	if r.drive != nil {
+		return r.drive.fill(ctx, s)
+	}
+	s.Addr, s.Cluster = r.Addr, r.Cluster
+	return load.Fill(ctx, s)
+}
+
+// Run sends a load until its window is over.
+func (r *Running) Run(ctx context.Context, s load.Spec) (load.Result, error) {
+	if r.drive != nil {
+		return r.drive.run(ctx, s)
+	}
+	s.Addr, s.Cluster = r.Addr, r.Cluster
+	return load.Run(ctx, s)
+}
+
+// CPUTime is what the server processes have used so far.
+func (r *Running) CPUTime() (time.Duration, error) { return CPUTime(r.PIDs...) }
+
+// ResidentBytes is the memory of the server processes.
+func (r *Running) ResidentBytes() (int64, error) { return ResidentBytes(r.PIDs...) }
 
 // Stop ends every process: those that do not end in time are killed.
 func (r *Running) Stop() error {
@@ -68,10 +106,11 @@ func (r *Running) await(ctx context.Context, what string, done func() error) err
 }
 
 // freePort returns a port for which each port+offset is free at this moment, all below those that the kernel gives out.
+// It tries at random: another run of this program may be looking at the same time.
 func freePort(offsets ...int) (int, error) {
-	const first, last, step = 20_001, 31_001, 500
-	for port := first; port < last; port += step {
-		if allFree(port, offsets) {
+	const first, last, tries = 20_001, 31_001, 100
+	for range tries {
+		if port := first + rand.IntN(last-first); allFree(port, offsets) {
 			return port, nil
 		}
 	}

@@ -1,9 +1,11 @@
 package system
 
 import (
+	"bufio"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +35,22 @@ func TestCPUTimeIsFoundBehindAnyNameOfAProgram(t *testing.T) {
 	}
 	if _, err := CPUTime(os.Getpid()); err != nil {
 		t.Errorf("CPU time of this process: %v", err)
+	}
+}
+
+func TestFiguresAreFoundInWhatTheKernelAndServersTell(t *testing.T) {
+	if got, err := parseResident("Name:\tholt\nVmRSS:\t    2048 kB\nThreads:\t7\n"); got != 2<<20 || err != nil {
+		t.Errorf("VmRSS: got %d, %v, want %d", got, err, 2<<20)
+	}
+	if _, err := parseResident("Name:\tholt\n"); err == nil {
+		t.Error("a status without VmRSS has a size")
+	}
+	const info = "# Memory\r\nused_memory_rss:7\r\nused_memory:123\r\n"
+	if got, err := parseInfo(info, "used_memory"); got != 123 || err != nil {
+		t.Errorf("used_memory: got %d, %v, want 123", got, err)
+	}
+	if _, err := parseInfo(info, "memory"); err == nil {
+		t.Error("a field that is not there has a value")
 	}
 }
 
@@ -87,7 +105,7 @@ func TestRedisTakesWritesAndEndsWithItsFollowers(t *testing.T) {
 }
 
 func TestProcessThatEndsAtOnceIsReportedWithItsLastWords(t *testing.T) {
-	p, err := start(filepath.Join(t.TempDir(), "log"), "sh", "-c", "echo out of luck; exit 3")
+	p, err := start(filepath.Join(t.TempDir(), "log"), nil, "sh", "-c", "echo out of luck; exit 3")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,5 +116,22 @@ func TestProcessThatEndsAtOnceIsReportedWithItsLastWords(t *testing.T) {
 	}
 	if err := r.Stop(); err == nil {
 		t.Error("Stop does not tell of the exit status")
+	}
+}
+
+func TestClientOfEtcdTellsOfTheWindowAndThenItsFigures(t *testing.T) {
+	edges := 0
+	lines := "edge\nedge\n" + `{"elapsed_ns":2000000000,"client_cpu_ns":5000,"failed":1,"missing":2,"first_error":"e","latencies_ns":[1000,3000]}` + "\n"
+	r, err := readEtcdLoad(bufio.NewReader(strings.NewReader(lines)), func() { edges++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if edges != 2 || r.Latency.Count() != 2 || r.Rate() != 1 || r.ClientCPU != 5*time.Microsecond || r.Failed != 1 || r.Missing != 2 || r.FirstError != "e" {
+		t.Errorf("got %d edges, %+v", edges, r)
+	}
+	for _, bad := range []string{"", "edge\n", "panic: no\n"} {
+		if _, err := readEtcdLoad(bufio.NewReader(strings.NewReader(bad)), nil); err == nil {
+			t.Errorf("%q: got no error", bad)
+		}
 	}
 }
