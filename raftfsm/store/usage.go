@@ -1,10 +1,6 @@
 package store
 
-import (
-	"time"
-
-	"github.com/holtcache/holt/raftfsm/store/slab"
-)
+import "time"
 
 // Usage is what eviction knows of a key.
 type Usage struct {
@@ -15,12 +11,4 @@ type Usage struct {
 	Idle      time.Duration
 	// Bytes is what the key takes in memory: its cell and its share of the tables.
 	Bytes int64
-}
-
-// CellBytes is what a key that holds item takes, or will take, in memory. A value that was changed in place may have more
-// room than it needs; of a key in the store MemoryLocked tells exactly.
-func CellBytes(key []byte, item Item) int64 {
-	h := header{key: key, valueLen: len(item.Value), typ: item.Type, expireAt: item.ExpireAt, version: item.Version}
-	n, _ := h.bytes()
-	return int64(slab.SizeOf(n) + cellShareBytes)
 }

@@ -18,9 +18,9 @@ func TestCellBytesIsWhatAWrittenKeyTakes(t *testing.T) {
 			sl.RLock()
 			item, _ := sl.GetLocked([]byte(key))
 			want, ok := sl.MemoryLocked([]byte(key))
-			got := CellBytes([]byte(key), item)
+			got := CellBytes([]byte(key), len(item.Value), item.Type, item.ExpireAt, item.Version)
 			sl.RUnlock()
-			if !ok || got != int64(want) {
+			if !ok || got != want {
 				t.Errorf("value of %d bytes, expiry %d: got %d, the store says %d", size, expireAt, got, want)
 			}
 		}

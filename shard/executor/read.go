@@ -22,12 +22,12 @@ const (
 
 // View is one slot as a reader sees it. It is valid only during the call it is passed to.
 type View struct {
-	exec    *Executor
 	over    *slotOverlay // nil for stale reads
 	slot    *store.Slot
 	now     int64
 	saw     BatchID
 	expired [][]byte
+	e       *Executor
 }
 
 // Now is the shard's clock in milliseconds since the Unix epoch.
@@ -69,7 +69,7 @@ func (e *Executor) Read(ctx context.Context, s slot.ID, mode ReadMode, fn func(*
 		if err := e.pass(ctx, ten, mode); err != nil {
 			return err
 		}
-		view := View{exec: e, over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now()}
+		view := View{over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now(), e: e}
 		owned := view.run(fn)
 		if e.tenure.Load() != ten {
 			continue // what was pending when it looked may have been dropped since
@@ -155,7 +155,7 @@ func (e *Executor) awaitTenure(ctx context.Context) (*tenure, error) {
 
 // readStale shows the applied state of any replica. Nothing pending is shown, so nothing that can be lost is.
 func (e *Executor) readStale(s slot.ID, fn func(*View)) error {
-	view := View{exec: e, slot: e.store.Slot(s), now: e.clock.Now()}
+	view := View{slot: e.store.Slot(s), now: e.clock.Now(), e: e}
 	if !view.run(fn) {
 		return e.notOwned(s)
 	}

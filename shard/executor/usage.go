@@ -15,7 +15,7 @@ func (v *View) Usage(key []byte) (Usage, bool) {
 	if !ok {
 		return Usage{}, false
 	}
-	return v.exec.usageLocked(v.slot, key, item, v.now), true
+	return v.e.usageLocked(v.slot, key, item, v.now), true
 }
 
 // Peek is Get without counting as a use of the key.
@@ -40,7 +40,7 @@ func (e *Executor) usageLocked(sl *store.Slot, key []byte, item store.Item, now 
 		rules = *ev
 	}
 	lfu := store.LFU{LogFactor: rules.LFULogFactor, DecayMinutes: rules.LFUDecayMinutes}
-	usage := Usage{Frequency: rules.Policy == AllKeysLFU || rules.Policy == VolatileLFU, Bytes: store.CellBytes(key, item)}
+	usage := Usage{Frequency: rules.Policy == AllKeysLFU || rules.Policy == VolatileLFU, Bytes: itemBytes(key, item)}
 	access := store.LRU(now)
 	if usage.Frequency {
 		access = lfu.Initial(now)
@@ -57,4 +57,9 @@ func (e *Executor) usageLocked(sl *store.Slot, key []byte, item store.Item, now 
 		usage.Idle = access.Idle(now)
 	}
 	return usage
+}
+
+// itemBytes is what a key with this item takes.
+func itemBytes(key []byte, item store.Item) int64 {
+	return int64(store.CellBytes(key, len(item.Value), item.Type, item.ExpireAt, item.Version))
 }

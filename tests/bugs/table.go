@@ -52,8 +52,8 @@ var coreBugs = []bug{
 	{"pendingNoLease", "9", []edit{{executorPkg + "/read.go", `		if err := e.pass(ctx, ten, mode); err != nil {
 			return err
 		}
-		view := View{exec: e, over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now()}
-`, `		view := View{exec: e, over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now()}
+		view := View{over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now(), e: e}
+`, `		view := View{over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now(), e: e}
 		if view.run(fn); view.saw == (BatchID{}) {
 			if err := e.pass(ctx, ten, mode); err != nil {
 				return err
