@@ -17,8 +17,13 @@ func (e *Executor) SectionAppliedLocked(h entry.Header, section *entry.Section) 
 		}
 	}
 	for i := range section.Effects {
-		if eff := &section.Effects[i]; eff.Kind == entry.EffectDel && eff.Reason == entry.ReasonExpire {
-			e.stats.expired.Add(1)
+		if eff := &section.Effects[i]; eff.Kind == entry.EffectDel {
+			switch eff.Reason {
+			case entry.ReasonExpire:
+				e.stats.expired.Add(1)
+			case entry.ReasonEvict:
+				e.stats.evicted.Add(1)
+			}
 		}
 	}
 }
@@ -41,6 +46,7 @@ func (e *Executor) Applied(h entry.Header, index uint64) {
 		b.index = index
 		e.removeLocked(b, verdictApplied)
 	}
+	e.settleMemory()
 	e.mu.Unlock()
 	if b != nil {
 		e.finish(b)
@@ -95,6 +101,7 @@ func (e *Executor) Restored(state raftfsm.State) {
 	e.endTenure()
 	e.clock.Observe(state.Time)
 	e.clearOverlay()
+	e.settleMemory()
 	e.mu.Lock()
 	e.applied = BatchID{state.Incarnation, state.Sequence}
 	var over []*batch
