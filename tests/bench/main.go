@@ -6,12 +6,16 @@
 // servers share the processors: rates are those of the whole machine, the CPU time of the servers is in a column of its
 // own.
 //
+// With the word eviction in front of the flags it compares what full caches still find instead (see package hitratio).
+//
 //	go run ./tests/bench -only holt -seconds 5 -runs 1
+//	go run ./tests/bench eviction -time 2m
 //	go run ./tests/bench -rate 5000 -pipeline 1 -ops set -out raw.jsonl
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -25,15 +29,23 @@ func main() {
 	runtime.LockOSThread()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	plan, err := parsePlan(os.Args[1:])
-	if err == flag.ErrHelp {
+	err := run(ctx, os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
 		os.Exit(2)
-	}
-	if err == nil {
-		err = plan.execute(ctx, os.Stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) > 0 && args[0] == "eviction" {
+		return eviction(ctx, args[1:], os.Stdout)
+	}
+	plan, err := parsePlan(args)
+	if err != nil {
+		return err
+	}
+	return plan.execute(ctx, os.Stdout)
 }
