@@ -51,6 +51,7 @@ func (e *Executor) Applied(h entry.Header, index uint64) {
 		b.index = index
 		e.removeLocked(b, verdictApplied)
 	}
+	e.settleMemory()
 	e.mu.Unlock()
 	if b != nil { // decided here, so it counts here and at no other replica
 		e.stats.expired.Add(gone.expired)
@@ -107,6 +108,7 @@ func (e *Executor) Restored(state raftfsm.State) {
 	e.endTenure()
 	e.clock.Observe(state.Time)
 	e.clearOverlay()
+	e.settleMemory()
 	e.mu.Lock()
 	e.applied = BatchID{state.Incarnation, state.Sequence}
 	var over []*batch

@@ -22,29 +22,33 @@ func (b *bench) usageOf(key string) (usage Usage, ok bool) {
 
 // Which of the two a key's stamp says is decided by the policy of the moment.
 func TestUsageIsWhatThePolicyKeeps(t *testing.T) {
-	now := time.UnixMilli(1_700_000_000_000)
-	b := newLeader(t, func(c *Config) { c.Wall = func() time.Time { return now } })
-	stamp := store.LRU(now.Add(-90 * time.Second).UnixMilli())
-	b.store.SetStamping(store.Stamping{New: stamp})
-	set := b.set("k", "value")
-	b.driver.Step()
-	b.commitAll()
-	b.wantApplied("set", set)
+	b := newLeader(t)
+	minute := time.Minute.Milliseconds()
+	now := (time.Now().UnixMilli()/minute + 2) * minute // the clock goes on from the beginning of a minute
+	write := func(key string, stamp store.Access) {
+		t.Helper()
+		b.exec.clock.Observe(now)
+		b.store.SetStamping(store.Stamping{New: stamp})
+		set := b.set(key, "value")
+		b.driver.Step()
+		b.commitAll()
+		b.wantApplied("set "+key, set)
+	}
+	write("k", store.LRU(now))
+	now += minute
+	b.exec.clock.Observe(now)
 	usage, ok := b.usageOf("k")
-	if !ok || usage.Frequency || usage.Idle != 90*time.Second || usage.Freq != 0 {
+	if !ok || usage.Frequency || usage.Idle.Round(10*time.Second) != time.Minute || usage.Freq != 0 {
 		t.Errorf("without an LFU policy: got %+v, %v", usage, ok)
 	}
 	if want := b.store.UsedBytes(); usage.Bytes <= 0 || usage.Bytes > want {
 		t.Errorf("the key takes %d bytes of %d", usage.Bytes, want)
 	}
-	lfu := store.LFU{LogFactor: 10, DecayMinutes: 1}
-	b.store.SetStamping(store.Stamping{New: lfu.Initial(now.Add(-2 * time.Minute).UnixMilli())})
 	b.exec.SetEviction(Eviction{Policy: VolatileLFU, LFULogFactor: 10, LFUDecayMinutes: 1})
-	set = b.set("k", "value")
-	b.driver.Step()
-	b.commitAll()
-	b.wantApplied("set", set)
-	if usage, ok = b.usageOf("k"); !ok || !usage.Frequency || usage.Freq != 3 || usage.Idle != 0 {
+	write("new", store.LFU{}.Initial(now))
+	now += 2 * minute
+	b.exec.clock.Observe(now)
+	if usage, ok = b.usageOf("new"); !ok || !usage.Frequency || usage.Freq != 3 {
 		t.Errorf("with an LFU policy, two minutes after a new key's 5: got %+v, %v", usage, ok)
 	}
 	if _, ok := b.usageOf("none"); ok {
