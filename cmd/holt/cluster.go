@@ -38,7 +38,8 @@ func clusterCommand() *cobra.Command {
 		&cobra.Command{Use: "status", Short: "Tell how the cluster is doing", Args: cobra.NoArgs, RunE: with(printStatus)},
 		&cobra.Command{Use: "nodes", Short: "List the nodes", Args: cobra.NoArgs, RunE: with(printNodes)},
 		&cobra.Command{Use: "shards", Short: "List the shards", Args: cobra.NoArgs, RunE: with(printShards)},
-		transferCommand(with))
+		&cobra.Command{Use: "settings", Short: "List the settings of the cluster", Args: cobra.NoArgs, RunE: with(printSettings)},
+		setCommand(with), transferCommand(with))
 	return c
 }
 
@@ -119,6 +120,13 @@ func printStatus(ctx context.Context, a *client.Admin) error {
 	fmt.Fprintf(w, "epoch\t%d\n", s.Epoch)
 	fmt.Fprintf(w, "meta leader\t%s\n", orNone(s.MetaLeaderNodeId))
 	fmt.Fprintf(w, "meta voters\t%s\n", strings.Join(s.MetaVoterNodeIds, " "))
+	settings, err := a.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range settings {
+		fmt.Fprintf(w, "%s\t%s\n", s.Name, s.Value)
+	}
 	return nil
 }
 

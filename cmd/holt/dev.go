@@ -40,8 +40,11 @@ type dev struct {
 	replicas, shards uint32
 
 	logStore, appendfsync string
-	program               string
-	running               []*devNode
+	maxMemory             string
+	// setPolicy: the flag was given, so that a cluster that exists already is told too.
+	setPolicy bool
+	program   string
+	running   []*devNode
 }
 
 func devCommand() *cobra.Command {
@@ -52,7 +55,10 @@ func devCommand() *cobra.Command {
 		Long: `Run a whole cluster on this machine: real nodes, each a process of its own, on loopback. Data is kept in --dir; a second
 start finds it again. Ctrl-C stops all nodes.`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return d.run() },
+		RunE: func(c *cobra.Command, _ []string) error {
+			d.setPolicy = c.Flags().Changed("appendfsync")
+			return d.run()
+		},
 	}
 	f := c.Flags()
 	f.StringVar(&d.dir, "dir", "holt-data", "folder for the data of all nodes")
@@ -61,7 +67,8 @@ start finds it again. Ctrl-C stops all nodes.`,
 	f.Uint32Var(&d.replicas, "replicas", 0, "replicas of each shard: 1, 3 or 5; 0 takes the smaller of 3 and the nodes, made odd")
 	f.Uint32Var(&d.shards, "shards", 0, "number of shards; 0 makes one for each node")
 	f.StringVar(&d.logStore, "log-store", "wal", "what keeps the logs: wal or bolt")
-	f.StringVar(&d.appendfsync, "appendfsync", "always", "when the logs are synced to disk: always, everysec or no")
+	f.StringVar(&d.appendfsync, "appendfsync", "always", "when the logs are synced to disk: always, everysec or no; also changes that of a cluster in --dir")
+	f.StringVar(&d.maxMemory, "maxmemory", "", "memory that keys and values may take on each node, such as 100mb; 0 is no limit; empty keeps what CONFIG SET has left")
 	return c
 }
 
@@ -215,7 +222,15 @@ func (d *dev) look(ctx context.Context, a *client.Admin) (up bool, err error) {
 	if !d.ready(ctx) {
 		return false, nil
 	}
-	return true, d.agrees(ctx, a)
+	if err := d.agrees(ctx, a); err != nil {
+		return true, err
+	}
+	if d.setPolicy {
+		if err := a.ChangeSettings(ctx, &clusterv1.NamedSetting{Name: "appendfsync", Value: d.appendfsync}); err != nil {
+			return true, fmt.Errorf("--appendfsync=%s: %w", d.appendfsync, err)
+		}
+	}
+	return true, nil
 }
 
 func (d *dev) identity(i int) string {

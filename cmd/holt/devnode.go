@@ -29,6 +29,9 @@ func (d *dev) start(i int) error {
 		"--gossip", d.addr(gossipOffset, i), "--http", d.addr(httpOffset, i),
 		"--log-store", d.logStore, "--appendfsync", d.appendfsync,
 	}
+	if d.maxMemory != "" {
+		n.args = append(n.args, "--maxmemory", d.maxMemory)
+	}
 	var others []string
 	for j := 1; j <= d.nodes; j++ {
 		if j != i {

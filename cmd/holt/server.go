@@ -19,7 +19,7 @@ const stopMax = 10 * time.Second
 
 func serverCommand() *cobra.Command {
 	cfg := node.Config{Version: version, Listen: node.DefaultListen()}
-	var advertise, logStore, appendfsync, level string
+	var advertise, logStore, appendfsync, maxMemory, level string
 	c := &cobra.Command{
 		Use:   "server",
 		Short: "Run one node",
@@ -31,6 +31,9 @@ give --join then too where addresses change.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if err := cfg.SetLog(logStore, appendfsync); err != nil {
+				return err
+			}
+			if err := cfg.SetMaxMemory(maxMemory); err != nil {
 				return err
 			}
 			if err := checkServer(cfg, advertise); err != nil {
@@ -65,7 +68,8 @@ give --join then too where addresses change.`,
 	f.StringVar(&cfg.Password, "requirepass", "", "password that RESP clients have to give")
 	f.IntVar(&cfg.Limits.ValueBytesMax, "max-value-bytes", 8<<20, fmt.Sprintf("largest value in bytes, at most %d", valueBytesLimit))
 	f.IntVar(&cfg.ClientsMax, "maxclients", 10000, "how many RESP clients may be connected")
-	f.StringVar(&appendfsync, "appendfsync", "always", "when the log is synced to disk: always, everysec or no")
+	f.StringVar(&maxMemory, "maxmemory", "", "memory that keys and values may take on this node, such as 100mb or 2gb; 0 is no limit; empty keeps what CONFIG SET has left")
+	f.StringVar(&appendfsync, "appendfsync", "always", "when a cluster that is created at this node syncs its logs to disk: always, everysec or no; later holt cluster set changes that")
 	f.StringVar(&logStore, "log-store", "wal", "what keeps the log: wal (one write-ahead log for all groups) or bolt (a raft-boltdb file for each)")
 	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	return c

@@ -61,6 +61,19 @@ func (a *Admin) Transfer(ctx context.Context, shard uint64, to string) (*cluster
 	return reply, a.explainChange(err, there)
 }
 
+// Settings lists what holds for the whole cluster.
+func (a *Admin) Settings(ctx context.Context) ([]*clusterv1.NamedSetting, error) {
+	reply, err := a.rpc.ListSettings(ctx, &clusterv1.ListSettingsRequest{})
+	return reply.GetSettings(), a.explain(err)
+}
+
+// ChangeSettings changes settings of the whole cluster, all or none.
+func (a *Admin) ChangeSettings(ctx context.Context, settings ...*clusterv1.NamedSetting) error {
+	var there peer.Peer
+	_, err := a.rpc.ChangeSettings(ctx, &clusterv1.ChangeSettingsRequest{Settings: settings}, grpc.Peer(&there))
+	return a.explainChange(err, there)
+}
+
 // explain is a server's error without the decoration of gRPC. Whether a change may have taken effect is in the text.
 func (a *Admin) explain(err error) error {
 	if err == nil {

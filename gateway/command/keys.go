@@ -32,7 +32,7 @@ func keysSpecs(p parser) []*Spec {
 			Summary:  "Determine if a key exists",
 			Since:    "1.0.0", Complexity: "O(N) where N is the number of keys to check.",
 			Arguments: []Arg{key().repeated()},
-			Parse:     p.exists,
+			Parse:     p.countOf(ops.Exists),
 		},
 		{
 			Name: "touch", Arity: -2, Flags: ReadOnly | Fast, Categories: CatKeyspace,
@@ -41,7 +41,7 @@ func keysSpecs(p parser) []*Spec {
 			Summary:  "Alters the last access time of a key(s). Returns the number of existing keys specified.",
 			Since:    "3.2.1", Complexity: "O(N) where N is the number of keys that will be touched.",
 			Arguments: []Arg{key().repeated()},
-			Parse:     p.exists,
+			Parse:     p.countOf(ops.Touch),
 		},
 		{
 			Name: "type", Arity: 2, Flags: ReadOnly | Fast, Categories: CatKeyspace,
@@ -64,15 +64,17 @@ func (p parser) del(args [][]byte) (Call, error) {
 	}}, nil
 }
 
-// exists serves TOUCH too: reading a key is what counts as access.
-func (p parser) exists(args [][]byte) (Call, error) {
-	keys, err := p.keys(args[1:])
-	if err != nil {
-		return Call{}, err
+// countOf makes the Parse of a command that counts keys.
+func (p parser) countOf(count func(ops.Reader, ...[]byte) int) func([][]byte) (Call, error) {
+	return func(args [][]byte) (Call, error) {
+		keys, err := p.keys(args[1:])
+		if err != nil {
+			return Call{}, err
+		}
+		return Call{Keys: keys, Read: func(r ops.Reader) resp.Value {
+			return resp.Int(int64(count(r, keys...)))
+		}}, nil
 	}
-	return Call{Keys: keys, Read: func(r ops.Reader) resp.Value {
-		return resp.Int(int64(ops.Exists(r, keys...)))
-	}}, nil
 }
 
 func typeOf(r ops.Reader, key []byte) (resp.Value, error) {

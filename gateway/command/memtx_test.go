@@ -21,6 +21,7 @@ type memTx struct {
 	now     func() int64
 	items   map[string]store.Item
 	version uint64
+	usage   store.Usage
 	changes int
 	lent    [][]byte
 	// patches counts calls of Patch.
@@ -40,6 +41,19 @@ func (m *memTx) Get(key []byte) (store.Item, bool) {
 		m.lent = append(m.lent, item.Value)
 	}
 	return item, ok
+}
+
+func (m *memTx) Peek(key []byte) (store.Item, bool) { return m.Get(key) }
+
+// Usage is what the test says, with the bytes of the key.
+func (m *memTx) Usage(key []byte) (store.Usage, bool) {
+	item, ok := m.Get(key)
+	if !ok {
+		return store.Usage{}, false
+	}
+	usage := m.usage
+	usage.Bytes = int64(64 + len(key) + len(item.Value))
+	return usage, true
 }
 
 // live is Get without lending.

@@ -29,7 +29,7 @@ func NewTable(limits Limits) *Table {
 		{"string", [][]*Spec{getSpecs(p), setSpecs(p), batchSpecs(p), patchSpecs(p), incrSpecs(p)}},
 		{"generic", [][]*Spec{keysSpecs(p), expireSpecs(p), ttlSpecs(p), objectSpecs(p), waitSpecs()}},
 		{"connection", [][]*Spec{connectionSpecs(), clientSpecs()}},
-		{"server", [][]*Spec{introspectSpecs(), configSpecs(), serverSpecs(), aclSpecs()}},
+		{"server", [][]*Spec{introspectSpecs(), configSpecs(), serverSpecs(), memorySpecs(p), aclSpecs()}},
 		{"cluster", [][]*Spec{clusterSpecs()}},
 		{"transactions", [][]*Spec{transactionSpecs()}},
 		{"scripting", [][]*Spec{scriptingSpecs()}},

@@ -24,6 +24,10 @@ type Admin interface {
 	// TransferLeadership moves the leadership of a shard, of the meta group where it is 0; to is a node id, or empty for
 	// the voter whose log is longest.
 	TransferLeadership(ctx context.Context, shard slot.ShardID, to string) (leader string, term uint64, err error)
+	// Settings lists the settings of the cluster in the order of their names.
+	Settings(ctx context.Context) ([]*clusterv1.NamedSetting, error)
+	// ChangeSettings changes settings of the cluster, all or none, and returns when that is committed.
+	ChangeSettings(ctx context.Context, settings []*clusterv1.NamedSetting) error
 }
 
 // adminService is AdminService.
@@ -110,6 +114,37 @@ func (a *adminService) TransferLeadership(ctx context.Context, r *clusterv1.Tran
 		return nil, err
 	}
 	return &clusterv1.TransferLeadershipResponse{LeaderNodeId: leader, Term: term}, nil
+}
+
+// ListSettings lists what holds for the whole cluster.
+func (a *adminService) ListSettings(ctx context.Context, _ *clusterv1.ListSettingsRequest) (*clusterv1.ListSettingsResponse, error) {
+	settings, err := a.s.cfg.Admin.Settings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &clusterv1.ListSettingsResponse{Settings: settings}, nil
+}
+
+// settingsMax is far beyond the settings that there are.
+const settingsMax = 64
+
+// ChangeSettings changes settings of the whole cluster.
+func (a *adminService) ChangeSettings(ctx context.Context, r *clusterv1.ChangeSettingsRequest) (*clusterv1.ChangeSettingsResponse, error) {
+	settings := r.GetSettings()
+	if len(settings) < 1 || len(settings) > settingsMax {
+		return nil, invalid("settings: give 1 to %d, not %d", settingsMax, len(settings))
+	}
+	named := map[string]bool{}
+	for i, s := range settings {
+		if s.GetName() == "" || named[s.GetName()] {
+			return nil, invalid("settings[%d]: %.100q is no name, or stands there twice", i, s.GetName())
+		}
+		named[s.GetName()] = true
+	}
+	if err := a.s.cfg.Admin.ChangeSettings(ctx, settings); err != nil {
+		return nil, err
+	}
+	return &clusterv1.ChangeSettingsResponse{}, nil
 }
 
 func isNodeID(id string) bool {

@@ -32,6 +32,21 @@ func TestAdminCallsReachTheNodeAndComeBack(t *testing.T) {
 	if moved.LeaderNodeId != nodeID(1) || moved.Term != 9 || n.admin.transferred != 2 || n.admin.to != nodeID(1) {
 		t.Errorf("transfer: %v, asked %+v", moved, n.admin)
 	}
+	if got := must[*clusterv1.ListSettingsResponse](t)(n.adminClient.ListSettings(ctx, nil)); len(got.Settings) != 1 || got.Settings[0].Value != "60 1" {
+		t.Errorf("settings: %v", got)
+	}
+	must[*clusterv1.ChangeSettingsResponse](t)(n.adminClient.ChangeSettings(ctx, changeOf("save", "maxmemory-policy")))
+	if len(n.admin.changed) != 2 || n.admin.changed[1].Name != "maxmemory-policy" {
+		t.Errorf("change of settings: asked %+v", n.admin)
+	}
+}
+
+func changeOf(names ...string) *clusterv1.ChangeSettingsRequest {
+	r := &clusterv1.ChangeSettingsRequest{}
+	for _, name := range names {
+		r.Settings = append(r.Settings, &clusterv1.NamedSetting{Name: name, Value: "1"})
+	}
+	return r
 }
 
 func TestAdminRefusesArgumentsThatNoClusterTakes(t *testing.T) {
@@ -54,7 +69,15 @@ func TestAdminRefusesArgumentsThatNoClusterTakes(t *testing.T) {
 		_, err := n.adminClient.TransferLeadership(ctx, &clusterv1.TransferLeadershipRequest{ToNodeId: to})
 		expect(t, err, codes.InvalidArgument, "invalid", notApplied)
 	}
-	if n.admin.expectNodes != 0 || n.admin.to != "" {
+	for name, r := range map[string]*clusterv1.ChangeSettingsRequest{
+		"no setting": {}, "no name": changeOf(""), "a name twice": changeOf("a", "b", "a"), "too many": changeOf(make([]string, 65)...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := n.adminClient.ChangeSettings(ctx, r)
+			expect(t, err, codes.InvalidArgument, "invalid", notApplied)
+		})
+	}
+	if n.admin.expectNodes != 0 || n.admin.to != "" || n.admin.changed != nil {
 		t.Errorf("the node was asked: %+v", n.admin)
 	}
 }
@@ -71,6 +94,8 @@ func TestErrorsOfTheNodeKeepTheirKind(t *testing.T) {
 		func() error { _, err := n.adminClient.ListNodes(ctx, nil); return err },
 		func() error { _, err := n.adminClient.ListShards(ctx, nil); return err },
 		func() error { _, err := n.adminClient.TransferLeadership(ctx, nil); return err },
+		func() error { _, err := n.adminClient.ListSettings(ctx, nil); return err },
+		func() error { _, err := n.adminClient.ChangeSettings(ctx, changeOf("a")); return err },
 	}
 	for _, call := range calls {
 		n.admin.err = apierr.New(apierr.KindExists, "this node belongs to a cluster already")

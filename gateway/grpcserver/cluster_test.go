@@ -245,6 +245,7 @@ type fakeAdmin struct {
 	settings    *clusterv1.Settings
 	transferred slot.ShardID
 	to          string
+	changed     []*clusterv1.NamedSetting
 }
 
 func (a *fakeAdmin) InitCluster(_ context.Context, expectNodes int, settings *clusterv1.Settings) (string, *clusterv1.Settings, error) {
@@ -274,6 +275,15 @@ func (a *fakeAdmin) Shards(context.Context) (uint64, []*clusterv1.ShardStatus, e
 func (a *fakeAdmin) TransferLeadership(_ context.Context, shard slot.ShardID, to string) (string, uint64, error) {
 	a.transferred, a.to = shard, to
 	return nodeID(1), 9, a.err
+}
+
+func (a *fakeAdmin) Settings(context.Context) ([]*clusterv1.NamedSetting, error) {
+	return []*clusterv1.NamedSetting{{Name: "save", Value: "60 1", Live: true}}, a.err
+}
+
+func (a *fakeAdmin) ChangeSettings(_ context.Context, settings []*clusterv1.NamedSetting) error {
+	a.changed = settings
+	return a.err
 }
 
 // within bounds a test's call.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -43,6 +44,8 @@ type Server struct {
 	log    *slog.Logger
 	public *grpc.Server
 	maps   slotMaps
+	// hits and misses count what reads have looked for.
+	hits, misses atomic.Uint64
 
 	stop sync.Once
 	// stopping is closed when Stop begins; streams that last end with it.

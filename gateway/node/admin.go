@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -31,6 +32,7 @@ const initMax = 20 * time.Second
 func (a admin) InitCluster(ctx context.Context, expectNodes int, wanted *clusterv1.Settings) (string, *clusterv1.Settings, error) {
 	settings := settingsOf(wanted)
 	settings.ExpectNodes = expectNodes
+	settings.AppendFsync = cmp.Or(a.n.cfg.AppendFsync, settings.AppendFsync)
 	if settings.Replicas != 0 {
 		if err := placement.CheckReplicas(settings.Replicas, expectNodes); err != nil {
 			return "", nil, apierr.New(apierr.KindInvalid, "%w", err)

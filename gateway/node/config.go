@@ -27,10 +27,15 @@ type Config struct {
 	Limits   ops.Limits
 	// ClientsMax bounds the RESP connections; 0 means the default.
 	ClientsMax int
-	// LogStore and AppendFsync say what keeps the logs and when they are synced; the zero values mean wal and always.
-	LogStore    host.LogStore
-	AppendFsync logstore.SyncPolicy
-	Logger      *slog.Logger
+	// LogStore says what keeps the logs; the zero value means wal.
+	LogStore host.LogStore
+	// AppendFsync is the setting of a cluster that is created at this node; the zero value means always. A node goes by the
+	// cluster's setting, and until it knows that, by always.
+	AppendFsync meta.Fsync
+	// MaxMemoryBytes is what keys and values may take on this node, 0 for no limit; nil leaves it at what the cluster
+	// remembers of this node, which for a new one is no limit.
+	MaxMemoryBytes *int64
+	Logger         *slog.Logger
 	// Fatal stops the process: a write to disk failed, and whatever this node would go on saying could be wrong.
 	Fatal func(error)
 }
@@ -64,14 +69,31 @@ func (c *Config) SetLog(store, policy string) error {
 	if c.LogStore, err = host.ParseLogStore(store); err != nil {
 		return fmt.Errorf("--log-store=%s: %w", store, err)
 	}
-	if c.AppendFsync, err = logstore.ParseSyncPolicy(policy); err != nil {
+	sync, err := logstore.ParseSyncPolicy(policy)
+	if err != nil {
 		return fmt.Errorf("--appendfsync=%s: %w", policy, err)
 	}
 	if c.LogStore == host.LogStoreBolt {
-		if err := c.AppendFsync.OnBolt(); err != nil {
+		if err := sync.OnBolt(); err != nil {
 			return fmt.Errorf("--log-store=bolt: %w", err)
 		}
 	}
+	c.AppendFsync = map[logstore.SyncPolicy]meta.Fsync{
+		logstore.SyncAlways: meta.FsyncAlways, logstore.SyncEverySec: meta.FsyncEverySec, logstore.SyncNo: meta.FsyncNo,
+	}[sync]
+	return nil
+}
+
+// SetMaxMemory takes the word of --maxmemory; an empty one is no word.
+func (c *Config) SetMaxMemory(text string) error {
+	if text == "" {
+		return nil
+	}
+	bytes, err := ParseMemory(text)
+	if err != nil {
+		return fmt.Errorf("--maxmemory=%s: use bytes, or 100mb, 2gb and the like; 0 is no limit", text)
+	}
+	c.MaxMemoryBytes = &bytes
 	return nil
 }
 

@@ -44,6 +44,8 @@ type Node struct {
 
 	// host is nil until this node belongs to a cluster.
 	host atomic.Pointer[host.Host]
+	// peak is the most that the keys of this node have taken.
+	peak atomic.Int64
 
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -69,7 +71,7 @@ func Open(cfg Config) (*Node, error) {
 	n := &Node{cfg: cfg, log: cfg.Logger, started: time.Now(), book: host.NewBook(), closing: make(chan struct{})}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	var err error
-	if n.folder, err = host.OpenFolder(host.FolderConfig{Dir: cfg.Dir, Log: cfg.LogStore, Sync: cfg.AppendFsync, Fatal: cfg.Fatal}); err != nil {
+	if n.folder, err = host.OpenFolder(host.FolderConfig{Dir: cfg.Dir, Log: cfg.LogStore, Fatal: cfg.Fatal}); err != nil {
 		return nil, err
 	}
 	n.log = n.log.With("node", n.folder.NodeID()[:8])
@@ -80,6 +82,7 @@ func Open(cfg Config) (*Node, error) {
 		return nil, errors.Join(err, n.listen.close(), n.folder.Close())
 	}
 	n.serve()
+	n.wg.Go(n.watchPeak)
 	if n.folder.ClusterID() != "" {
 		n.begin.Lock()
 		err := n.openHost()
@@ -104,7 +107,7 @@ func (n *Node) assemble() error {
 	routes := router.New(n.cluster)
 	n.resp = respserver.New(respserver.Config{
 		Router: routes, Table: command.NewTable(n.cfg.Limits), Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
-		Limits: respserver.Limits{ClientsMax: n.cfg.ClientsMax}, Password: n.cfg.Password, Info: n.info, Settings: settings{n}, Logger: n.log,
+		Limits: respserver.Limits{ClientsMax: n.cfg.ClientsMax}, Password: n.cfg.Password, Info: n.info, Slabs: n.slabs, Purge: purge, Settings: settings{n}, Logger: n.log,
 		Defaults: func() (router.Ack, router.ReadMode) { d := n.defaults(); return d.Ack, d.ReadMode },
 	})
 	var err error
@@ -204,7 +207,7 @@ func (n *Node) openHost() error {
 	}
 	refresh := make(chan struct{}, 1)
 	h, err := host.Open(host.Config{
-		Folder: n.folder, Self: self, Settings: meta.SettingsFromProto(stored), Gossip: g, Nodes: n.nodes, Book: n.book,
+		Folder: n.folder, Self: self, Settings: meta.SettingsFromProto(stored), MaxMemoryBytes: n.cfg.MaxMemoryBytes, Gossip: g, Nodes: n.nodes, Book: n.book,
 		Dial: dial, Observer: n.resp, Logger: n.log,
 		Changed: func() {
 			select {

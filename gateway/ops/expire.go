@@ -62,9 +62,9 @@ const (
 )
 
 // ExpireTime returns the instant at which a key expires, in milliseconds since the Unix epoch, or [TTLMissing] or
-// [TTLNone] (redis.io/commands/pexpiretime).
+// [TTLNone] (redis.io/commands/pexpiretime). It is no use of the key.
 func ExpireTime(r Reader, key []byte) int64 {
-	item, ok := r.Get(key)
+	item, ok := r.Peek(key)
 	switch {
 	case !ok:
 		return TTLMissing

@@ -15,9 +15,19 @@ func Delete(tx Tx, keys ...[]byte) int {
 	return deleted
 }
 
-// Exists returns how many of keys exist; a key given twice counts twice (redis.io/commands/exists). It serves TOUCH
-// as well: reading a key is what stamps its access (redis.io/commands/touch).
+// Exists returns how many of keys exist; a key given twice counts twice (redis.io/commands/exists). It is no use of them.
 func Exists(r Reader, keys ...[]byte) int {
+	found := 0
+	for _, key := range keys {
+		if _, ok := r.Peek(key); ok {
+			found++
+		}
+	}
+	return found
+}
+
+// Touch is Exists, and a use of the keys (redis.io/commands/touch).
+func Touch(r Reader, keys ...[]byte) int {
 	found := 0
 	for _, key := range keys {
 		if _, ok := r.Get(key); ok {
@@ -27,9 +37,9 @@ func Exists(r Reader, keys ...[]byte) int {
 	return found
 }
 
-// Type returns the type of what a key holds, 0 where it does not exist (redis.io/commands/type).
+// Type returns the type of what a key holds, 0 where it does not exist (redis.io/commands/type). It is no use of it.
 func Type(r Reader, key []byte) entry.Type {
-	item, ok := r.Get(key)
+	item, ok := r.Peek(key)
 	if !ok {
 		return 0
 	}
@@ -37,11 +47,15 @@ func Type(r Reader, key []byte) entry.Type {
 }
 
 // Encoding names how Redis would keep a string of these bytes: "int", "embstr" or "raw"
-// (redis.io/commands/object-encoding).
+// (redis.io/commands/object-encoding). Redis keeps what APPEND and SETRANGE have made as "raw", however short it is; here
+// nobody remembers how a value came to be. It is no use of the key.
 func Encoding(r Reader, key []byte) (string, bool, error) {
-	item, ok, err := getString(r, key)
-	if err != nil || !ok {
-		return "", false, err
+	item, ok := r.Peek(key)
+	switch {
+	case !ok:
+		return "", false, nil
+	case item.Type != entry.TypeString:
+		return "", false, ErrWrongType
 	}
 	if _, err := ParseInt(item.Value); err == nil {
 		return "int", true, nil

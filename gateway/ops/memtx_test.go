@@ -16,6 +16,7 @@ type memTx struct {
 	now     int64
 	items   map[string]store.Item
 	version uint64
+	usage   store.Usage
 	journal []string
 }
 
@@ -36,6 +37,19 @@ func (m *memTx) Get(key []byte) (store.Item, bool) {
 		return store.Item{}, false
 	}
 	return item, true
+}
+
+func (m *memTx) Peek(key []byte) (store.Item, bool) { return m.Get(key) }
+
+// Usage is what the test says, with the bytes of the key.
+func (m *memTx) Usage(key []byte) (store.Usage, bool) {
+	item, ok := m.Get(key)
+	if !ok {
+		return store.Usage{}, false
+	}
+	usage := m.usage
+	usage.Bytes = int64(64 + len(key) + len(item.Value))
+	return usage, true
 }
 
 func (m *memTx) put(key []byte, item store.Item) uint64 {

@@ -13,6 +13,10 @@ type Reader interface {
 	Now() int64
 	// Get returns the item of a key, false where there is none or where it has expired. Item.Value is lent.
 	Get(key []byte) (store.Item, bool)
+	// Peek is Get without counting as a use of the key.
+	Peek(key []byte) (store.Item, bool)
+	// Usage tells what eviction knows of a key, false where there is none. It is no use of the key.
+	Usage(key []byte) (store.Usage, bool)
 }
 
 // Tx is the latest state of a shard, with the changes of this and all earlier requests, on the executor of its leader.

@@ -20,6 +20,10 @@ type Config struct {
 	Password string
 	// Info supplies what INFO tells beyond the server's own counts. It must not block; nil means that nothing is known.
 	Info func() InfoFacts
+	// Slabs supplies what MEMORY tells beyond that; nil means that nothing is known.
+	Slabs func() SlabFacts
+	// Purge gives memory that nothing is in back to the machine (MEMORY PURGE); nil does nothing.
+	Purge func()
 	// Defaults are the ack and read mode that a connection begins with: the cluster's settings of that moment. nil stands
 	// for AckMajority and ReadLease.
 	Defaults func() (router.Ack, router.ReadMode)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/holtcache/holt/gateway/command"
+	"github.com/holtcache/holt/gateway/ops"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/router"
 )
@@ -52,7 +53,8 @@ type conn struct {
 	flights []*flight
 	budget  atomic.Int64 // bytes of replies that the round may still hold; executors charge it
 	direct  directRead
-	runs    int // commands of the round
+	runs    int         // commands of the round
+	lookups ops.Lookups // of the round
 	// inExec: EXEC runs the command at hand, which must not wait then.
 	inExec bool
 

@@ -23,6 +23,8 @@ type entry struct {
 	read  func(ops.Reader) resp.Value
 	write func(ops.Tx) resp.Value
 	exec  *transaction
+	// counted counts what the op's reads have looked for.
+	counted ops.Counted
 	// several: the command shows the values of several keys, so its reply needs a limit while it is made.
 	several bool
 	// own are the keys written by a connection whose tracking is NOLOOP, which tracker is told of.
@@ -46,16 +48,18 @@ func (c *conn) newEntry() *entry {
 
 // evaluate is the op. It sets the reply anew each time it runs.
 func (e *entry) evaluate(tx ops.Tx) {
+	e.counted.Begin(tx)
 	switch {
 	case e.write != nil:
 		e.reply = e.write(tx)
 	case e.exec != nil:
-		e.reply = e.exec.run(tx)
+		e.reply = e.exec.run(tx, &e.counted)
 	case e.several:
-		e.reply = readLimited(tx, e.read, e.c.server.limits.OutputBufferBytesMax)
+		e.reply = readLimited(&e.counted, e.read, e.c.server.limits.OutputBufferBytesMax)
 	default:
-		e.reply = e.read(tx)
+		e.reply = e.read(&e.counted)
 	}
+	e.counted.End()
 	if e.tracker != nil {
 		e.tracker.noteVersions(tx, e.own)
 	}
@@ -100,6 +104,7 @@ func errorReply(err error) resp.Value { return resp.Err(apierr.Of(err).RESP()) }
 // set makes the entry run a call.
 func (e *entry) set(spec *command.Spec, call *command.Call) {
 	e.read, e.write, e.several = call.Read, call.Write, several(spec, call)
+	e.op.Grows = spec.Flag(command.DenyOOM)
 }
 
 // several tells whether the reply of a call holds the values of more than one key.

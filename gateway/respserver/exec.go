@@ -32,7 +32,7 @@ func (c *conn) exec() {
 	e := c.newEntry()
 	e.exec = t
 	c.prepare(e)
-	e.op.Slot, e.op.Ack = t.slot, c.ack
+	e.op.Slot, e.op.Ack, e.op.Grows = t.slot, c.ack, t.grows
 	c.route(e)
 	if !t.others {
 		return
@@ -76,7 +76,7 @@ func (c *conn) runOthers(t *transaction, replies []resp.Value) {
 
 // run is the op: every command, or none where a watched key has changed. A command that fails changes nothing, and does
 // not keep the others from being run (Redis, "Transactions", section Errors inside a transaction).
-func (t *transaction) run(tx ops.Tx) resp.Value {
+func (t *transaction) run(tx ops.Tx, reads ops.Reader) resp.Value {
 	t.aborted = false
 	for i := range t.watched {
 		if w := &t.watched[i]; versionOf(tx, w.key) != w.version {
@@ -87,7 +87,7 @@ func (t *transaction) run(tx ops.Tx) resp.Value {
 	replies := make([]resp.Value, len(t.queued))
 	left := int64(t.limitBytes)
 	for i := range t.queued {
-		replies[i] = t.queued[i].run(tx, int(max(left, 0)))
+		replies[i] = t.queued[i].run(tx, reads, int(max(left, 0)))
 		if left -= sizeOf(&replies[i]); left < 0 {
 			replies[i] = tooLarge(t.limitBytes)
 		}
@@ -95,7 +95,8 @@ func (t *transaction) run(tx ops.Tx) resp.Value {
 	return resp.Array(replies...)
 }
 
-func (q *queuedCommand) run(tx ops.Tx, limitBytes int) resp.Value {
+// run runs one command: what writes on tx, what only reads on reads, which shows the same.
+func (q *queuedCommand) run(tx ops.Tx, reads ops.Reader, limitBytes int) resp.Value {
 	switch {
 	case q.row.spec.Parse == nil:
 		return resp.Value{}
@@ -104,7 +105,7 @@ func (q *queuedCommand) run(tx ops.Tx, limitBytes int) resp.Value {
 	case q.call.Write != nil:
 		return q.call.Write(tx)
 	case several(q.row.spec, &q.call):
-		return readLimited(tx, q.call.Read, limitBytes)
+		return readLimited(reads, q.call.Read, limitBytes)
 	}
-	return q.call.Read(tx)
+	return q.call.Read(reads)
 }

@@ -1,6 +1,10 @@
 package respserver
 
-import "time"
+import (
+	"time"
+
+	"github.com/holtcache/holt/gateway/ops"
+)
 
 // InfoFacts is what INFO tells beyond the server's own counts; gateway/node supplies it.
 type InfoFacts struct {
@@ -11,13 +15,16 @@ type InfoFacts struct {
 	Started                   time.Time
 	Port                      int
 
-	// UsedBytes is what keys and values take, RSSBytes the whole process, LimitBytes the budget; 0 means no limit.
-	UsedBytes, RSSBytes, LimitBytes int64
-	EvictionPolicy                  string
+	Memory MemoryFacts
+	// EvictionPolicy is the cluster's maxmemory-policy, AppendFsync the sync policy of this node's log.
+	EvictionPolicy, AppendFsync string
 
-	// Expires is how many keys have an expiry; Expired and Evicted count keys since the start.
-	Expires          int
+	// Expires is how many keys of the shards that this node leads have an expiry.
+	Expires int
+	// Expired and Evicted count the keys that this node, leading, has deleted for one of these reasons since its start.
 	Expired, Evicted uint64
+	// Lookups counts what other servers of this node than the RESP server have looked for.
+	Lookups ops.Lookups
 
 	// LastSave is when the last snapshot was written; SaveRunning that one is being written.
 	LastSave    time.Time

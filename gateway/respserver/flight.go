@@ -82,6 +82,9 @@ func (c *conn) wait() {
 		for _, e := range f.entries {
 			e.open = false
 			c.remember(e)
+			if e.op.Err == nil {
+				c.lookups.Add(e.counted.Lookups)
+			}
 		}
 		clear(f.ops)
 		clear(f.entries)

@@ -13,8 +13,10 @@ func allHandlers() map[string]handler {
 		"flushall": (*conn).flush, "flushdb": (*conn).flush, "lastsave": (*conn).lastSave,
 		"info": (*conn).info, "config|get": (*conn).configGet, "config|set": (*conn).configSet,
 		"config|resetstat": (*conn).configResetStat, "config|rewrite": (*conn).configRewrite,
-		"acl|whoami":     func(*conn, [][]byte) resp.Value { return resp.BulkString(defaultUser) },
-		"function|flush": (*conn).scriptFlush, "script|flush": (*conn).scriptFlush,
+		"memory|doctor": (*conn).memoryDoctor, "memory|stats": (*conn).memoryStats, "memory|purge": (*conn).memoryPurge,
+		"memory|malloc-stats": (*conn).mallocStats,
+		"acl|whoami":          func(*conn, [][]byte) resp.Value { return resp.BulkString(defaultUser) },
+		"function|flush":      (*conn).scriptFlush, "script|flush": (*conn).scriptFlush,
 	}
 	for _, more := range []map[string]handler{clientHandlers(), clusterHandlers()} {
 		for name, h := range more {
@@ -24,7 +26,7 @@ func allHandlers() map[string]handler {
 	for _, name := range []string{"command", "command|count", "command|info", "command|docs", "command|list", "command|getkeys", "command|getkeysandflags"} {
 		handlers[name] = func(c *conn, args [][]byte) resp.Value { return c.server.cfg.Table.CommandReply(args) }
 	}
-	for _, parent := range []string{"acl", "client", "cluster", "command", "config", "function", "object", "script"} {
+	for _, parent := range []string{"acl", "client", "cluster", "command", "config", "function", "memory", "object", "script"} {
 		if handlers[parent] == nil {
 			handlers[parent] = missingSubcommand
 		}

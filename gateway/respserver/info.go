@@ -106,15 +106,6 @@ func infoClients(c *conn, _ *InfoFacts, t *infoText) {
 	t.add("tracking_clients", c.server.tracking.active.Load())
 }
 
-func infoMemory(_ *conn, f *InfoFacts, t *infoText) {
-	t.add("used_memory", f.UsedBytes)
-	t.add("used_memory_dataset", f.UsedBytes)
-	t.add("used_memory_rss", f.RSSBytes)
-	t.add("maxmemory", f.LimitBytes)
-	t.add("maxmemory_policy", cmp.Or(f.EvictionPolicy, "noeviction"))
-	t.add("mem_allocator", "go")
-}
-
 func infoPersistence(c *conn, f *InfoFacts, t *infoText) {
 	t.add("loading", 0)
 	t.add("rdb_changes_since_last_save", 0)
@@ -128,6 +119,7 @@ func infoPersistence(c *conn, f *InfoFacts, t *infoText) {
 	t.add("aof_enabled", 1)
 	t.add("aof_rewrite_in_progress", 0)
 	t.add("aof_last_write_status", "ok")
+	t.add("appendfsync", cmp.Or(f.AppendFsync, "always"))
 }
 
 func infoStats(c *conn, f *InfoFacts, t *infoText) {
@@ -144,8 +136,13 @@ func infoStats(c *conn, f *InfoFacts, t *infoText) {
 	t.add("rejected_connections", st.Refused)
 	t.add("total_commands_processed", commands)
 	t.add("total_error_replies", errors)
-	t.add("expired_keys", f.Expired)
-	t.add("evicted_keys", f.Evicted)
+	lookups := c.server.stats.lookups.sum()
+	lookups.Add(f.Lookups)
+	base := c.server.stats.base.Load()
+	t.add("expired_keys", f.Expired-base.Expired)
+	t.add("evicted_keys", f.Evicted-base.Evicted)
+	t.add("keyspace_hits", lookups.Hits-base.Lookups.Hits)
+	t.add("keyspace_misses", lookups.Misses-base.Lookups.Misses)
 	t.add("tracking_total_keys", c.server.tracking.keys())
 	t.add("protocol_errors", st.ProtocolErrors)
 	t.add("auth_failures", st.AuthFailures)

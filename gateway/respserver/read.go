@@ -20,6 +20,7 @@ type directRead struct {
 	reply   resp.Value
 	fn      func(ops.Reader)
 	ctx     patience
+	counted ops.Counted
 }
 
 func (d *directRead) init(c *conn) {
@@ -28,11 +29,13 @@ func (d *directRead) init(c *conn) {
 }
 
 func (d *directRead) evaluate(r ops.Reader) {
+	d.counted.Begin(r)
 	if d.several {
-		d.reply = readLimited(r, d.read, d.limit)
-		return
+		d.reply = readLimited(&d.counted, d.read, d.limit)
+	} else {
+		d.reply = d.read(&d.counted)
 	}
-	d.reply = d.read(r)
+	d.counted.End()
 }
 
 // context bounds what the command at hand may wait for.
@@ -57,6 +60,7 @@ func (c *conn) read(spec *command.Spec, call *command.Call, s slot.ID) (v resp.V
 		c.submit() // nobody's write waits for this read
 		err = c.readAt(replica, s, mode, call.Read, several(spec, call))
 		if err == nil {
+			c.lookups.Add(c.direct.counted.Lookups)
 			return c.direct.take(), true
 		}
 		if !isMoved(err) || !c.pauseReroute(attempt) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/holtcache/holt/gateway/ops"
 	"github.com/holtcache/holt/gateway/resp"
 )
 
@@ -38,6 +39,8 @@ func (c *conn) round() (more bool) {
 		c.closing = true
 	}
 	c.server.stats.latency.add(time.Since(started), c.runs)
+	c.server.stats.lookups.add(c.id, c.lookups)
+	c.lookups = ops.Lookups{}
 	return more && !c.closing && !c.server.isStopping()
 }
 

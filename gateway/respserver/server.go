@@ -48,6 +48,7 @@ func New(cfg Config) *Server {
 		listeners: map[net.Listener]struct{}{},
 		stop:      make(chan struct{}),
 	}
+	s.stats.base.Store(&statsBase{})
 	s.tracking = newTracking(s.limits.TrackingBytesMax)
 	return s
 }

@@ -2,6 +2,7 @@ package respserver
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -147,15 +148,30 @@ func (s *memSettings) List() []Setting { return []Setting{{"maxmemory-policy", s
 func TestConfigGetAndSet(t *testing.T) {
 	settings := &memSettings{"noeviction"}
 	c := start(t, fixtureConfig{with: func(c *Config) { c.Settings = settings }}).dial()
-	c.want("CONFIG GET save appendonly", "[appendonly yes save ]", "CONFIG GET MAXMEMORY*", "[maxmemory 0 maxmemory-policy noeviction]", "CONFIG GET nosuch", "[]",
+	c.want("CONFIG GET save appendonly", "[appendonly yes save ]", "CONFIG GET MAXMEMORY*", "[maxmemory 0 maxmemory-policy noeviction maxmemory-samples 5]", "CONFIG GET nosuch", "[]",
 		"CONFIG SET appendonly yes", "+OK",
 		"CONFIG SET appendonly no", "-ERR CONFIG SET failed (possibly related to argument 'appendonly') - can't set immutable config",
 		"CONFIG SET maxmemory-policy allkeys-lru", "+OK", "CONFIG GET maxmemory-policy", "[maxmemory-policy allkeys-lru]",
 		"CONFIG SET nosuch 1", "-ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'",
-		"CONFIG SET save", "-ERR wrong number of arguments for 'config|set' command")
+		"CONFIG SET save", "-ERR wrong number of arguments for 'config|set' command",
+		"CONFIG SET save 60 maxmemory-policy", "-ERR syntax error",
+		"CONFIG SET maxmemory-policy lru", "-ERR CONFIG SET failed (possibly related to argument 'maxmemory-policy') - argument(s) must be one of the following: ...",
+		"CONFIG SET maxmemory-policy volatile-ttl maxmemory-policy allkeys-lfu", "-ERR CONFIG SET failed (possibly related to argument 'maxmemory-policy') - duplicate parameter",
+		"CONFIG SET maxmemory-policy volatile-ttl databases 2", "-ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config",
+		"CONFIG SET maxmemory-policy volatile-ttl nosuch 2", "-ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'",
+		"CONFIG GET maxmemory-policy", "[maxmemory-policy allkeys-lru]", // nothing of these was changed
+		"CONFIG SET databases 1 maxmemory-policy volatile-ttl", "+OK", "CONFIG GET maxmemory-policy", "[maxmemory-policy volatile-ttl]",
+		"CONFIG REWRITE", "+OK")
 }
 
-func (s *memSettings) Set(_ context.Context, _, value string) error {
-	s.policy = value
+func (s *memSettings) Set(_ context.Context, changes []Setting) error {
+	for _, c := range changes {
+		if c.Value == "lru" {
+			return &SettingError{c.Name, errors.New("argument(s) must be one of the following: ...")}
+		}
+	}
+	for _, c := range changes {
+		s.policy = c.Value
+	}
 	return nil
 }

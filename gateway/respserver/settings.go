@@ -3,6 +3,7 @@ package respserver
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,10 +20,22 @@ type Setting struct{ Name, Value string }
 type Settings interface {
 	// List is every setting with its value.
 	List() []Setting
-	// Set changes a setting, everywhere where that is what it is about, and returns when that is done. It returns
-	// ErrNotSettable for a setting that is given at start, other errors for a value that is refused.
-	Set(ctx context.Context, name, value string) error
+	// Set changes settings, all of them or none, everywhere where that is what they are about, and returns when that is
+	// done. An error says which setting it is about (SettingError) where it is about one: ErrNotSettable for one that is
+	// given at start, other errors for a value that is refused.
+	Set(ctx context.Context, changes []Setting) error
 }
+
+// SettingError is what is wrong with the new value of one setting.
+type SettingError struct {
+	Name string
+	Err  error
+}
+
+func (e *SettingError) Error() string { return "setting " + e.Name + ": " + e.Err.Error() }
+
+// Unwrap is what is wrong, without the name.
+func (e *SettingError) Unwrap() error { return e.Err }
 
 // ErrNotSettable says that a setting cannot be changed while the node runs.
 var ErrNotSettable = apierr.New(apierr.KindUnsupported, "can't set immutable config")
@@ -49,6 +62,9 @@ func (s *Server) fixedSettings() []Setting {
 		{"appendonly", "yes"},
 		{"appendfsync", "always"},
 		{"save", ""},
+		{"maxmemory-samples", "5"},
+		{"lfu-log-factor", "10"},
+		{"lfu-decay-time", "1"},
 		{"databases", "1"},
 		{"cluster-enabled", "yes"},
 		{"maxmemory", "0"},
@@ -78,40 +94,69 @@ func (c *conn) configGet(args [][]byte) resp.Value {
 // configSetMax bounds how long CONFIG SET takes: some settings are the cluster's.
 const configSetMax = 2 * time.Second
 
-// configSet is CONFIG SET name value ...; what comes before an error stays set. A fixed setting may be given the value
-// that it has: test suites and tools do that.
+// configSet is CONFIG SET name value ...: all of it, or nothing.
 func (c *conn) configSet(args [][]byte) resp.Value {
 	if len(args)%2 != 0 {
-		return errorReply(apierr.New(apierr.KindInvalid, "wrong number of arguments for 'config|set' command"))
+		return errorReply(errSyntax)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), configSetMax)
 	defer cancel()
+	var wanted []Setting
 	for i := 2; i < len(args); i += 2 {
-		if err := c.server.setSetting(ctx, strings.ToLower(clip(args[i])), string(args[i+1])); err != nil {
-			return errorReply(err)
-		}
+		wanted = append(wanted, Setting{strings.ToLower(clip(args[i])), string(args[i+1])})
 	}
+	err := c.server.setSettings(ctx, wanted)
 	c.arrived = time.Now()
+	if err != nil {
+		return errorReply(err)
+	}
 	return resp.OK()
 }
 
-func (s *Server) setSetting(ctx context.Context, name, value string) error {
+// setSettings checks names first, then values, then changes all (Redis, config.c, configSetCommand). A fixed setting may
+// be given the value that it has: test suites and tools do that.
+func (s *Server) setSettings(ctx context.Context, wanted []Setting) error {
 	list := s.settings()
-	i := slices.IndexFunc(list, func(x Setting) bool { return x.Name == name })
-	if i < 0 {
-		return apierr.New(apierr.KindInvalid, "Unknown option or number of arguments for CONFIG SET - '%s'", name)
+	var live []Setting
+	if s.cfg.Settings != nil {
+		live = s.cfg.Settings.List()
 	}
-	if list[i].Value == value {
+	var changes []Setting
+	for i, w := range wanted {
+		named := func(x Setting) bool { return x.Name == w.Name }
+		at := slices.IndexFunc(list, named)
+		switch {
+		case at < 0:
+			return apierr.New(apierr.KindInvalid, "Unknown option or number of arguments for CONFIG SET - '%s'", w.Name)
+		case slices.ContainsFunc(wanted[:i], named):
+			return refusedSetting(w.Name, errTwice)
+		case slices.ContainsFunc(live, named):
+			changes = append(changes, w)
+		case list[at].Value != w.Value:
+			return refusedSetting(w.Name, ErrNotSettable)
+		}
+	}
+	if len(changes) == 0 {
 		return nil
 	}
-	err := error(ErrNotSettable)
-	if s.cfg.Settings != nil && slices.ContainsFunc(s.cfg.Settings.List(), func(x Setting) bool { return x.Name == name }) {
-		err = s.cfg.Settings.Set(ctx, name, value)
-	}
-	if err != nil {
-		return apierr.New(apierr.KindInvalid, "CONFIG SET failed (possibly related to argument '%s') - %w", name, err)
+	err := s.cfg.Settings.Set(ctx, changes)
+	var one *SettingError
+	switch {
+	case errors.As(err, &one):
+		return refusedSetting(one.Name, one.Err)
+	case err != nil:
+		return refusedSetting(changes[0].Name, err)
 	}
 	return nil
+}
+
+var errTwice = apierr.New(apierr.KindInvalid, "duplicate parameter")
+
+// refusedSetting is the error of CONFIG SET with the text of Redis. What became of the change is that of err.
+func refusedSetting(name string, err error) error {
+	refused := apierr.New(apierr.KindInvalid, "CONFIG SET failed (possibly related to argument '%s') - %w", name, err)
+	refused.Outcome = apierr.Of(err).Result()
+	return refused
 }
 
 func (c *conn) configResetStat([][]byte) resp.Value {
@@ -119,10 +164,9 @@ func (c *conn) configResetStat([][]byte) resp.Value {
 	return resp.OK()
 }
 
-// configRewrite has nothing to write: settings of the cluster are kept by it, those of the node are its flags.
-func (c *conn) configRewrite([][]byte) resp.Value {
-	return errorReply(apierr.New(apierr.KindUnsupported, "The server is running without a config file: cluster settings are kept by the cluster, node settings are flags"))
-}
+// configRewrite has nothing to write: what CONFIG SET changes is durable when it answers. At the next start a flag of the
+// node counts more, as an argument of redis-server counts more than its file.
+func (c *conn) configRewrite([][]byte) resp.Value { return resp.OK() }
 
 // matchPattern matches a name against a pattern with * and ? (the iterative algorithm: time is bounded by the product
 // of the lengths, and those are short).

@@ -63,6 +63,8 @@ type counters struct {
 	panics                       atomic.Uint64
 	latency                      latency
 	lastWarning                  atomic.Int64 // Unix nanoseconds
+	lookups                      lookups
+	base                         atomic.Pointer[statsBase] // never nil
 
 	mu     sync.Mutex // protects the field below
 	errors map[string]uint64
@@ -142,4 +144,5 @@ func (s *Server) resetStats() {
 	c.mu.Lock()
 	c.errors = nil
 	c.mu.Unlock()
+	s.resetBase()
 }

@@ -24,8 +24,9 @@ type watchedKey struct {
 }
 
 // versionOf is the version of a key, 0 where it does not exist. A key that was deleted and made again has a new one.
+// To look at it is no use of the key.
 func versionOf(r ops.Reader, key []byte) uint64 {
-	item, ok := r.Get(key)
+	item, ok := r.Peek(key)
 	if !ok {
 		return 0
 	}

@@ -42,6 +42,7 @@ func valuesFromProto(p *storagev1.MetaState) (values, error) {
 		v.nodes = append(v.nodes, Node{
 			ID: n.Id, Phase: enumFromProto[NodePhase](n.Phase), StartCount: n.StartCount,
 			Addresses: addressesFromProto(n.Addresses), Zone: n.Zone, Version: n.Version,
+			MaxMemoryBytes: int64(min(n.MaxMemoryBytes, memoryBytesMax+1)), // beyond the limit it is refused
 		})
 	}
 	for _, s := range p.Shards {
@@ -61,6 +62,7 @@ func valuesFromProto(p *storagev1.MetaState) (values, error) {
 func (n Node) proto() *storagev1.MetaNode {
 	p := &storagev1.MetaNode{
 		Id: n.ID, Phase: storagev1.NodePhase(n.Phase), StartCount: n.StartCount, Zone: n.Zone, Version: n.Version,
+		MaxMemoryBytes: uint64(n.MaxMemoryBytes),
 	}
 	if n.Addresses != (Addresses{}) {
 		p.Addresses = n.Addresses.Proto()

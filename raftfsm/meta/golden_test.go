@@ -57,6 +57,13 @@ func story(t *testing.T) []*storagev1.MetaCommand {
 		settingCommand(t, "default-read", "index"),
 		settingCommand(t, "shards", "2"),
 		settingCommand(t, "expect-nodes", "2"),
+		// From version 2 on.
+		settingCommand(t, "maxmemory-policy", "allkeys-lfu"),
+		settingCommand(t, "maxmemory-samples", "10"),
+		settingCommand(t, "lfu-log-factor", "0"),
+		settingCommand(t, "lfu-decay-time", "0"),
+		settingCommand(t, "save", "900 1 60 1000"),
+		changesCommand(t, memoryOf("node-2", 1, 1<<30), "save", "", "maxmemory-policy", "volatile-ttl"),
 	}
 }
 
@@ -100,5 +107,65 @@ func TestGoldenLogGivesTheGoldenSnapshot(t *testing.T) {
 	}
 	if !bytes.Equal(restored.Snapshot(), m.Snapshot()) {
 		t.Error("the snapshot of a restored state differs")
+	}
+}
+
+// Log and snapshot of version 1 are those of the last build that knew no other: what has come since has to read them, and a
+// cluster that uses nothing of it has to write the same.
+func TestLogAndSnapshotOfVersion1StayReadable(t *testing.T) {
+	commands, snapshot := goldenBytes(t, "commands-v1.txt"), goldenBytes(t, "snapshot-v1.txt")
+	m := New()
+	for i, data := range commands {
+		m.Apply(uint64(2*i+3), data)
+	}
+	if !bytes.Equal(m.Snapshot(), snapshot[0]) {
+		t.Errorf("the log of version 1 gives another snapshot:\n%x, want\n%x", m.Snapshot(), snapshot[0])
+	}
+	restored := New()
+	if err := restored.Restore(snapshot[0]); err != nil {
+		t.Fatal(err)
+	}
+	got := restored.State().Settings()
+	want := got
+	want.MaxMemoryPolicy, want.MaxMemorySamples, want.LFULogFactor, want.LFUDecayMinutes, want.Save = NoEviction, 5, 10, 1, "3600 1"
+	if got != want {
+		t.Errorf("the settings that version 1 did not have: got %+v, want %+v", got, want)
+	}
+	for _, n := range restored.State().Nodes() {
+		if n.MaxMemoryBytes != 0 {
+			t.Errorf("node %s has a maxmemory of %d, want none", n.ID, n.MaxMemoryBytes)
+		}
+	}
+	for i, c := range story(t)[:len(commands)] {
+		if got := Encode(c); !bytes.Equal(got, commands[i]) {
+			t.Errorf("command %d is written as %x, a build of version 1 reads %x", i, got, commands[i])
+		}
+	}
+}
+
+// goldenBytes reads what testdata has in hexadecimal, one value on each line, a word before it where there is one.
+func goldenBytes(t *testing.T, name string) [][]byte {
+	t.Helper()
+	file, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values [][]byte
+	for _, line := range strings.Split(strings.TrimSpace(string(file)), "\n") {
+		words := strings.Fields(line)
+		data, err := hex.DecodeString(words[len(words)-1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		values = append(values, data)
+	}
+	return values
+}
+
+func TestCommandThatSaysAnOlderVersionThanItNeedsIsRefused(t *testing.T) {
+	c := changesCommand(t, nil, "save", "")
+	c.Version = 1
+	if err := CheckCommand(marshal(c)); err == nil || !strings.Contains(err.Error(), "only version 2 knows") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -15,4 +15,6 @@ const (
 	addressBytesMax = 253 + 1 + 5
 	// labelBytesMax bounds zones and program versions, which stand in lists that people read.
 	labelBytesMax = 128
+	// memoryBytesMax bounds what a node may hold: an exabyte, so that sums of it never overflow.
+	memoryBytesMax = 1 << 60
 )

@@ -92,6 +92,8 @@ func (v *values) evaluate(command *storagev1.MetaCommand, r *Result) error {
 		return v.setReplicas(c.SetReplicas, r)
 	case *storagev1.MetaCommand_ChangeSetting:
 		return v.changeSetting(c.ChangeSetting, r)
+	case *storagev1.MetaCommand_ChangeSettings:
+		return v.changeSettings(c.ChangeSettings, r)
 	}
 	panic(fmt.Sprintf("meta: command %T was decoded but has no rule", command.Command))
 }

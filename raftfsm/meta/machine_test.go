@@ -137,6 +137,24 @@ func settingCommand(t *testing.T, name, value string) *storagev1.MetaCommand {
 	return c
 }
 
+// changesCommand changes several settings, given as names and values, and what a node may hold.
+func changesCommand(t *testing.T, memory *storagev1.SetNodeMemory, namesAndValues ...string) *storagev1.MetaCommand {
+	t.Helper()
+	changes := &storagev1.ChangeSettings{NodeMemory: memory}
+	for i := 0; i < len(namesAndValues); i += 2 {
+		change, err := ParseChange(namesAndValues[i], namesAndValues[i+1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		changes.Changes = append(changes.Changes, change)
+	}
+	return &storagev1.MetaCommand{Command: &storagev1.MetaCommand_ChangeSettings{ChangeSettings: changes}}
+}
+
+func memoryOf(node string, start, bytes uint64) *storagev1.SetNodeMemory {
+	return &storagev1.SetNodeMemory{Id: node, StartCount: start, MaxBytes: bytes}
+}
+
 func TestClusterGrowsFromOneNodeToThreeFormedShards(t *testing.T) {
 	c := newCluster(t)
 	if c.State().Initialized() {

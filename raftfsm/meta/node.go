@@ -21,6 +21,8 @@ type Node struct {
 	Zone string
 	// Version is that of the program the node runs.
 	Version string
+	// MaxMemoryBytes is what keys and values may take on the node; 0 means no limit.
+	MaxMemoryBytes int64
 }
 
 // Addresses are where a node is reached, each host:port. One is empty where the node has no such listener, or where a
@@ -68,6 +70,7 @@ func (v *values) registerNode(c *storagev1.RegisterNode, r *Result) error {
 	var known Node
 	if i, ok := v.findNode(c.Id); ok {
 		known = v.nodes[i]
+		node.MaxMemoryBytes = known.MaxMemoryBytes // another command changes it
 	}
 	phase, ok := nodeMoves[known.Phase][nodeRegisters]
 	if !ok {

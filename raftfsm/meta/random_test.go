@@ -93,7 +93,7 @@ func drawCommand(t *rapid.T, s *State) *storagev1.MetaCommand {
 		}
 		return nil
 	}
-	switch rapid.IntRange(0, 9).Draw(t, "kind") {
+	switch rapid.IntRange(0, 10).Draw(t, "kind") {
 	case 0:
 		return initCommand("c1", 3)
 	case 1, 2:
@@ -118,16 +118,30 @@ func drawCommand(t *rapid.T, s *State) *storagev1.MetaCommand {
 			next = next[:len(next)-rapid.IntRange(0, 2).Draw(t, "less")]
 		}
 		return replicasCommand(id, replicas(id), next)
+	case 9:
+		changes := &storagev1.ChangeSettings{}
+		for range rapid.IntRange(0, 3).Draw(t, "changes") {
+			changes.Changes = append(changes.Changes, drawChange(t))
+		}
+		if rapid.Bool().Draw(t, "memory") {
+			changes.NodeMemory = memoryOf(node.Draw(t, "node"), rapid.Uint64Range(1, 4).Draw(t, "start"), rapid.SampledFrom([]uint64{0, 1, 1 << 30, 1 << 61}).Draw(t, "bytes"))
+		}
+		return &storagev1.MetaCommand{Command: &storagev1.MetaCommand_ChangeSettings{ChangeSettings: changes}}
 	}
+	return &storagev1.MetaCommand{Command: &storagev1.MetaCommand_ChangeSetting{ChangeSetting: drawChange(t)}}
+}
+
+func drawChange(t *rapid.T) *storagev1.ChangeSetting {
 	row := rapid.SampledFrom(settingTable).Draw(t, "setting")
 	value := map[string][]string{
 		"appendfsync": {"always", "no"}, "default-ack": {"majority", "async"}, "default-read": {"lease", "index"},
 		"expect-nodes": {"3", "5"}, "heartbeat": {"1ms", "100ms"}, "lease": {"10ms", "190ms"}, "lease-max": {"500ms"},
-		"replicas": {"0", "1", "2", "3"}, "shards": {"0", "2"},
+		"replicas": {"0", "1", "2", "3"}, "shards": {"0", "2"}, "maxmemory-policy": {"noeviction", "allkeys-lru"},
+		"maxmemory-samples": {"1", "64"}, "lfu-log-factor": {"0", "10"}, "lfu-decay-time": {"0", "1"}, "save": {"", "60 1"},
 	}[row.name]
-	command, err := ParseSetting(row.name, rapid.SampledFrom(value).Draw(t, "value"))
+	change, err := ParseChange(row.name, rapid.SampledFrom(value).Draw(t, "value"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return command
+	return change
 }

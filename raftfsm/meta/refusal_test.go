@@ -177,7 +177,9 @@ func TestSettingsThatBreakARuleAreRefused(t *testing.T) {
 		c.refuse(apierr.KindInvalid, "appendfsync", changeCommand(&storagev1.ChangeSetting_Appendfsync{Appendfsync: storagev1.FsyncPolicy(unknown)}))
 		c.refuse(apierr.KindInvalid, "default-ack", changeCommand(&storagev1.ChangeSetting_DefaultAck{DefaultAck: storagev1.AckMode(unknown)}))
 		c.refuse(apierr.KindInvalid, "default-read", changeCommand(&storagev1.ChangeSetting_DefaultRead{DefaultRead: storagev1.ReadMode(unknown)}))
+		c.refuse(apierr.KindInvalid, "maxmemory-policy", changeCommand(&storagev1.ChangeSetting_MaxmemoryPolicy{MaxmemoryPolicy: storagev1.EvictionPolicy(unknown)}))
 	}
+	c.refuse(apierr.KindInvalid, "maxmemory-samples=65", changeCommand(&storagev1.ChangeSetting_MaxmemorySamples{MaxmemorySamples: 65}))
 	c.must(createCommand(c.State().Epoch(), 3))
 	c.refuse(apierr.KindInvalid, "shards have been created", settingCommand(t, "shards", "3"))
 	c.refuse(apierr.KindInvalid, "shards have been created", settingCommand(t, "expect-nodes", "4"))

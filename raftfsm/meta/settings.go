@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/holtcache/holt/proto/apierr"
-	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
 )
 
 // Settings are those of the whole cluster.
@@ -29,56 +28,14 @@ type Settings struct {
 	DefaultAck AckMode
 	// DefaultRead holds for reads whose client says nothing.
 	DefaultRead ReadMode
-}
-
-// Fsync says when a replica syncs its log. The zero value means "not set".
-type Fsync uint8
-
-// The fsync policies, as Redis names them.
-const (
-	FsyncAlways   = Fsync(storagev1.FsyncPolicy_FSYNC_POLICY_ALWAYS)
-	FsyncEverySec = Fsync(storagev1.FsyncPolicy_FSYNC_POLICY_EVERYSEC)
-	FsyncNo       = Fsync(storagev1.FsyncPolicy_FSYNC_POLICY_NO)
-)
-
-// AckMode says what an acknowledged write has reached. The zero value means "not set".
-type AckMode uint8
-
-// The ack modes: committed, or in the leader's log.
-const (
-	AckMajority = AckMode(storagev1.AckMode_ACK_MODE_MAJORITY)
-	AckAsync    = AckMode(storagev1.AckMode_ACK_MODE_ASYNC)
-)
-
-// ReadMode says how a leader makes sure that it still leads before it answers a read. The zero value means "not set".
-type ReadMode uint8
-
-// The read modes. Stale reads are asked for by connection, never by default.
-const (
-	ReadLease = ReadMode(storagev1.ReadMode_READ_MODE_LEASE)
-	ReadIndex = ReadMode(storagev1.ReadMode_READ_MODE_INDEX)
-)
-
-var (
-	fsyncNames = []string{"", "always", "everysec", "no"}
-	ackNames   = []string{"", "majority", "async"}
-	readNames  = []string{"", "lease", "index"}
-)
-
-// String is the name of the policy, as in --appendfsync.
-func (f Fsync) String() string { return nameOf(fsyncNames, int(f)) }
-
-// String is the name of the mode.
-func (m AckMode) String() string { return nameOf(ackNames, int(m)) }
-
-// String is the name of the mode.
-func (m ReadMode) String() string { return nameOf(readNames, int(m)) }
-
-func nameOf(names []string, i int) string {
-	if i > 0 && i < len(names) {
-		return names[i]
-	}
-	return "unset"
+	// MaxMemoryPolicy says which keys go when a shard is full, and MaxMemorySamples how many are looked at for each.
+	MaxMemoryPolicy  EvictionPolicy
+	MaxMemorySamples int
+	// LFULogFactor makes the counter of uses grow more slowly; LFUDecayMinutes is the time in which it loses one, 0 for
+	// never.
+	LFULogFactor, LFUDecayMinutes int
+	// Save says when snapshots are taken, as ParseSave reads it. Invariant: it is as FormatSave writes it.
+	Save string
 }
 
 // Bounds of the durations. Below the lower ones a busy machine loses its leaders all the time; above the upper one a
@@ -87,6 +44,14 @@ const (
 	heartbeatMin = 50 * time.Millisecond
 	leaseMin     = 10 * time.Millisecond
 	durationMax  = time.Minute
+)
+
+// Bounds of the settings of eviction.
+const (
+	// samplesMax is where an eviction by samples is as good as one that looks at every key: more only costs time.
+	samplesMax = 64
+	// lfuMax is Redis' bound of lfu-log-factor and lfu-decay-time.
+	lfuMax = 1<<31 - 1
 )
 
 // DefaultSettings are those of a cluster for which nobody says anything, except that it expects one node.
@@ -99,6 +64,12 @@ func DefaultSettings() Settings {
 		AppendFsync: FsyncAlways,
 		DefaultAck:  AckMajority,
 		DefaultRead: ReadLease,
+
+		MaxMemoryPolicy:  NoEviction,
+		MaxMemorySamples: 5,
+		LFULogFactor:     10,
+		LFUDecayMinutes:  1,
+		Save:             "3600 1",
 	}
 }
 
@@ -124,6 +95,24 @@ func (s Settings) Check() error {
 		return invalidSetting("default-ack: use majority or async")
 	case nameOf(readNames, int(s.DefaultRead)) == "unset":
 		return invalidSetting("default-read: use lease or index")
+	}
+	return s.checkEviction()
+}
+
+func (s Settings) checkEviction() error {
+	switch {
+	case nameOf(evictionNames, int(s.MaxMemoryPolicy)) == "unset":
+		return invalidSetting("maxmemory-policy: %s", evictionChoices)
+	case s.MaxMemorySamples < 1 || s.MaxMemorySamples > samplesMax:
+		return invalidSetting("maxmemory-samples=%d: use 1 to %d", s.MaxMemorySamples, samplesMax)
+	case s.LFULogFactor < 0 || s.LFULogFactor > lfuMax:
+		return invalidSetting("lfu-log-factor=%d: use 0 to %d", s.LFULogFactor, lfuMax)
+	case s.LFUDecayMinutes < 0 || s.LFUDecayMinutes > lfuMax:
+		return invalidSetting("lfu-decay-time=%d: use 0 to %d", s.LFUDecayMinutes, lfuMax)
+	}
+	rules, err := ParseSave(s.Save)
+	if err != nil || FormatSave(rules) != s.Save {
+		return invalidSetting("save=%.100q: use pairs of seconds and changes, such as 3600 1", s.Save)
 	}
 	return nil
 }
@@ -151,47 +140,4 @@ func CheckReplicas(n int) error {
 
 func invalidSetting(format string, args ...any) error {
 	return apierr.New(apierr.KindInvalid, "setting "+format, args...)
-}
-
-// Proto is the form in which the settings travel in InitCluster.
-func (s Settings) Proto() *storagev1.MetaSettings {
-	return &storagev1.MetaSettings{
-		Replicas:    uint32(s.Replicas),
-		Shards:      uint32(s.Shards),
-		ExpectNodes: uint32(s.ExpectNodes),
-		HeartbeatMs: uint64(s.Heartbeat.Milliseconds()),
-		LeaseMs:     uint64(s.Lease.Milliseconds()),
-		LeaseMaxMs:  uint64(s.LeaseMax.Milliseconds()),
-		Appendfsync: storagev1.FsyncPolicy(s.AppendFsync),
-		DefaultAck:  storagev1.AckMode(s.DefaultAck),
-		DefaultRead: storagev1.ReadMode(s.DefaultRead),
-	}
-}
-
-// SettingsFromProto is the inverse of Proto.
-func SettingsFromProto(p *storagev1.MetaSettings) Settings {
-	return Settings{
-		Replicas:    int(p.GetReplicas()),
-		Shards:      int(p.GetShards()),
-		ExpectNodes: int(p.GetExpectNodes()),
-		Heartbeat:   fromMs(p.GetHeartbeatMs()),
-		Lease:       fromMs(p.GetLeaseMs()),
-		LeaseMax:    fromMs(p.GetLeaseMaxMs()),
-		AppendFsync: enumFromProto[Fsync](p.GetAppendfsync()),
-		DefaultAck:  enumFromProto[AckMode](p.GetDefaultAck()),
-		DefaultRead: enumFromProto[ReadMode](p.GetDefaultRead()),
-	}
-}
-
-// enumFromProto reads a number that fits no enum of ours as "not set", rather than cutting it to one that does.
-func enumFromProto[T ~uint8, P ~int32](p P) T {
-	if p < 0 || p > 255 {
-		return 0
-	}
-	return T(p)
-}
-
-// fromMs reads a duration that a time.Duration cannot hold as one that is over every bound.
-func fromMs(ms uint64) time.Duration {
-	return time.Duration(min(ms, uint64(durationMax.Milliseconds())+1)) * time.Millisecond
 }

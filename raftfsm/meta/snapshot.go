@@ -92,6 +92,9 @@ func (v *values) valid() error {
 		if n.Phase != NodeRegistered && n.Phase != NodeRemoved {
 			return fmt.Errorf("node %s is in phase %d, which this build does not know", n.ID, n.Phase)
 		}
+		if n.MaxMemoryBytes > memoryBytesMax {
+			return fmt.Errorf("node %s has a maxmemory over the limit of %d bytes", n.ID, uint64(memoryBytesMax))
+		}
 	}
 	if err := v.validShards(); err != nil {
 		return err

@@ -24,6 +24,13 @@ func (a Access) Idle(now int64) time.Duration {
 	return time.Duration((LRU(now)-a)&accessMask) * lruResolution
 }
 
+// UsedAt is when the use was, in milliseconds since the Unix epoch, in whole units of the clock: equal stamps are equal
+// instants, whenever they are looked at.
+func (a Access) UsedAt(now int64) int64 {
+	unit := lruResolution.Milliseconds()
+	return (now/unit - int64((LRU(now)-a)&accessMask)) * unit
+}
+
 // LFU sets how the counter of uses grows and decays.
 type LFU struct {
 	// LogFactor makes the counter grow more slowly, DecayMinutes is the time in which an unused key loses one

@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/entry"
 	"github.com/holtcache/holt/raftfsm/store/slab"
 )
 
@@ -22,6 +23,14 @@ func (sl *Slot) MemoryLocked(key []byte) (bytes int, ok bool) {
 	}
 	c := readCell(at.object)
 	return c.capacity + cellShareBytes, true
+}
+
+// CellBytes is what a key with a value of valueLen bytes would take, MemoryLocked's number in advance: exact but for room
+// that a PATCH leaves behind a value over wideMin bytes.
+func CellBytes(key []byte, valueLen int, typ entry.Type, expireAt int64, version uint64) int {
+	h := header{key: key, valueLen: valueLen, typ: typ, expireAt: expireAt, version: version}
+	n, _ := h.bytes()
+	return slab.SizeOf(n) + cellShareBytes
 }
 
 // cellShareBytes is about what tables take for one cell: tag, ref, and its share of header and directory.

@@ -76,8 +76,12 @@ func NewSeeded(seed uint64) *Store {
 	return s
 }
 
-// Empty returns an empty store for Replace, of the same seed.
-func (s *Store) Empty() *Store { return NewSeeded(s.seed) }
+// Empty returns an empty store for Replace, of the same seed; what is loaded into it is stamped as written now.
+func (s *Store) Empty() *Store {
+	empty := NewSeeded(s.seed)
+	empty.stamping.Store(s.stamping.Load())
+	return empty
+}
 
 func (s *Store) hash(key []byte) uint64 { return hash64(s.seed, key) }
 

@@ -17,11 +17,19 @@ func (e *Executor) SectionAppliedLocked(h entry.Header, section *entry.Section) 
 		}
 	}
 	for i := range section.Effects {
-		if eff := &section.Effects[i]; eff.Kind == entry.EffectDel && eff.Reason == entry.ReasonExpire {
-			e.stats.expired.Add(1)
+		eff := &section.Effects[i]
+		switch {
+		case eff.Kind != entry.EffectDel:
+		case eff.Reason == entry.ReasonExpire:
+			e.gone.expired++
+		case eff.Reason == entry.ReasonEvict:
+			e.gone.evicted++
 		}
 	}
 }
+
+// goneKeys counts the keys that the record at hand has deleted of itself. The state machine's goroutine owns it.
+type goneKeys struct{ expired, evicted uint64 }
 
 // SlotDroppedLocked does the same for a slot that was emptied.
 func (e *Executor) SlotDroppedLocked(h entry.Header, s slot.ID) {
@@ -34,6 +42,8 @@ func (e *Executor) SlotDroppedLocked(h entry.Header, s slot.ID) {
 // Applied settles everybody who waits for the record.
 func (e *Executor) Applied(h entry.Header, index uint64) {
 	e.clock.Observe(h.Time)
+	gone := e.gone
+	e.gone.expired, e.gone.evicted = 0, 0
 	e.mu.Lock()
 	e.applied = idOf(h)
 	b := e.findLocked(e.applied)
@@ -41,8 +51,11 @@ func (e *Executor) Applied(h entry.Header, index uint64) {
 		b.index = index
 		e.removeLocked(b, verdictApplied)
 	}
+	e.settleMemory()
 	e.mu.Unlock()
-	if b != nil {
+	if b != nil { // decided here, so it counts here and at no other replica
+		e.stats.expired.Add(gone.expired)
+		e.stats.evicted.Add(gone.evicted)
 		e.finish(b)
 		e.Kick()
 	}
@@ -95,6 +108,7 @@ func (e *Executor) Restored(state raftfsm.State) {
 	e.endTenure()
 	e.clock.Observe(state.Time)
 	e.clearOverlay()
+	e.settleMemory()
 	e.mu.Lock()
 	e.applied = BatchID{state.Incarnation, state.Sequence}
 	var over []*batch

@@ -97,4 +97,6 @@ type Config struct {
 	Logger   *slog.Logger
 	// Wall is the wall clock, time.Now where it is nil. Intervals are measured without it.
 	Wall func() time.Time
+	// Random gives the random numbers of eviction, from any goroutine; math/rand's where it is nil. Replicas need not agree.
+	Random func() uint64
 }

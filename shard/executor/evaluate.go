@@ -21,11 +21,13 @@ func (e *Executor) work(ctx context.Context) {
 		return // an ExecutorStart of another incarnation was applied; its note is on the way
 	}
 	var taken [evaluateAtOnce]*Request
+evaluation:
 	for {
 		e.proposeSealed()
 		if len(e.sealed) > 0 {
 			return // batches are full and as many as may be are in flight
 		}
+		e.trim()
 		e.mu.Lock()
 		requests := e.queue.pop(taken[:0], evaluateAtOnce)
 		e.mu.Unlock()
@@ -37,7 +39,10 @@ func (e *Executor) work(ctx context.Context) {
 				e.unpop(requests[i:])
 				return
 			}
-			e.evaluate(ctx, ten, r)
+			if !e.evaluate(ctx, ten, r) {
+				e.unpop(requests[i:]) // it waits for room
+				break evaluation
+			}
 			if len(e.sealed) > 0 {
 				e.proposeSealed()
 			}
@@ -60,10 +65,11 @@ func (e *Executor) unpop(requests []*Request) {
 	e.mu.Unlock()
 }
 
-// evaluate runs one request and settles it, or enters it where its answer will come from.
-func (e *Executor) evaluate(ctx context.Context, ten *tenure, r *Request) {
+// evaluate runs one request and settles it, or enters it where its answer will come from. false means that it has to be
+// evaluated again later, before any other, since there is no room for what it writes yet.
+func (e *Executor) evaluate(ctx context.Context, ten *tenure, r *Request) (done bool) {
 	if !r.take() {
-		return // withdrawn by its caller
+		return true // withdrawn by its caller
 	}
 	e.stats.evaluated.Add(1)
 	e.tx.reset(r, e.clock.Now())
@@ -71,6 +77,15 @@ func (e *Executor) evaluate(ctx context.Context, ten *tenure, r *Request) {
 	err := e.ownedOrErr(r)
 	if err == nil {
 		err = e.do(r)
+	}
+	wait := false
+	if err == nil {
+		before, wait, err = e.fit(r, before)
+	}
+	if wait {
+		r.wrote = false
+		r.state.Store(stateEvaluated)
+		return !r.requeue()
 	}
 	if err != nil {
 		e.version = before // nobody has seen the versions
@@ -86,6 +101,7 @@ func (e *Executor) evaluate(ctx context.Context, ten *tenure, r *Request) {
 	default:
 		e.enter(r)
 	}
+	return true
 }
 
 func (e *Executor) ownedOrErr(r *Request) *apierr.Error {
@@ -118,16 +134,26 @@ func (e *Executor) do(r *Request) (err *apierr.Error) {
 
 // enter adds the request's writes to the open batch.
 func (e *Executor) enter(r *Request) {
-	size := e.tx.sizeBytes()
-	if e.open != nil && e.builder.SizeBytes()+size > e.cfg.Limits.BatchBytes {
-		e.seal()
-	}
-	b := e.openBatch()
+	b := e.batchFor(e.tx.sizeBytes())
 	e.tx.commit(b.id)
-	e.versions += uint64(len(e.tx.writes))
 	e.mu.Lock()
 	b.requests = append(b.requests, r)
 	e.mu.Unlock()
+	e.grow(b, e.tx.growth)
+	e.entered(len(e.tx.writes))
+}
+
+// batchFor returns the batch that takes effects of about size bytes.
+func (e *Executor) batchFor(size int) *batch {
+	if e.open != nil && e.builder.SizeBytes()+size > e.cfg.Limits.BatchBytes {
+		e.seal()
+	}
+	return e.openBatch()
+}
+
+// entered closes the batch if the effects that have entered it fill it.
+func (e *Executor) entered(effects int) {
+	e.versions += uint64(effects)
 	full := e.builder.SizeBytes() >= e.cfg.Limits.BatchBytes || e.builder.ArenaBytes() >= 4*e.cfg.Limits.BatchBytes
 	if full || e.versions >= e.versionsMax {
 		e.seal()

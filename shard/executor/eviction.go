@@ -1,5 +1,7 @@
 package executor
 
+import "github.com/holtcache/holt/raftfsm/store"
+
 // EvictionPolicy says which keys go when a shard is full. The names are those of Redis' maxmemory-policy.
 type EvictionPolicy uint8
 
@@ -43,5 +45,38 @@ type Eviction struct {
 	LFULogFactor, LFUDecayMinutes int
 }
 
-// SetEviction changes the rules of eviction at once, on any replica; the leader goes by them.
-func (e *Executor) SetEviction(ev Eviction) { e.eviction.Store(&ev) }
+// samplesDefault is Redis' maxmemory-samples.
+const samplesDefault = 5
+
+// SetEviction changes the rules of eviction at once, on any replica; the leader goes by them. Where the meaning of access
+// stamps changes with the policy, LRU to LFU or back, it converts those of all keys: about a second for ten million.
+func (e *Executor) SetEviction(ev Eviction) {
+	if ev.Samples == 0 {
+		ev.Samples = samplesDefault
+	}
+	e.stampMu.Lock()
+	defer e.stampMu.Unlock()
+	before := e.Eviction()
+	e.eviction.Store(&ev)
+	e.restamp(&before, &ev)
+	e.stampWritesLocked()
+}
+
+// Eviction returns the rules of eviction; the zero value is no limit.
+func (e *Executor) Eviction() Eviction {
+	if ev := e.eviction.Load(); ev != nil {
+		return *ev
+	}
+	return Eviction{}
+}
+
+func (p EvictionPolicy) lfu() bool    { return p == AllKeysLFU || p == VolatileLFU }
+func (p EvictionPolicy) random() bool { return p == AllKeysRandom || p == VolatileRandom }
+
+func (p EvictionPolicy) volatile() bool {
+	return p == VolatileLRU || p == VolatileLFU || p == VolatileRandom || p == VolatileTTL
+}
+
+func (ev *Eviction) lfu() store.LFU {
+	return store.LFU{LogFactor: ev.LFULogFactor, DecayMinutes: ev.LFUDecayMinutes}
+}

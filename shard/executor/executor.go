@@ -77,9 +77,17 @@ type Executor struct {
 	changed       chan struct{} // closed and replaced whenever tenure or leadership may have changed
 	closed        bool
 
+	gone     goneKeys
 	appended appendFence
 	stats    counters
+	memory   memory
+	victims  victims                  // belongs to Run's goroutine
 	eviction atomic.Pointer[Eviction] // nil: no limit
+	// trimWanted tells Run that there is more than the budget.
+	trimWanted atomic.Bool
+	// use is how uses are noted, nil while the meaning of stamps changes. stampMu orders those who change that.
+	use     atomic.Pointer[use]
+	stampMu sync.Mutex // held while all stamps are converted; no other lock is taken before it
 }
 
 var _ raftfsm.Listener = (*Executor)(nil)
@@ -97,6 +105,8 @@ func New(cfg Config, st *store.Store) *Executor {
 		futures: make(chan future, 4*cfg.Limits.BatchesInFlight+16),
 	}
 	e.tx.e = e
+	e.use.Store(&use{random: e.random})
+	e.stampWrites()
 	// In flight, open, and at most three sealed.
 	e.versionsMax = raftfsm.VersionGap / 2 / uint64(cfg.Limits.BatchesInFlight+4)
 	return e

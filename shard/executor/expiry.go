@@ -19,7 +19,8 @@ const (
 	maintainCells = 50_000
 )
 
-// runExpiry deletes expired keys that nobody touches, while this replica serves, and keeps the store's memory in order.
+// runExpiry deletes expired keys that nobody touches, while this replica serves, keeps the store's memory in order and its
+// access stamps up to date.
 func (e *Executor) runExpiry(ctx context.Context) {
 	timer := time.NewTimer(expiryTick)
 	defer timer.Stop()
@@ -35,6 +36,8 @@ func (e *Executor) runExpiry(ctx context.Context) {
 		if began.Sub(maintained) >= expiryTick {
 			maintained = began
 			e.store.Maintain(maintainCells)
+			e.stampWrites()
+			e.wantTrim()
 		}
 		pause := expiryTick
 		if e.tenure.Load() != nil {

@@ -39,6 +39,8 @@ type bench struct {
 	nonce uint64
 	// proposed is what was handed to the log and is neither committed nor refused yet.
 	proposed []*fate
+	// applied is every record that was applied, in order.
+	applied [][]byte
 }
 
 // fate is a proposal and what becomes of it.
@@ -120,6 +122,7 @@ func (b *bench) serve() {
 // apply makes a record the next entry of the log, and applies it.
 func (b *bench) apply(term uint64, record []byte) {
 	b.index++
+	b.applied = append(b.applied, record)
 	b.fsm.Apply(&raft.Log{Index: b.index, Term: term, Type: raft.LogCommand, Data: record})
 }
 

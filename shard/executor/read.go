@@ -27,6 +27,8 @@ type View struct {
 	now     int64
 	saw     BatchID
 	expired [][]byte
+	e       *Executor
+	use     *use // nil: a look is no use
 }
 
 // Now is the shard's clock in milliseconds since the Unix epoch.
@@ -41,7 +43,7 @@ func (v *View) Get(key []byte) (store.Item, bool) {
 			return v.live(key, p.item, !p.deleted)
 		}
 	}
-	item, ok := v.slot.GetLocked(key)
+	item, ok := v.stored(key)
 	return v.live(key, item, ok)
 }
 
@@ -68,7 +70,7 @@ func (e *Executor) Read(ctx context.Context, s slot.ID, mode ReadMode, fn func(*
 		if err := e.pass(ctx, ten, mode); err != nil {
 			return err
 		}
-		view := View{over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now()}
+		view := View{over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now(), e: e, use: e.use.Load()}
 		owned := view.run(fn)
 		if e.tenure.Load() != ten {
 			continue // what was pending when it looked may have been dropped since
@@ -154,7 +156,7 @@ func (e *Executor) awaitTenure(ctx context.Context) (*tenure, error) {
 
 // readStale shows the applied state of any replica. Nothing pending is shown, so nothing that can be lost is.
 func (e *Executor) readStale(s slot.ID, fn func(*View)) error {
-	view := View{slot: e.store.Slot(s), now: e.clock.Now()}
+	view := View{slot: e.store.Slot(s), now: e.clock.Now(), e: e, use: e.use.Load()}
 	if !view.run(fn) {
 		return e.notOwned(s)
 	}

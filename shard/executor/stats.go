@@ -3,7 +3,7 @@ package executor
 import "sync/atomic"
 
 type counters struct {
-	evaluated, batches, batchBytes, skipped, expired, held atomic.Uint64
+	evaluated, batches, batchBytes, skipped, expired, evicted, refusedOOM, held atomic.Uint64
 }
 
 // Stats counts what this replica's executor has done since it was opened.
@@ -12,8 +12,12 @@ type Stats struct {
 	Evaluated, Batches, BatchBytes uint64
 	// Skipped counts records that failed the fence.
 	Skipped uint64
-	// Expired counts keys that were deleted because their expiry had passed, on any replica.
-	Expired uint64
+	// Expired counts keys that were deleted because their expiry had passed, Evicted those that went because the shard's
+	// memory was used up: those that this replica, leading, has deleted. RefusedOOM counts requests that were refused
+	// because nothing could be evicted for them.
+	Expired, Evicted, RefusedOOM uint64
+	// UsedBytes is what the keys take once all that is evaluated has been applied; BudgetBytes bounds it, 0 for no limit.
+	UsedBytes, BudgetBytes int64
 	// Held counts looks at values that were not committed yet; their replies waited for the commit.
 	Held uint64
 	// Queued is how many requests wait for evaluation now.
@@ -24,6 +28,8 @@ type Stats struct {
 func (e *Executor) Stats() Stats {
 	return Stats{
 		Evaluated: e.stats.evaluated.Load(), Batches: e.stats.batches.Load(), BatchBytes: e.stats.batchBytes.Load(),
-		Skipped: e.stats.skipped.Load(), Expired: e.stats.expired.Load(), Held: e.stats.held.Load(), Queued: e.queued(),
+		Skipped: e.stats.skipped.Load(), Expired: e.stats.expired.Load(), Evicted: e.stats.evicted.Load(), RefusedOOM: e.stats.refusedOOM.Load(),
+		UsedBytes: e.memory.projected.Load(), BudgetBytes: e.Eviction().BudgetBytes,
+		Held: e.stats.held.Load(), Queued: e.queued(),
 	}
 }

@@ -17,6 +17,10 @@ type Tx struct {
 	writes []write
 	// scratch holds the values that Get has lent, until the next request.
 	scratch []byte
+	// growth is by how much the writes make the store grow, where there is a limit.
+	growth int64
+	// peeks tells that a look at a key is no use of it.
+	peeks bool
 }
 
 // scratchBytesMax is how much of that memory is kept for the next request.
@@ -86,7 +90,7 @@ func (tx *Tx) look(key []byte, use valueUse) (store.Item, bool) {
 		tx.saw = later(tx.saw, p.batch)
 		return p.item, !p.deleted
 	}
-	item, ok := sl.GetLocked(key)
+	item, ok := tx.stored(sl, key)
 	if ok {
 		item.Value = tx.take(item, use)
 	}

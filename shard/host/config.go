@@ -59,8 +59,11 @@ type Config struct {
 	Self meta.Node
 	// Settings with which the node joined.
 	Settings meta.Settings
-	Gossip   Gossip
-	Nodes    Nodes
+	// MaxMemoryBytes is what keys and values may take on this node, 0 for no limit; nil leaves it at what the cluster
+	// remembers of this node.
+	MaxMemoryBytes *int64
+	Gossip         Gossip
+	Nodes          Nodes
 	// Known are addresses of cluster ports that this node has heard of by other ways than gossip and the meta group.
 	Book *Book
 	// Dial is the node's one dialing seam, where TLS sits.

@@ -34,6 +34,7 @@ type Folder struct {
 	Run    *logstore.Run
 	WAL    *logstore.WAL // nil with LogStoreBolt
 	cfg    FolderConfig
+	policy sync.Mutex // held while the sync policy changes, across its I/O
 	fatal  sync.Once
 	failed atomic.Bool // Fatal was called
 	// identity is what identity.json says. It is replaced as a whole, by whoever opens the folder or makes the node
@@ -45,9 +46,8 @@ type Folder struct {
 // FolderConfig says how a data folder is opened.
 type FolderConfig struct {
 	Dir string
-	// Log and Sync are wal and always where they are not set. A folder keeps the log store that it was made with.
-	Log  LogStore
-	Sync logstore.SyncPolicy
+	// Log is wal where it is not set. A folder keeps the log store that it was made with.
+	Log LogStore
 	// Fatal stops the process: a write error, or a log that contradicts what was applied.
 	Fatal func(error)
 }
@@ -56,9 +56,6 @@ type FolderConfig struct {
 func OpenFolder(cfg FolderConfig) (*Folder, error) {
 	if cfg.Log == "" {
 		cfg.Log = LogStoreWAL
-	}
-	if cfg.Sync == 0 {
-		cfg.Sync = logstore.SyncAlways
 	}
 	dir := cfg.Dir
 	if err := makeFolder(dir); err != nil {

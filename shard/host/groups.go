@@ -114,6 +114,9 @@ func (h *Host) openReplica(id slot.ShardID, mark *storagev1.GroupMark) error {
 			return errors.Join(err, r.Close())
 		}
 	}
+	if state := h.State(); state.Initialized() {
+		rulesOf(state, r).apply(r) // before anybody finds it
+	}
 	h.mu.Lock()
 	h.replicas[id] = r
 	h.mu.Unlock()

@@ -40,6 +40,15 @@ type Host struct {
 	// answered is the node that answered as the meta leader last; nil where none did.
 	answered atomic.Pointer[string]
 
+	// maxMemory is what this node was told it may hold; nil leaves it at what the cluster remembers.
+	maxMemory atomic.Pointer[int64]
+	memory    sync.Mutex // held while that changes, across the proposal
+
+	using     sync.Mutex // protects the fields below; held across the I/O of a changed sync policy
+	used      map[*shard.Replica]rules
+	usedEpoch uint64              // of the state that used is of
+	kept      logstore.SyncPolicy // the setting of which it was said that the log store cannot go by it
+
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -68,6 +77,7 @@ func Open(cfg Config) (*Host, error) {
 		changed:  make(chan struct{}),
 		wake:     make(chan struct{}, 1),
 	}
+	h.maxMemory.Store(cfg.MaxMemoryBytes)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	t, err := transport.New(transport.Config{
 		NodeID: cfg.Self.ID, ClusterID: cfg.Folder.ClusterID, LeaseMax: h.timings.LeaseMax,
@@ -92,6 +102,7 @@ func Open(cfg Config) (*Host, error) {
 	h.wg.Go(h.stayRegistered)
 	h.wg.Go(h.followMeta)
 	h.wg.Go(h.passLeadersOn)
+	h.wg.Go(h.keepSettings)
 	return h, nil
 }
 

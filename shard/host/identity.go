@@ -113,9 +113,6 @@ func (f *Folder) ClusterID() string { return f.identity.Load().ClusterId }
 // StartCount is how often the node has been started, this time included.
 func (f *Folder) StartCount() uint64 { return f.identity.Load().StartCount }
 
-// SyncPolicy is when the log of this node is synced.
-func (f *Folder) SyncPolicy() logstore.SyncPolicy { return f.cfg.Sync }
-
 // Belong makes the node one of a cluster, for good. found tells that this node founds it, and so begins the meta group;
 // any other node never begins it, whatever an earlier attempt that was cut short has left behind.
 func (f *Folder) Belong(clusterID string, settings *storagev1.MetaSettings, found bool) error {

@@ -216,7 +216,11 @@ func (h *Host) registration() *storagev1.MetaCommand {
 		}}}
 	}
 	if known, ok := state.Node(self.ID); ok && known.StartCount == self.StartCount && known.Addresses == self.Addresses && known.Zone == self.Zone && known.Version == self.Version {
-		return nil
+		wanted := h.maxMemory.Load()
+		if wanted == nil || *wanted == known.MaxMemoryBytes {
+			return nil
+		}
+		return &storagev1.MetaCommand{Command: &storagev1.MetaCommand_ChangeSettings{ChangeSettings: &storagev1.ChangeSettings{NodeMemory: h.memoryCommand(*wanted)}}}
 	}
 	return &storagev1.MetaCommand{Command: &storagev1.MetaCommand_RegisterNode{RegisterNode: register}}
 }

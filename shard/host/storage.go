@@ -53,12 +53,12 @@ func (f *Folder) openLogs(fresh bool) error {
 		return err
 	}
 	var err error
-	f.Run, err = logstore.BeginRun(logstore.RunConfig{Path: f.path(runFile), Sync: f.cfg.Sync, Boot: logstore.BootID(), Fresh: fresh})
+	f.Run, err = logstore.BeginRun(logstore.RunConfig{Path: f.path(runFile), Sync: firstSync, Boot: logstore.BootID(), Fresh: fresh})
 	if err != nil {
 		return err
 	}
 	if f.cfg.Log == LogStoreWAL {
-		if f.WAL, err = logstore.OpenWAL(logstore.WALConfig{Dir: f.path(walFolder), Sync: f.cfg.Sync, Fatal: f.Fatal}); err != nil {
+		if f.WAL, err = logstore.OpenWAL(logstore.WALConfig{Dir: f.path(walFolder), Sync: firstSync, Fatal: f.Fatal}); err != nil {
 			return err
 		}
 		if fresh && len(f.WAL.Groups()) > 0 {
@@ -75,11 +75,6 @@ func (f *Folder) openLogs(fresh bool) error {
 
 // checkLogStore refuses to begin another kind of log beside the one that the folder has.
 func (f *Folder) checkLogStore(fresh bool) error {
-	if f.cfg.Log == LogStoreBolt {
-		if err := f.cfg.Sync.OnBolt(); err != nil {
-			return fmt.Errorf("--log-store=bolt: %w", err)
-		}
-	}
 	mark, found, err := f.Stable.GetMark(logStoreMark)
 	if err != nil {
 		return err
@@ -189,7 +184,7 @@ func (h *Host) openStorage(group slot.ShardID, folder string, wire *transport.Gr
 		return shard.Storage{}, err
 	}
 	cfg := logstore.LogConfig{
-		Path: filepath.Join(dir, logFile), Group: uint64(group), Sync: f.cfg.Sync, Budget: h.windows,
+		Path: filepath.Join(dir, logFile), Group: uint64(group), Sync: firstSync, Budget: h.windows,
 		Appended: func(entries []*raft.Log) { hooks.Appended(entries) }, Floor: hooks.Floor, Fatal: f.Fatal,
 	}
 	if f.WAL != nil {

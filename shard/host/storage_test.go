@@ -36,10 +36,6 @@ func TestFolderKeepsTheLogStoreThatItWasMadeWith(t *testing.T) {
 		}
 		must(t, openTestFolder(t, FolderConfig{Dir: dir, Log: made}).Close())
 	}
-	_, err := OpenFolder(FolderConfig{Dir: t.TempDir(), Log: LogStoreBolt, Sync: logstore.SyncEverySec, Fatal: func(error) {}})
-	if !errors.Is(err, logstore.ErrSyncPolicy) {
-		t.Errorf("bolt with everysec: %v, want ErrSyncPolicy", err)
-	}
 }
 
 // An empty log is not a log that was lost.
@@ -126,7 +122,8 @@ func TestWatchdogBarksAfterTwoElectionTimeouts(t *testing.T) {
 // A tail that a crash tore off is told to the guard.
 func TestTornTailGuardsTheRun(t *testing.T) {
 	dir := t.TempDir()
-	f := openTestFolder(t, FolderConfig{Dir: dir, Sync: logstore.SyncNo})
+	f := openTestFolder(t, FolderConfig{Dir: dir})
+	must(t, f.SetSync(logstore.SyncNo))
 	g, err := f.WAL.Group(1)
 	must(t, err)
 	must(t, g.Append([]*raft.Log{{Index: 1, Term: 1, Data: []byte("value")}}))
@@ -144,7 +141,7 @@ func TestTornTailGuardsTheRun(t *testing.T) {
 	data[64+48+50] ^= 1 // in the entry: it did not reach the disk whole
 	must(t, os.WriteFile(filepath.Join(crashed, walFolder, filepath.Base(segments[0])), data, 0o600))
 	must(t, f.Close())
-	f = openTestFolder(t, FolderConfig{Dir: crashed, Sync: logstore.SyncNo})
+	f = openTestFolder(t, FolderConfig{Dir: crashed})
 	if on, reason := f.Run.Guarded(1); !on || !strings.Contains(reason, "cut at offset") {
 		t.Errorf("guarded = %v (%q), want true with the place", on, reason)
 	}

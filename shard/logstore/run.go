@@ -25,9 +25,9 @@ func BootID() string {
 
 // RunConfig describes one run of a node.
 type RunConfig struct {
-	Path string // file of the record
-	Sync SyncPolicy
-	Boot string // BootID()
+	Path string     // file of the record
+	Sync SyncPolicy // that the log begins with
+	Boot string     // BootID()
 	// Fresh says that the node has nothing on disk, so it cannot have forgotten anything. Without it a record that is
 	// missing counts as an unclean reboot.
 	Fresh bool
@@ -46,7 +46,8 @@ type Run struct {
 // runState is what the file holds.
 type runState struct {
 	clean bool
-	// weakest is the weakest policy since the last clean end: entries of that time may not have been synced.
+	// weakest is the weakest policy since the last clean end, or since everything was synced for a stronger one: entries
+	// of that time may not have been synced.
 	weakest SyncPolicy
 	boot    string
 	// reason is why the guard is on, "" if it is off.
@@ -84,7 +85,7 @@ func (s *runState) next(cfg RunConfig) runState {
 	}
 	n.weakest = max(cfg.Sync, s.weakest) // from always to no they get weaker
 	if s.weakest != SyncAlways && (cfg.Boot == "" || cfg.Boot != s.boot) {
-		n.guard(fmt.Sprintf("the machine stopped without a clean end under --appendfsync=%s, so entries that were acknowledged may be missing", s.weakest))
+		n.guard(fmt.Sprintf("the machine stopped without a clean end under appendfsync %s, so entries that were acknowledged may be missing", s.weakest))
 		n.weakest = cfg.Sync // what was not synced before the reboot is gone or on disk
 	}
 	return n
@@ -132,6 +133,12 @@ func (r *Run) Release(group uint64) error {
 // ReleaseAll ends the guard in every group: the operator accepts that entries are lost.
 func (r *Run) ReleaseAll() error {
 	return r.change(func(s *runState) { s.reason, s.released = "", nil })
+}
+
+// SetSync notes durably that the log is written under another policy. A weaker one is noted before the log goes by it,
+// a stronger one once it does and everything that was written before is synced.
+func (r *Run) SetSync(p SyncPolicy) error {
+	return r.change(func(s *runState) { s.weakest = p })
 }
 
 // EndClean notes that everything is synced and closed. The guard stays on where it was.

@@ -29,7 +29,8 @@ var errNoSegment = errors.New("segment is gone")
 // WALConfig describes the log of a node.
 type WALConfig struct {
 	// Dir is the folder of the segments. It belongs to this log alone.
-	Dir  string
+	Dir string
+	// Sync is the policy that the log begins with; see WAL.SetSync.
 	Sync SyncPolicy
 	// SegmentBytes is the size of a segment; 0 means 64 MiB. A record larger than it gets a segment of its own.
 	SegmentBytes int64
@@ -57,7 +58,8 @@ type WAL struct {
 	failed   chan struct{} // closed after an error
 	failOnce sync.Once
 
-	busySince atomic.Int64 // nanoseconds after begin, 0 while the writer has nothing to do
+	policy    atomic.Uint32 // a SyncPolicy: the one in force
+	busySince atomic.Int64  // nanoseconds after begin, 0 while the writer has nothing to do
 	diskBytes atomic.Int64
 	stats     walCounters
 	buffers   [][]byte      // of the writer
@@ -67,7 +69,7 @@ type WAL struct {
 	liveBytes int64         // of the writer: of all segments
 	allBytes  int64         // of the writer: of all segments
 	synced    syncState     // what is durable
-	dirty     chan struct{} // tells the syncer that something is not
+	dirty     chan struct{} // tells the syncer that something should be within a second
 
 	mu       sync.Mutex // protects the fields below; never held across I/O
 	pending  []*walRequest
@@ -118,6 +120,7 @@ func openWAL(cfg WALConfig) (*WAL, error) {
 		groups: map[uint64]*WALGroup{}, open: map[uint64]bool{}, segments: map[uint32]*segment{},
 	}
 	w.synced.changed = make(chan struct{})
+	w.policy.Store(uint32(cfg.Sync))
 	if err := w.lockFolder(); err != nil {
 		return nil, err
 	}
@@ -125,9 +128,7 @@ func openWAL(cfg WALConfig) (*WAL, error) {
 		return nil, errors.Join(err, w.closeFiles())
 	}
 	w.done.Go(w.write)
-	if cfg.Sync == SyncEverySec {
-		w.done.Go(w.syncInBackground)
-	}
+	w.done.Go(w.syncInBackground)
 	return w, nil
 }
 
@@ -214,7 +215,7 @@ func (w *WAL) Forget(id uint64) error {
 	if g == nil {
 		return nil
 	}
-	q := newWALRequest(g, true)
+	q := newWALRequest(g, doneWhenSynced)
 	q.add(&record{kind: recordForget, group: id})
 	if err := w.do(q); err != nil {
 		return fmt.Errorf("forget group %d: %w", id, err)

@@ -140,7 +140,7 @@ func (w *WAL) move() error {
 		if r.kind == recordEntry {
 			r.kind = recordMoved
 		}
-		q := newWALRequest(m.group, false)
+		q := newWALRequest(m.group, doneWhenWritten)
 		q.add(&r)
 		batch = append(batch, q)
 		bytes += len(q.buf)

@@ -124,7 +124,7 @@ func settle(w *WAL) {
 
 // Random operations of several groups, kills, power cuts and clean restarts, against plain slices. After a power cut the
 // log must hold what it held at some moment, and none before the last fsync: under always, none before the last
-// acknowledgement of an append.
+// acknowledgement of an append, and none before the policy became a stronger one.
 func TestWALAgreesWithModelThroughCrashes(t *testing.T) {
 	base := t.TempDir()
 	run := 0
@@ -163,8 +163,8 @@ func TestWALAgreesWithModelThroughCrashes(t *testing.T) {
 		}
 		var moments []moment
 		note := func() { moments = append(moments, moment{writtenTo(w), m.String()}) }
-		acked := 0 // the moment of the last append or mark
-		begin := func() { moments, acked = nil, 0; note() }
+		durable := 0 // the last moment that no power cut may take back
+		begin := func() { moments, durable = nil, 0; note() }
 		begin()
 		for range rapid.IntRange(1, 60).Draw(rt, "operations") {
 			id := rapid.Uint64Range(0, 3).Draw(rt, "group")
@@ -173,7 +173,7 @@ func TestWALAgreesWithModelThroughCrashes(t *testing.T) {
 				g, _ = w.Group(id)
 				check(g.Close())
 			}
-			switch rapid.IntRange(0, 11).Draw(rt, "operation") {
+			switch rapid.IntRange(0, 12).Draw(rt, "operation") {
 			case 0, 1, 2, 3, 4: // append, one write with several entries
 				term++
 				from := model.last() + 1
@@ -196,7 +196,9 @@ func TestWALAgreesWithModelThroughCrashes(t *testing.T) {
 					}
 				}
 				note()
-				acked = len(moments) - 1
+				if policy == SyncAlways {
+					durable = len(moments) - 1
+				}
 			case 5, 6, 7: // compaction or conflict
 				if len(model.entries) == 0 {
 					continue
@@ -215,7 +217,7 @@ func TestWALAgreesWithModelThroughCrashes(t *testing.T) {
 				model.mark = fmt.Sprint("mark ", len(moments))
 				check(g.SetMark("m", []byte(model.mark)))
 				note()
-				acked = len(moments) - 1
+				durable = len(moments) - 1
 			case 9: // clean end
 				check(w.Close())
 				open()
@@ -237,9 +239,7 @@ func TestWALAgreesWithModelThroughCrashes(t *testing.T) {
 						earliest = i
 					}
 				}
-				if policy == SyncAlways {
-					earliest = max(earliest, acked)
-				}
+				earliest = max(earliest, durable)
 				now, err := held(w)
 				check(err)
 				found := slices.IndexFunc(moments[earliest:], func(at moment) bool { return at.model == now.String() })
@@ -248,6 +248,13 @@ func TestWALAgreesWithModelThroughCrashes(t *testing.T) {
 				}
 				m = now
 				begin()
+			case 12: // another policy, while it runs
+				before := policy
+				policy = rapid.SampledFrom([]SyncPolicy{SyncAlways, SyncEverySec, SyncNo}).Draw(rt, "new policy")
+				check(w.SetSync(policy))
+				if policy < before {
+					durable = len(moments) - 1
+				}
 			}
 			now, err := held(w)
 			check(err)

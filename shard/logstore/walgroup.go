@@ -90,14 +90,16 @@ func (g *WALGroup) Read(index uint64, entry *raft.Log) error {
 // change of members would leave this node with another idea of what a quorum is, and the amnesia guard itself asks the
 // latest configuration for its voters.
 func (g *WALGroup) Append(entries []*raft.Log) error {
-	q := newWALRequest(g, g.wal.cfg.Sync == SyncAlways)
+	q := newWALRequest(g, doneByPolicy)
 	for _, entry := range entries {
 		r := entryRecord(g.id, entry)
 		if r.length() > recordBytesMax {
 			return fmt.Errorf("entry %d has %d bytes, more than %d (recordBytesMax)", entry.Index, r.length(), recordBytesMax)
 		}
 		q.add(&r)
-		q.sync = q.sync || entry.Type != raft.LogCommand
+		if entry.Type != raft.LogCommand {
+			q.until = doneWhenSynced
+		}
 	}
 	return g.wal.do(q)
 }
@@ -109,7 +111,7 @@ func (g *WALGroup) Delete(first, last uint64) error {
 	if _, end, err := g.Bounds(); err != nil || last >= end {
 		r = record{kind: recordCutSuffix, group: g.id, index: first}
 	}
-	q := newWALRequest(g, false)
+	q := newWALRequest(g, doneWhenWritten)
 	q.add(&r)
 	return g.wal.do(q)
 }
@@ -124,7 +126,7 @@ func (g *WALGroup) Mark(name string) (value []byte, found bool, err error) {
 
 // SetMark implements Marks.
 func (g *WALGroup) SetMark(name string, value []byte) error {
-	q := newWALRequest(g, true)
+	q := newWALRequest(g, doneWhenSynced)
 	q.add(&record{kind: recordMark, group: g.id, ext: []byte(name), data: bytes.Clone(value)})
 	return g.wal.do(q)
 }

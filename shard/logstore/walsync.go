@@ -93,11 +93,8 @@ func (w *WAL) syncNow() error {
 
 // waitForSync keeps the writer back while something that was acknowledged has been without an fsync for too long.
 func (w *WAL) waitForSync() error {
-	if w.cfg.Sync != SyncEverySec {
-		return nil
-	}
 	stalled := false
-	for {
+	for w.Sync() == SyncEverySec {
 		since, changed := w.synced.unsynced()
 		if since.IsZero() || time.Since(since) <= unsyncedMax {
 			return nil
@@ -114,9 +111,19 @@ func (w *WAL) waitForSync() error {
 			return w.stopped
 		}
 	}
+	return nil
 }
 
-// syncInBackground is the syncer: under everysec it syncs a second after the first write that is without one.
+// wakeSyncer makes the syncer sync within a second, if anything is without an fsync.
+func (w *WAL) wakeSyncer() {
+	select {
+	case w.dirty <- struct{}{}:
+	default: // it is told already
+	}
+}
+
+// syncInBackground is the syncer: under everysec it syncs a second after the first write that is without one. Under the
+// other policies nobody wakes it.
 func (w *WAL) syncInBackground() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -144,11 +151,8 @@ func (w *WAL) syncInBackground() {
 			w.fail(err)
 			return
 		}
-		if since, _ := w.synced.unsynced(); !since.IsZero() {
-			select {
-			case w.dirty <- struct{}{}:
-			default:
-			}
+		if since, _ := w.synced.unsynced(); !since.IsZero() && w.Sync() == SyncEverySec {
+			w.wakeSyncer()
 		}
 	}
 }

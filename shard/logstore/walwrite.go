@@ -3,7 +3,6 @@ package logstore
 import (
 	"fmt"
 	"runtime"
-
 	"time"
 )
 
@@ -12,9 +11,19 @@ type walRequest struct {
 	group *WALGroup
 	buf   []byte // its records, encoded
 	parts []walPart
-	sync  bool // it is done when it is durable, otherwise when it is written
+	until walDone
 	done  chan error
 }
+
+// walDone says when a request is done.
+type walDone uint8
+
+const (
+	doneWhenWritten walDone = iota + 1
+	doneWhenSynced
+	// doneByPolicy is one of these, by the sync policy at the time of the write.
+	doneByPolicy
+)
 
 // walPart is one record of a request. The writer learns from it what the record does.
 type walPart struct {
@@ -23,8 +32,8 @@ type walPart struct {
 	bytes  int
 }
 
-func newWALRequest(g *WALGroup, sync bool) *walRequest {
-	return &walRequest{group: g, sync: sync, done: make(chan error, 1)}
+func newWALRequest(g *WALGroup, until walDone) *walRequest {
+	return &walRequest{group: g, until: until, done: make(chan error, 1)}
 }
 
 func (q *walRequest) add(r *record) {
@@ -122,9 +131,10 @@ func (w *WAL) writeBatch(batch []*walRequest) error {
 		w.refuse(batch, err)
 		return err
 	}
+	always := w.Sync() == SyncAlways
 	waiting := batch[:0]
 	for _, q := range batch {
-		if q.sync {
+		if q.until == doneWhenSynced || q.until == doneByPolicy && always {
 			waiting = append(waiting, q)
 		} else {
 			q.done <- nil
@@ -219,9 +229,8 @@ func (w *WAL) writeAtEnd(buffers [][]byte) error {
 	w.allBytes += bytes
 	w.diskBytes.Store(w.allBytes)
 	w.synced.wrote(w.newest.at(w.newest.end), time.Now())
-	select {
-	case w.dirty <- struct{}{}:
-	default:
+	if w.Sync() == SyncEverySec { // looked at after the note of the write: see SetSync
+		w.wakeSyncer()
 	}
 	w.stats.writes.Add(1)
 	w.stats.bytes.Add(uint64(bytes))

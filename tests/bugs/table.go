@@ -14,7 +14,7 @@ const (
 )
 
 // bugs is the table.
-var bugs = slices.Concat(coreBugs, raftBugs, gatewayBugs)
+var bugs = slices.Concat(coreBugs, raftBugs, gatewayBugs, evictBugs)
 
 // coreBugs are the executable model's mutations, under its names where it has one, and others of the same layers.
 var coreBugs = []bug{
@@ -52,13 +52,13 @@ var coreBugs = []bug{
 	{"pendingNoLease", "9", []edit{{executorPkg + "/read.go", `		if err := e.pass(ctx, ten, mode); err != nil {
 			return err
 		}
-		view := View{over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now()}
-`, `		view := View{over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now()}
+		view := View{over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now(), e: e, use: e.use.Load()}
+`, `		view := View{over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now(), e: e, use: e.use.Load()}
 		if view.run(fn); view.saw == (BatchID{}) {
 			if err := e.pass(ctx, ten, mode); err != nil {
 				return err
 			}
-			view = View{over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now()}
+			view = View{over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now(), e: e, use: e.use.Load()}
 		}
 `}}, simPkg, "^TestCoreReadOfAPendingValue"},
 	{"showPending", "9", []edit{{executorPkg + "/read.go", "if view.saw != (BatchID{}) {", "if view.saw.Sequence > 1<<60 {"}}, simPkg, anySeed},

@@ -50,6 +50,7 @@ func (w *coreWorld) swarm() {
 
 // act lets one thing happen, and all that follows from it at once.
 func (w *coreWorld) act() {
+	w.evict.act(w)
 	draw := w.r.IntN(w.total)
 	act := 0
 	for w.weight[act] <= draw {
@@ -233,6 +234,8 @@ func (w *coreWorld) heal() {
 		w.fail("%d requests have no answer although a leader is back (serving %v)", len(w.open), w.serves(best))
 		return
 	}
+	w.evict.rules.BudgetBytes = coreLooseBytes
+	w.evict.set(w)
 	last := w.ask(&coreOp{kind: coreAppend}, best)
 	w.drive(best, func() bool { return last.out != coreOpen })
 	if last.out != coreOK {

@@ -19,7 +19,7 @@ func (w *coreWorld) check() {
 	for _, o := range w.ops {
 		w.count(o)
 	}
-	for _, look := range []func(){w.checkReplicas, w.checkLists, w.checkVersions, w.checkCounter, w.checkExpiry, w.checkRegister} {
+	for _, look := range []func(){w.checkReplicas, w.checkLists, w.checkVersions, w.checkCounter, w.checkExpiry, w.checkRegister, w.checkCached} {
 		if look(); w.violation != "" {
 			return
 		}
@@ -298,34 +298,52 @@ func (w *coreWorld) checkExpiry() {
 
 // checkRegister: reads and writes of one key that is set, deleted and flushed are linearizable.
 func (w *coreWorld) checkRegister() {
-	type call struct {
-		write bool
-		value string
+	history := w.registerHistory(func(o *coreOp) bool { return o.kind >= coreRegSet && o.kind <= coreRegNX }, coreRegSet, coreRegFlush)
+	model := porcupine.Model{
+		Init: func() any { return "" },
+		Step: func(state, input, output any) (bool, any) {
+			if c := input.(coreCall); c.write {
+				return true, c.value
+			}
+			return state == output, state
+		},
 	}
+	if got := porcupine.CheckOperationsTimeout(model, history, 0); got != porcupine.Ok {
+		w.fail("the register is not linearizable (%v): %+v", got, history)
+	}
+}
+
+// coreCall is one op on a register.
+type coreCall struct {
+	write bool
+	value string
+}
+
+// registerHistory lists the ops on a register. Kinds from set to lastWrite are writes, and set gives it a value.
+func (w *coreWorld) registerHistory(of func(*coreOp) bool, set, lastWrite coreKind) (history []porcupine.Operation) {
 	shown := map[string]bool{}
 	for _, o := range w.ops {
-		if (o.kind == coreRegGet || o.kind == coreRegNX) && o.out == coreOK {
+		if of(o) && o.kind > lastWrite && o.out == coreOK {
 			shown[o.value] = true
 		}
 	}
-	var history []porcupine.Operation
 	for _, o := range w.ops {
-		if o.kind < coreRegSet || o.kind > coreRegNX {
+		if !of(o) {
 			continue
 		}
-		c := call{write: o.kind <= coreRegFlush}
-		if o.kind == coreRegSet || !c.write {
+		c := coreCall{write: o.kind <= lastWrite}
+		if o.kind == set || !c.write {
 			c.value = o.value
 		}
 		end := int64(2 * o.end)
 		switch {
 		case c.write && o.out == coreNotApplied:
-			if o.kind == coreRegSet && o.value != "" && shown[o.value] {
+			if o.kind == set && o.value != "" && shown[o.value] {
 				w.fail("a read showed %s, which was answered \"not applied\"", o.value)
 			}
 			continue
 		case c.write && o.out == coreUnknown:
-			if o.kind == coreRegSet && !shown[o.value] {
+			if o.kind == set && !shown[o.value] {
 				continue // nobody saw it: it can stand at the end
 			}
 			end = math.MaxInt64
@@ -335,16 +353,5 @@ func (w *coreWorld) checkRegister() {
 		w.stat.registers++
 		history = append(history, porcupine.Operation{ClientId: int(o.id), Input: c, Call: int64(2*o.start + 1), Return: max(end, int64(2*o.start+1)), Output: o.value})
 	}
-	model := porcupine.Model{
-		Init: func() any { return "" },
-		Step: func(state, input, output any) (bool, any) {
-			if c := input.(call); c.write {
-				return true, c.value
-			}
-			return state == output, state
-		},
-	}
-	if got := porcupine.CheckOperationsTimeout(model, history, 0); got != porcupine.Ok {
-		w.fail("the register is not linearizable (%v): %+v", got, history)
-	}
+	return history
 }

@@ -31,6 +31,9 @@ const (
 	coreExpirySet                 // a value of its own that expires soon
 	coreExpiryGet
 	coreExpiryNX // reads in the executor, which deletes what it finds expired
+	coreCacheSet // a cached key: a value of its own
+	coreCacheGet
+	coreCacheNX // reads in the executor
 )
 
 // The two lists share a slot; each of the others has one of its own.
@@ -84,7 +87,7 @@ type coreOp struct {
 }
 
 func (o *coreOp) reads() bool {
-	return o.kind == coreGet || o.kind == coreMGet || o.kind == coreRegGet || o.kind == coreExpiryGet
+	return o.kind == coreGet || o.kind == coreMGet || o.kind == coreRegGet || o.kind == coreExpiryGet || o.kind == coreCacheGet
 }
 
 func (o *coreOp) appends() bool { return o.kind <= coreExec }
@@ -139,6 +142,7 @@ func (w *coreWorld) client() {
 	if !o.appends() && o.kind != coreIncr {
 		o.async = false
 	}
+	w.evict.draw(o)
 	if w.r.IntN(3) == 0 {
 		o.mode, o.byLease = executor.ReadIndex, false
 	}
@@ -198,6 +202,8 @@ func (o *coreOp) slot() slot.ID {
 	switch {
 	case o.kind == coreIncr:
 		return slot.Of([]byte(coreCounter))
+	case o.kind >= coreCacheSet:
+		return slot.Of([]byte(coreCached(o.key)))
 	case o.kind >= coreExpirySet:
 		return slot.Of([]byte(coreExpiring))
 	case o.kind >= coreRegSet:
@@ -247,6 +253,11 @@ func (w *coreWorld) evaluate(o *coreOp, tx *executor.Tx) {
 	case coreExpiryNX:
 		item, _ := tx.Get([]byte(coreExpiring))
 		o.value = string(item.Value)
+	case coreCacheSet:
+		w.evict.write(o, tx)
+	case coreCacheNX:
+		item, _ := tx.Get([]byte(coreCached(o.key)))
+		o.value = coreCachedValue(item.Value)
 	}
 }
 
@@ -260,7 +271,7 @@ func (w *coreWorld) appendTo(o *coreOp, tx *executor.Tx, k int) {
 	} else {
 		o.version = tx.Set(key, append(append([]byte(nil), item.Value...), id...), entry.TypeString, item.ExpireAt)
 	}
-	if o.id%5 == 0 {
+	if o.id%5 == 0 && !w.evict.on {
 		tx.Expire(key, tx.Now()+1e9)
 	}
 }
@@ -299,6 +310,9 @@ func (w *coreWorld) look(o *coreOp, v *executor.View) {
 	case coreExpiryGet:
 		item, _ := v.Get([]byte(coreExpiring))
 		o.value = string(item.Value)
+	case coreCacheGet:
+		item, _ := v.Get([]byte(coreCached(o.key)))
+		o.value = coreCachedValue(item.Value)
 	}
 }
 

@@ -51,6 +51,7 @@ type coreWorld struct {
 	cut    int
 	slow   bool // answers to Confirm linger
 	limits executor.Limits
+	evict  *coreEviction
 	weight [coreActs]int
 	total  int
 
@@ -65,7 +66,7 @@ type coreWorld struct {
 // coreStats counts what happened, so that a run in which nothing happened does not pass for a good one.
 type coreStats struct {
 	acked, asyncAcked, notApplied, unknown, reads, effectFree, elections, starts, skipped, refused, installed, installedOnLeaders,
-	crashes, releases, shortStarts, abandoned, lostAsync, expired, registers int
+	crashes, releases, shortStarts, abandoned, lostAsync, expired, registers, evicted, refusedOOM int
 }
 
 // coreNode is what of a node survives a crash, and the replica that runs now.
@@ -161,6 +162,7 @@ func newCoreWorld(ctx context.Context, seed uint64, lease time.Duration) *coreWo
 		BatchBytes:      []int{1, 120, 256 << 10}[w.r.IntN(3)],
 	}
 	w.swarm()
+	w.evict = newCoreEviction(seed, lease != 0)
 	for i := range w.nodes {
 		n := &coreNode{w: w, id: i}
 		n.wallOffset = time.Duration(w.r.IntN(400)-200) * time.Millisecond
@@ -180,7 +182,11 @@ func (n *coreNode) open() {
 		Limits: n.w.limits,
 		Logger: slog.New(slog.DiscardHandler),
 		Wall:   func() time.Time { n.w.moment.Load(); return time.Now().Add(n.wallOffset) },
+		Random: n.w.evict.random,
 	}, r.store)
+	if n.w.evict.on {
+		r.exec.SetEviction(n.w.evict.rules)
+	}
 	r.fsm = raftfsm.New(uint64(coreShard), r.store, coreListener{r})
 	ctx, cancel := context.WithCancel(n.w.ctx)
 	r.stop = cancel
@@ -427,6 +433,7 @@ func (s *coreStats) fields() map[string]*int {
 		"snapshots installed": &s.installed, "snapshots installed on former leaders": &s.installedOnLeaders, "crashes": &s.crashes,
 		"releases": &s.releases, "starts without a wait": &s.shortStarts, "abandoned": &s.abandoned, "async writes lost": &s.lostAsync,
 		"reads of an expired key": &s.expired, "register operations": &s.registers,
+		"evicted keys": &s.evicted, "requests refused for want of memory": &s.refusedOOM,
 	}
 }
 

@@ -1013,6 +1013,236 @@ func (x *TransferLeadershipResponse) GetTerm() uint64 {
 	return 0
 }
 
+// NamedSetting is one setting with its value, as people write it.
+type NamedSetting struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name, as in redis.conf where Redis has it.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its value.
+	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// Whether it may be changed while the cluster runs; the others count only when it is created.
+	Live          bool `protobuf:"varint,3,opt,name=live,proto3" json:"live,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NamedSetting) Reset() {
+	*x = NamedSetting{}
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NamedSetting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NamedSetting) ProtoMessage() {}
+
+func (x *NamedSetting) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NamedSetting.ProtoReflect.Descriptor instead.
+func (*NamedSetting) Descriptor() ([]byte, []int) {
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *NamedSetting) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *NamedSetting) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *NamedSetting) GetLive() bool {
+	if x != nil {
+		return x.Live
+	}
+	return false
+}
+
+// ListSettingsRequest asks for the settings.
+type ListSettingsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSettingsRequest) Reset() {
+	*x = ListSettingsRequest{}
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSettingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSettingsRequest) ProtoMessage() {}
+
+func (x *ListSettingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSettingsRequest.ProtoReflect.Descriptor instead.
+func (*ListSettingsRequest) Descriptor() ([]byte, []int) {
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{14}
+}
+
+// ListSettingsResponse is the answer to a ListSettingsRequest.
+type ListSettingsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The settings in the order of their names.
+	Settings      []*NamedSetting `protobuf:"bytes,1,rep,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSettingsResponse) Reset() {
+	*x = ListSettingsResponse{}
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSettingsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSettingsResponse) ProtoMessage() {}
+
+func (x *ListSettingsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSettingsResponse.ProtoReflect.Descriptor instead.
+func (*ListSettingsResponse) Descriptor() ([]byte, []int) {
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListSettingsResponse) GetSettings() []*NamedSetting {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+// ChangeSettingsRequest changes settings.
+type ChangeSettingsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The settings with their new values; each name at most once.
+	Settings      []*NamedSetting `protobuf:"bytes,1,rep,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeSettingsRequest) Reset() {
+	*x = ChangeSettingsRequest{}
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeSettingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeSettingsRequest) ProtoMessage() {}
+
+func (x *ChangeSettingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeSettingsRequest.ProtoReflect.Descriptor instead.
+func (*ChangeSettingsRequest) Descriptor() ([]byte, []int) {
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ChangeSettingsRequest) GetSettings() []*NamedSetting {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+// ChangeSettingsResponse is the answer to a ChangeSettingsRequest.
+type ChangeSettingsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeSettingsResponse) Reset() {
+	*x = ChangeSettingsResponse{}
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeSettingsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeSettingsResponse) ProtoMessage() {}
+
+func (x *ChangeSettingsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeSettingsResponse.ProtoReflect.Descriptor instead.
+func (*ChangeSettingsResponse) Descriptor() ([]byte, []int) {
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{17}
+}
+
 var File_holt_cluster_v1_admin_service_proto protoreflect.FileDescriptor
 
 const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
@@ -1083,7 +1313,17 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"to_node_id\x18\x02 \x01(\tR\btoNodeId\"V\n" +
 	"\x1aTransferLeadershipResponse\x12$\n" +
 	"\x0eleader_node_id\x18\x01 \x01(\tR\fleaderNodeId\x12\x12\n" +
-	"\x04term\x18\x02 \x01(\x04R\x04term*\xb1\x01\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\"L\n" +
+	"\fNamedSetting\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\x12\x12\n" +
+	"\x04live\x18\x03 \x01(\bR\x04live\"\x15\n" +
+	"\x13ListSettingsRequest\"Q\n" +
+	"\x14ListSettingsResponse\x129\n" +
+	"\bsettings\x18\x01 \x03(\v2\x1d.holt.cluster.v1.NamedSettingR\bsettings\"R\n" +
+	"\x15ChangeSettingsRequest\x129\n" +
+	"\bsettings\x18\x01 \x03(\v2\x1d.holt.cluster.v1.NamedSettingR\bsettings\"\x18\n" +
+	"\x16ChangeSettingsResponse*\xb1\x01\n" +
 	"\fClusterPhase\x12\x1d\n" +
 	"\x19CLUSTER_PHASE_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bCLUSTER_PHASE_UNINITIALIZED\x10\x01\x12#\n" +
@@ -1096,14 +1336,16 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\x14SHARD_STATE_CREATING\x10\x01\x12\x19\n" +
 	"\x15SHARD_STATE_NO_LEADER\x10\x02\x12\x18\n" +
 	"\x14SHARD_STATE_STARTING\x10\x03\x12\x17\n" +
-	"\x13SHARD_STATE_SERVING\x10\x042\xeb\x03\n" +
+	"\x13SHARD_STATE_SERVING\x10\x042\xab\x05\n" +
 	"\fAdminService\x12X\n" +
 	"\vInitCluster\x12#.holt.cluster.v1.InitClusterRequest\x1a$.holt.cluster.v1.InitClusterResponse\x12g\n" +
 	"\x10GetClusterStatus\x12(.holt.cluster.v1.GetClusterStatusRequest\x1a).holt.cluster.v1.GetClusterStatusResponse\x12R\n" +
 	"\tListNodes\x12!.holt.cluster.v1.ListNodesRequest\x1a\".holt.cluster.v1.ListNodesResponse\x12U\n" +
 	"\n" +
 	"ListShards\x12\".holt.cluster.v1.ListShardsRequest\x1a#.holt.cluster.v1.ListShardsResponse\x12m\n" +
-	"\x12TransferLeadership\x12*.holt.cluster.v1.TransferLeadershipRequest\x1a+.holt.cluster.v1.TransferLeadershipResponseB;Z9github.com/holtcache/holt/proto/holt/cluster/v1;clusterv1b\x06proto3"
+	"\x12TransferLeadership\x12*.holt.cluster.v1.TransferLeadershipRequest\x1a+.holt.cluster.v1.TransferLeadershipResponse\x12[\n" +
+	"\fListSettings\x12$.holt.cluster.v1.ListSettingsRequest\x1a%.holt.cluster.v1.ListSettingsResponse\x12a\n" +
+	"\x0eChangeSettings\x12&.holt.cluster.v1.ChangeSettingsRequest\x1a'.holt.cluster.v1.ChangeSettingsResponseB;Z9github.com/holtcache/holt/proto/holt/cluster/v1;clusterv1b\x06proto3"
 
 var (
 	file_holt_cluster_v1_admin_service_proto_rawDescOnce sync.Once
@@ -1118,7 +1360,7 @@ func file_holt_cluster_v1_admin_service_proto_rawDescGZIP() []byte {
 }
 
 var file_holt_cluster_v1_admin_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_holt_cluster_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_holt_cluster_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_holt_cluster_v1_admin_service_proto_goTypes = []any{
 	(ClusterPhase)(0),                  // 0: holt.cluster.v1.ClusterPhase
 	(ShardState)(0),                    // 1: holt.cluster.v1.ShardState
@@ -1135,38 +1377,49 @@ var file_holt_cluster_v1_admin_service_proto_goTypes = []any{
 	(*ReplicaStatus)(nil),              // 12: holt.cluster.v1.ReplicaStatus
 	(*TransferLeadershipRequest)(nil),  // 13: holt.cluster.v1.TransferLeadershipRequest
 	(*TransferLeadershipResponse)(nil), // 14: holt.cluster.v1.TransferLeadershipResponse
-	(*Settings)(nil),                   // 15: holt.cluster.v1.Settings
-	(*Node)(nil),                       // 16: holt.cluster.v1.Node
-	(*Shard)(nil),                      // 17: holt.cluster.v1.Shard
-	(ReplicaRole)(0),                   // 18: holt.cluster.v1.ReplicaRole
+	(*NamedSetting)(nil),               // 15: holt.cluster.v1.NamedSetting
+	(*ListSettingsRequest)(nil),        // 16: holt.cluster.v1.ListSettingsRequest
+	(*ListSettingsResponse)(nil),       // 17: holt.cluster.v1.ListSettingsResponse
+	(*ChangeSettingsRequest)(nil),      // 18: holt.cluster.v1.ChangeSettingsRequest
+	(*ChangeSettingsResponse)(nil),     // 19: holt.cluster.v1.ChangeSettingsResponse
+	(*Settings)(nil),                   // 20: holt.cluster.v1.Settings
+	(*Node)(nil),                       // 21: holt.cluster.v1.Node
+	(*Shard)(nil),                      // 22: holt.cluster.v1.Shard
+	(ReplicaRole)(0),                   // 23: holt.cluster.v1.ReplicaRole
 }
 var file_holt_cluster_v1_admin_service_proto_depIdxs = []int32{
-	15, // 0: holt.cluster.v1.InitClusterRequest.settings:type_name -> holt.cluster.v1.Settings
-	15, // 1: holt.cluster.v1.InitClusterResponse.settings:type_name -> holt.cluster.v1.Settings
+	20, // 0: holt.cluster.v1.InitClusterRequest.settings:type_name -> holt.cluster.v1.Settings
+	20, // 1: holt.cluster.v1.InitClusterResponse.settings:type_name -> holt.cluster.v1.Settings
 	0,  // 2: holt.cluster.v1.GetClusterStatusResponse.phase:type_name -> holt.cluster.v1.ClusterPhase
-	15, // 3: holt.cluster.v1.GetClusterStatusResponse.settings:type_name -> holt.cluster.v1.Settings
+	20, // 3: holt.cluster.v1.GetClusterStatusResponse.settings:type_name -> holt.cluster.v1.Settings
 	8,  // 4: holt.cluster.v1.ListNodesResponse.nodes:type_name -> holt.cluster.v1.NodeStatus
-	16, // 5: holt.cluster.v1.NodeStatus.node:type_name -> holt.cluster.v1.Node
+	21, // 5: holt.cluster.v1.NodeStatus.node:type_name -> holt.cluster.v1.Node
 	11, // 6: holt.cluster.v1.ListShardsResponse.shards:type_name -> holt.cluster.v1.ShardStatus
-	17, // 7: holt.cluster.v1.ShardStatus.shard:type_name -> holt.cluster.v1.Shard
+	22, // 7: holt.cluster.v1.ShardStatus.shard:type_name -> holt.cluster.v1.Shard
 	1,  // 8: holt.cluster.v1.ShardStatus.state:type_name -> holt.cluster.v1.ShardState
 	12, // 9: holt.cluster.v1.ShardStatus.replicas:type_name -> holt.cluster.v1.ReplicaStatus
-	18, // 10: holt.cluster.v1.ReplicaStatus.role:type_name -> holt.cluster.v1.ReplicaRole
-	2,  // 11: holt.cluster.v1.AdminService.InitCluster:input_type -> holt.cluster.v1.InitClusterRequest
-	4,  // 12: holt.cluster.v1.AdminService.GetClusterStatus:input_type -> holt.cluster.v1.GetClusterStatusRequest
-	6,  // 13: holt.cluster.v1.AdminService.ListNodes:input_type -> holt.cluster.v1.ListNodesRequest
-	9,  // 14: holt.cluster.v1.AdminService.ListShards:input_type -> holt.cluster.v1.ListShardsRequest
-	13, // 15: holt.cluster.v1.AdminService.TransferLeadership:input_type -> holt.cluster.v1.TransferLeadershipRequest
-	3,  // 16: holt.cluster.v1.AdminService.InitCluster:output_type -> holt.cluster.v1.InitClusterResponse
-	5,  // 17: holt.cluster.v1.AdminService.GetClusterStatus:output_type -> holt.cluster.v1.GetClusterStatusResponse
-	7,  // 18: holt.cluster.v1.AdminService.ListNodes:output_type -> holt.cluster.v1.ListNodesResponse
-	10, // 19: holt.cluster.v1.AdminService.ListShards:output_type -> holt.cluster.v1.ListShardsResponse
-	14, // 20: holt.cluster.v1.AdminService.TransferLeadership:output_type -> holt.cluster.v1.TransferLeadershipResponse
-	16, // [16:21] is the sub-list for method output_type
-	11, // [11:16] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	23, // 10: holt.cluster.v1.ReplicaStatus.role:type_name -> holt.cluster.v1.ReplicaRole
+	15, // 11: holt.cluster.v1.ListSettingsResponse.settings:type_name -> holt.cluster.v1.NamedSetting
+	15, // 12: holt.cluster.v1.ChangeSettingsRequest.settings:type_name -> holt.cluster.v1.NamedSetting
+	2,  // 13: holt.cluster.v1.AdminService.InitCluster:input_type -> holt.cluster.v1.InitClusterRequest
+	4,  // 14: holt.cluster.v1.AdminService.GetClusterStatus:input_type -> holt.cluster.v1.GetClusterStatusRequest
+	6,  // 15: holt.cluster.v1.AdminService.ListNodes:input_type -> holt.cluster.v1.ListNodesRequest
+	9,  // 16: holt.cluster.v1.AdminService.ListShards:input_type -> holt.cluster.v1.ListShardsRequest
+	13, // 17: holt.cluster.v1.AdminService.TransferLeadership:input_type -> holt.cluster.v1.TransferLeadershipRequest
+	16, // 18: holt.cluster.v1.AdminService.ListSettings:input_type -> holt.cluster.v1.ListSettingsRequest
+	18, // 19: holt.cluster.v1.AdminService.ChangeSettings:input_type -> holt.cluster.v1.ChangeSettingsRequest
+	3,  // 20: holt.cluster.v1.AdminService.InitCluster:output_type -> holt.cluster.v1.InitClusterResponse
+	5,  // 21: holt.cluster.v1.AdminService.GetClusterStatus:output_type -> holt.cluster.v1.GetClusterStatusResponse
+	7,  // 22: holt.cluster.v1.AdminService.ListNodes:output_type -> holt.cluster.v1.ListNodesResponse
+	10, // 23: holt.cluster.v1.AdminService.ListShards:output_type -> holt.cluster.v1.ListShardsResponse
+	14, // 24: holt.cluster.v1.AdminService.TransferLeadership:output_type -> holt.cluster.v1.TransferLeadershipResponse
+	17, // 25: holt.cluster.v1.AdminService.ListSettings:output_type -> holt.cluster.v1.ListSettingsResponse
+	19, // 26: holt.cluster.v1.AdminService.ChangeSettings:output_type -> holt.cluster.v1.ChangeSettingsResponse
+	20, // [20:27] is the sub-list for method output_type
+	13, // [13:20] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_holt_cluster_v1_admin_service_proto_init() }
@@ -1182,7 +1435,7 @@ func file_holt_cluster_v1_admin_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_cluster_v1_admin_service_proto_rawDesc), len(file_holt_cluster_v1_admin_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   13,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

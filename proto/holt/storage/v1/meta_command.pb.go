@@ -43,6 +43,7 @@ type MetaCommand struct {
 	//	*MetaCommand_SetPreferredLeader
 	//	*MetaCommand_SetReplicas
 	//	*MetaCommand_ChangeSetting
+	//	*MetaCommand_ChangeSettings
 	Command       isMetaCommand_Command `protobuf_oneof:"command"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -173,6 +174,15 @@ func (x *MetaCommand) GetChangeSetting() *ChangeSetting {
 	return nil
 }
 
+func (x *MetaCommand) GetChangeSettings() *ChangeSettings {
+	if x != nil {
+		if x, ok := x.Command.(*MetaCommand_ChangeSettings); ok {
+			return x.ChangeSettings
+		}
+	}
+	return nil
+}
+
 type isMetaCommand_Command interface {
 	isMetaCommand_Command()
 }
@@ -222,6 +232,11 @@ type MetaCommand_ChangeSetting struct {
 	ChangeSetting *ChangeSetting `protobuf:"bytes,10,opt,name=change_setting,json=changeSetting,proto3,oneof"`
 }
 
+type MetaCommand_ChangeSettings struct {
+	// Changes several settings, all or none.
+	ChangeSettings *ChangeSettings `protobuf:"bytes,11,opt,name=change_settings,json=changeSettings,proto3,oneof"`
+}
+
 func (*MetaCommand_InitCluster) isMetaCommand_Command() {}
 
 func (*MetaCommand_RegisterNode) isMetaCommand_Command() {}
@@ -239,6 +254,8 @@ func (*MetaCommand_SetPreferredLeader) isMetaCommand_Command() {}
 func (*MetaCommand_SetReplicas) isMetaCommand_Command() {}
 
 func (*MetaCommand_ChangeSetting) isMetaCommand_Command() {}
+
+func (*MetaCommand_ChangeSettings) isMetaCommand_Command() {}
 
 // InitCluster begins the cluster. It succeeds once.
 type InitCluster struct {
@@ -817,6 +834,11 @@ type ChangeSetting struct {
 	//	*ChangeSetting_Appendfsync
 	//	*ChangeSetting_DefaultAck
 	//	*ChangeSetting_DefaultRead
+	//	*ChangeSetting_MaxmemoryPolicy
+	//	*ChangeSetting_MaxmemorySamples
+	//	*ChangeSetting_LfuLogFactor
+	//	*ChangeSetting_LfuDecayTime
+	//	*ChangeSetting_Save
 	Setting       isChangeSetting_Setting `protobuf_oneof:"setting"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -940,6 +962,51 @@ func (x *ChangeSetting) GetDefaultRead() ReadMode {
 	return ReadMode_READ_MODE_UNSPECIFIED
 }
 
+func (x *ChangeSetting) GetMaxmemoryPolicy() EvictionPolicy {
+	if x != nil {
+		if x, ok := x.Setting.(*ChangeSetting_MaxmemoryPolicy); ok {
+			return x.MaxmemoryPolicy
+		}
+	}
+	return EvictionPolicy_EVICTION_POLICY_UNSPECIFIED
+}
+
+func (x *ChangeSetting) GetMaxmemorySamples() uint32 {
+	if x != nil {
+		if x, ok := x.Setting.(*ChangeSetting_MaxmemorySamples); ok {
+			return x.MaxmemorySamples
+		}
+	}
+	return 0
+}
+
+func (x *ChangeSetting) GetLfuLogFactor() uint32 {
+	if x != nil {
+		if x, ok := x.Setting.(*ChangeSetting_LfuLogFactor); ok {
+			return x.LfuLogFactor
+		}
+	}
+	return 0
+}
+
+func (x *ChangeSetting) GetLfuDecayTime() uint32 {
+	if x != nil {
+		if x, ok := x.Setting.(*ChangeSetting_LfuDecayTime); ok {
+			return x.LfuDecayTime
+		}
+	}
+	return 0
+}
+
+func (x *ChangeSetting) GetSave() string {
+	if x != nil {
+		if x, ok := x.Setting.(*ChangeSetting_Save); ok {
+			return x.Save
+		}
+	}
+	return ""
+}
+
 type isChangeSetting_Setting interface {
 	isChangeSetting_Setting()
 }
@@ -989,6 +1056,31 @@ type ChangeSetting_DefaultRead struct {
 	DefaultRead ReadMode `protobuf:"varint,9,opt,name=default_read,json=defaultRead,proto3,enum=holt.storage.v1.ReadMode,oneof"`
 }
 
+type ChangeSetting_MaxmemoryPolicy struct {
+	// Which keys go when a shard is full.
+	MaxmemoryPolicy EvictionPolicy `protobuf:"varint,10,opt,name=maxmemory_policy,json=maxmemoryPolicy,proto3,enum=holt.storage.v1.EvictionPolicy,oneof"`
+}
+
+type ChangeSetting_MaxmemorySamples struct {
+	// How many keys are looked at for each that is evicted.
+	MaxmemorySamples uint32 `protobuf:"varint,11,opt,name=maxmemory_samples,json=maxmemorySamples,proto3,oneof"`
+}
+
+type ChangeSetting_LfuLogFactor struct {
+	// How slowly the counter of uses grows.
+	LfuLogFactor uint32 `protobuf:"varint,12,opt,name=lfu_log_factor,json=lfuLogFactor,proto3,oneof"`
+}
+
+type ChangeSetting_LfuDecayTime struct {
+	// Minutes in which the counter of uses loses one; 0: never.
+	LfuDecayTime uint32 `protobuf:"varint,13,opt,name=lfu_decay_time,json=lfuDecayTime,proto3,oneof"`
+}
+
+type ChangeSetting_Save struct {
+	// When snapshots are taken: pairs of seconds and changes; empty: by bytes alone.
+	Save string `protobuf:"bytes,14,opt,name=save,proto3,oneof"`
+}
+
 func (*ChangeSetting_Replicas) isChangeSetting_Setting() {}
 
 func (*ChangeSetting_Shards) isChangeSetting_Setting() {}
@@ -1007,11 +1099,140 @@ func (*ChangeSetting_DefaultAck) isChangeSetting_Setting() {}
 
 func (*ChangeSetting_DefaultRead) isChangeSetting_Setting() {}
 
+func (*ChangeSetting_MaxmemoryPolicy) isChangeSetting_Setting() {}
+
+func (*ChangeSetting_MaxmemorySamples) isChangeSetting_Setting() {}
+
+func (*ChangeSetting_LfuLogFactor) isChangeSetting_Setting() {}
+
+func (*ChangeSetting_LfuDecayTime) isChangeSetting_Setting() {}
+
+func (*ChangeSetting_Save) isChangeSetting_Setting() {}
+
+// ChangeSettings changes several settings in one step: all of them, or none where one is refused.
+type ChangeSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The changes, in the order in which they are made.
+	Changes []*ChangeSetting `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	// A change of what one node may hold, which goes with them; may be missing.
+	NodeMemory    *SetNodeMemory `protobuf:"bytes,2,opt,name=node_memory,json=nodeMemory,proto3" json:"node_memory,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeSettings) Reset() {
+	*x = ChangeSettings{}
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeSettings) ProtoMessage() {}
+
+func (x *ChangeSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeSettings.ProtoReflect.Descriptor instead.
+func (*ChangeSettings) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_command_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ChangeSettings) GetChanges() []*ChangeSetting {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *ChangeSettings) GetNodeMemory() *SetNodeMemory {
+	if x != nil {
+		return x.NodeMemory
+	}
+	return nil
+}
+
+// SetNodeMemory changes how much memory the keys on one node may take.
+type SetNodeMemory struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the node.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The start of the node that says so; refused where a later one has registered.
+	StartCount uint64 `protobuf:"varint,2,opt,name=start_count,json=startCount,proto3" json:"start_count,omitempty"`
+	// Bytes that keys and values may take on it; 0: no limit.
+	MaxBytes      uint64 `protobuf:"varint,3,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetNodeMemory) Reset() {
+	*x = SetNodeMemory{}
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetNodeMemory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetNodeMemory) ProtoMessage() {}
+
+func (x *SetNodeMemory) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetNodeMemory.ProtoReflect.Descriptor instead.
+func (*SetNodeMemory) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_command_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SetNodeMemory) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SetNodeMemory) GetStartCount() uint64 {
+	if x != nil {
+		return x.StartCount
+	}
+	return 0
+}
+
+func (x *SetNodeMemory) GetMaxBytes() uint64 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
 var File_holt_storage_v1_meta_command_proto protoreflect.FileDescriptor
 
 const file_holt_storage_v1_meta_command_proto_rawDesc = "" +
 	"\n" +
-	"\"holt/storage/v1/meta_command.proto\x12\x0fholt.storage.v1\x1a holt/storage/v1/meta_state.proto\x1a\x1bholt/storage/v1/slots.proto\"\xb6\x05\n" +
+	"\"holt/storage/v1/meta_command.proto\x12\x0fholt.storage.v1\x1a holt/storage/v1/meta_state.proto\x1a\x1bholt/storage/v1/slots.proto\"\x82\x06\n" +
 	"\vMetaCommand\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12A\n" +
 	"\finit_cluster\x18\x02 \x01(\v2\x1c.holt.storage.v1.InitClusterH\x00R\vinitCluster\x12D\n" +
@@ -1024,7 +1245,8 @@ const file_holt_storage_v1_meta_command_proto_rawDesc = "" +
 	"\x14set_preferred_leader\x18\b \x01(\v2#.holt.storage.v1.SetPreferredLeaderH\x00R\x12setPreferredLeader\x12A\n" +
 	"\fset_replicas\x18\t \x01(\v2\x1c.holt.storage.v1.SetReplicasH\x00R\vsetReplicas\x12G\n" +
 	"\x0echange_setting\x18\n" +
-	" \x01(\v2\x1e.holt.storage.v1.ChangeSettingH\x00R\rchangeSettingB\t\n" +
+	" \x01(\v2\x1e.holt.storage.v1.ChangeSettingH\x00R\rchangeSetting\x12J\n" +
+	"\x0fchange_settings\x18\v \x01(\v2\x1f.holt.storage.v1.ChangeSettingsH\x00R\x0echangeSettingsB\t\n" +
 	"\acommand\"\xc4\x01\n" +
 	"\vInitCluster\x12\x1d\n" +
 	"\n" +
@@ -1064,7 +1286,7 @@ const file_holt_storage_v1_meta_command_proto_rawDesc = "" +
 	"\vSetReplicas\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\x04R\x05shard\x12\x1a\n" +
 	"\bexpected\x18\x02 \x03(\tR\bexpected\x12\x1a\n" +
-	"\breplicas\x18\x03 \x03(\tR\breplicas\"\x9c\x03\n" +
+	"\breplicas\x18\x03 \x03(\tR\breplicas\"\xff\x04\n" +
 	"\rChangeSetting\x12\x1c\n" +
 	"\breplicas\x18\x01 \x01(\rH\x00R\breplicas\x12\x18\n" +
 	"\x06shards\x18\x02 \x01(\rH\x00R\x06shards\x12#\n" +
@@ -1076,8 +1298,23 @@ const file_holt_storage_v1_meta_command_proto_rawDesc = "" +
 	"\vappendfsync\x18\a \x01(\x0e2\x1c.holt.storage.v1.FsyncPolicyH\x00R\vappendfsync\x12;\n" +
 	"\vdefault_ack\x18\b \x01(\x0e2\x18.holt.storage.v1.AckModeH\x00R\n" +
 	"defaultAck\x12>\n" +
-	"\fdefault_read\x18\t \x01(\x0e2\x19.holt.storage.v1.ReadModeH\x00R\vdefaultReadB\t\n" +
-	"\asettingB;Z9github.com/holtcache/holt/proto/holt/storage/v1;storagev1b\x06proto3"
+	"\fdefault_read\x18\t \x01(\x0e2\x19.holt.storage.v1.ReadModeH\x00R\vdefaultRead\x12L\n" +
+	"\x10maxmemory_policy\x18\n" +
+	" \x01(\x0e2\x1f.holt.storage.v1.EvictionPolicyH\x00R\x0fmaxmemoryPolicy\x12-\n" +
+	"\x11maxmemory_samples\x18\v \x01(\rH\x00R\x10maxmemorySamples\x12&\n" +
+	"\x0elfu_log_factor\x18\f \x01(\rH\x00R\flfuLogFactor\x12&\n" +
+	"\x0elfu_decay_time\x18\r \x01(\rH\x00R\flfuDecayTime\x12\x14\n" +
+	"\x04save\x18\x0e \x01(\tH\x00R\x04saveB\t\n" +
+	"\asetting\"\x8b\x01\n" +
+	"\x0eChangeSettings\x128\n" +
+	"\achanges\x18\x01 \x03(\v2\x1e.holt.storage.v1.ChangeSettingR\achanges\x12?\n" +
+	"\vnode_memory\x18\x02 \x01(\v2\x1e.holt.storage.v1.SetNodeMemoryR\n" +
+	"nodeMemory\"]\n" +
+	"\rSetNodeMemory\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
+	"\vstart_count\x18\x02 \x01(\x04R\n" +
+	"startCount\x12\x1b\n" +
+	"\tmax_bytes\x18\x03 \x01(\x04R\bmaxBytesB;Z9github.com/holtcache/holt/proto/holt/storage/v1;storagev1b\x06proto3"
 
 var (
 	file_holt_storage_v1_meta_command_proto_rawDescOnce sync.Once
@@ -1091,7 +1328,7 @@ func file_holt_storage_v1_meta_command_proto_rawDescGZIP() []byte {
 	return file_holt_storage_v1_meta_command_proto_rawDescData
 }
 
-var file_holt_storage_v1_meta_command_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_holt_storage_v1_meta_command_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_holt_storage_v1_meta_command_proto_goTypes = []any{
 	(*MetaCommand)(nil),        // 0: holt.storage.v1.MetaCommand
 	(*InitCluster)(nil),        // 1: holt.storage.v1.InitCluster
@@ -1104,12 +1341,15 @@ var file_holt_storage_v1_meta_command_proto_goTypes = []any{
 	(*SetPreferredLeader)(nil), // 8: holt.storage.v1.SetPreferredLeader
 	(*SetReplicas)(nil),        // 9: holt.storage.v1.SetReplicas
 	(*ChangeSetting)(nil),      // 10: holt.storage.v1.ChangeSetting
-	(*MetaSettings)(nil),       // 11: holt.storage.v1.MetaSettings
-	(*NodeAddresses)(nil),      // 12: holt.storage.v1.NodeAddresses
-	(*SlotRange)(nil),          // 13: holt.storage.v1.SlotRange
-	(FsyncPolicy)(0),           // 14: holt.storage.v1.FsyncPolicy
-	(AckMode)(0),               // 15: holt.storage.v1.AckMode
-	(ReadMode)(0),              // 16: holt.storage.v1.ReadMode
+	(*ChangeSettings)(nil),     // 11: holt.storage.v1.ChangeSettings
+	(*SetNodeMemory)(nil),      // 12: holt.storage.v1.SetNodeMemory
+	(*MetaSettings)(nil),       // 13: holt.storage.v1.MetaSettings
+	(*NodeAddresses)(nil),      // 14: holt.storage.v1.NodeAddresses
+	(*SlotRange)(nil),          // 15: holt.storage.v1.SlotRange
+	(FsyncPolicy)(0),           // 16: holt.storage.v1.FsyncPolicy
+	(AckMode)(0),               // 17: holt.storage.v1.AckMode
+	(ReadMode)(0),              // 18: holt.storage.v1.ReadMode
+	(EvictionPolicy)(0),        // 19: holt.storage.v1.EvictionPolicy
 }
 var file_holt_storage_v1_meta_command_proto_depIdxs = []int32{
 	1,  // 0: holt.storage.v1.MetaCommand.init_cluster:type_name -> holt.storage.v1.InitCluster
@@ -1121,19 +1361,23 @@ var file_holt_storage_v1_meta_command_proto_depIdxs = []int32{
 	8,  // 6: holt.storage.v1.MetaCommand.set_preferred_leader:type_name -> holt.storage.v1.SetPreferredLeader
 	9,  // 7: holt.storage.v1.MetaCommand.set_replicas:type_name -> holt.storage.v1.SetReplicas
 	10, // 8: holt.storage.v1.MetaCommand.change_setting:type_name -> holt.storage.v1.ChangeSetting
-	2,  // 9: holt.storage.v1.InitCluster.first_node:type_name -> holt.storage.v1.RegisterNode
-	11, // 10: holt.storage.v1.InitCluster.settings:type_name -> holt.storage.v1.MetaSettings
-	12, // 11: holt.storage.v1.RegisterNode.addresses:type_name -> holt.storage.v1.NodeAddresses
-	6,  // 12: holt.storage.v1.CreateShards.shards:type_name -> holt.storage.v1.NewShard
-	13, // 13: holt.storage.v1.NewShard.ranges:type_name -> holt.storage.v1.SlotRange
-	14, // 14: holt.storage.v1.ChangeSetting.appendfsync:type_name -> holt.storage.v1.FsyncPolicy
-	15, // 15: holt.storage.v1.ChangeSetting.default_ack:type_name -> holt.storage.v1.AckMode
-	16, // 16: holt.storage.v1.ChangeSetting.default_read:type_name -> holt.storage.v1.ReadMode
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	11, // 9: holt.storage.v1.MetaCommand.change_settings:type_name -> holt.storage.v1.ChangeSettings
+	2,  // 10: holt.storage.v1.InitCluster.first_node:type_name -> holt.storage.v1.RegisterNode
+	13, // 11: holt.storage.v1.InitCluster.settings:type_name -> holt.storage.v1.MetaSettings
+	14, // 12: holt.storage.v1.RegisterNode.addresses:type_name -> holt.storage.v1.NodeAddresses
+	6,  // 13: holt.storage.v1.CreateShards.shards:type_name -> holt.storage.v1.NewShard
+	15, // 14: holt.storage.v1.NewShard.ranges:type_name -> holt.storage.v1.SlotRange
+	16, // 15: holt.storage.v1.ChangeSetting.appendfsync:type_name -> holt.storage.v1.FsyncPolicy
+	17, // 16: holt.storage.v1.ChangeSetting.default_ack:type_name -> holt.storage.v1.AckMode
+	18, // 17: holt.storage.v1.ChangeSetting.default_read:type_name -> holt.storage.v1.ReadMode
+	19, // 18: holt.storage.v1.ChangeSetting.maxmemory_policy:type_name -> holt.storage.v1.EvictionPolicy
+	10, // 19: holt.storage.v1.ChangeSettings.changes:type_name -> holt.storage.v1.ChangeSetting
+	12, // 20: holt.storage.v1.ChangeSettings.node_memory:type_name -> holt.storage.v1.SetNodeMemory
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_holt_storage_v1_meta_command_proto_init() }
@@ -1153,6 +1397,7 @@ func file_holt_storage_v1_meta_command_proto_init() {
 		(*MetaCommand_SetPreferredLeader)(nil),
 		(*MetaCommand_SetReplicas)(nil),
 		(*MetaCommand_ChangeSetting)(nil),
+		(*MetaCommand_ChangeSettings)(nil),
 	}
 	file_holt_storage_v1_meta_command_proto_msgTypes[10].OneofWrappers = []any{
 		(*ChangeSetting_Replicas)(nil),
@@ -1164,6 +1409,11 @@ func file_holt_storage_v1_meta_command_proto_init() {
 		(*ChangeSetting_Appendfsync)(nil),
 		(*ChangeSetting_DefaultAck)(nil),
 		(*ChangeSetting_DefaultRead)(nil),
+		(*ChangeSetting_MaxmemoryPolicy)(nil),
+		(*ChangeSetting_MaxmemorySamples)(nil),
+		(*ChangeSetting_LfuLogFactor)(nil),
+		(*ChangeSetting_LfuDecayTime)(nil),
+		(*ChangeSetting_Save)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1171,7 +1421,7 @@ func file_holt_storage_v1_meta_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_storage_v1_meta_command_proto_rawDesc), len(file_holt_storage_v1_meta_command_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -23,6 +23,83 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// EvictionPolicy says which keys go when a shard is full. The volatile ones choose among keys that have an expiry.
+type EvictionPolicy int32
+
+const (
+	// Not set.
+	EvictionPolicy_EVICTION_POLICY_UNSPECIFIED EvictionPolicy = 0
+	// None: writes that need memory are refused.
+	EvictionPolicy_EVICTION_POLICY_NOEVICTION EvictionPolicy = 1
+	// Those whose last use is longest ago.
+	EvictionPolicy_EVICTION_POLICY_ALLKEYS_LRU EvictionPolicy = 2
+	// Of the volatile ones, those whose last use is longest ago.
+	EvictionPolicy_EVICTION_POLICY_VOLATILE_LRU EvictionPolicy = 3
+	// Those that are used least often.
+	EvictionPolicy_EVICTION_POLICY_ALLKEYS_LFU EvictionPolicy = 4
+	// Of the volatile ones, those that are used least often.
+	EvictionPolicy_EVICTION_POLICY_VOLATILE_LFU EvictionPolicy = 5
+	// Any.
+	EvictionPolicy_EVICTION_POLICY_ALLKEYS_RANDOM EvictionPolicy = 6
+	// Any of the volatile ones.
+	EvictionPolicy_EVICTION_POLICY_VOLATILE_RANDOM EvictionPolicy = 7
+	// Those that expire soonest.
+	EvictionPolicy_EVICTION_POLICY_VOLATILE_TTL EvictionPolicy = 8
+)
+
+// Enum value maps for EvictionPolicy.
+var (
+	EvictionPolicy_name = map[int32]string{
+		0: "EVICTION_POLICY_UNSPECIFIED",
+		1: "EVICTION_POLICY_NOEVICTION",
+		2: "EVICTION_POLICY_ALLKEYS_LRU",
+		3: "EVICTION_POLICY_VOLATILE_LRU",
+		4: "EVICTION_POLICY_ALLKEYS_LFU",
+		5: "EVICTION_POLICY_VOLATILE_LFU",
+		6: "EVICTION_POLICY_ALLKEYS_RANDOM",
+		7: "EVICTION_POLICY_VOLATILE_RANDOM",
+		8: "EVICTION_POLICY_VOLATILE_TTL",
+	}
+	EvictionPolicy_value = map[string]int32{
+		"EVICTION_POLICY_UNSPECIFIED":     0,
+		"EVICTION_POLICY_NOEVICTION":      1,
+		"EVICTION_POLICY_ALLKEYS_LRU":     2,
+		"EVICTION_POLICY_VOLATILE_LRU":    3,
+		"EVICTION_POLICY_ALLKEYS_LFU":     4,
+		"EVICTION_POLICY_VOLATILE_LFU":    5,
+		"EVICTION_POLICY_ALLKEYS_RANDOM":  6,
+		"EVICTION_POLICY_VOLATILE_RANDOM": 7,
+		"EVICTION_POLICY_VOLATILE_TTL":    8,
+	}
+)
+
+func (x EvictionPolicy) Enum() *EvictionPolicy {
+	p := new(EvictionPolicy)
+	*p = x
+	return p
+}
+
+func (x EvictionPolicy) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (EvictionPolicy) Descriptor() protoreflect.EnumDescriptor {
+	return file_holt_storage_v1_meta_state_proto_enumTypes[0].Descriptor()
+}
+
+func (EvictionPolicy) Type() protoreflect.EnumType {
+	return &file_holt_storage_v1_meta_state_proto_enumTypes[0]
+}
+
+func (x EvictionPolicy) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use EvictionPolicy.Descriptor instead.
+func (EvictionPolicy) EnumDescriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{0}
+}
+
 // FsyncPolicy says when a replica syncs its log to disk.
 type FsyncPolicy int32
 
@@ -64,11 +141,11 @@ func (x FsyncPolicy) String() string {
 }
 
 func (FsyncPolicy) Descriptor() protoreflect.EnumDescriptor {
-	return file_holt_storage_v1_meta_state_proto_enumTypes[0].Descriptor()
+	return file_holt_storage_v1_meta_state_proto_enumTypes[1].Descriptor()
 }
 
 func (FsyncPolicy) Type() protoreflect.EnumType {
-	return &file_holt_storage_v1_meta_state_proto_enumTypes[0]
+	return &file_holt_storage_v1_meta_state_proto_enumTypes[1]
 }
 
 func (x FsyncPolicy) Number() protoreflect.EnumNumber {
@@ -77,7 +154,7 @@ func (x FsyncPolicy) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FsyncPolicy.Descriptor instead.
 func (FsyncPolicy) EnumDescriptor() ([]byte, []int) {
-	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{0}
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{1}
 }
 
 // AckMode says what an acknowledged write has reached.
@@ -117,11 +194,11 @@ func (x AckMode) String() string {
 }
 
 func (AckMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_holt_storage_v1_meta_state_proto_enumTypes[1].Descriptor()
+	return file_holt_storage_v1_meta_state_proto_enumTypes[2].Descriptor()
 }
 
 func (AckMode) Type() protoreflect.EnumType {
-	return &file_holt_storage_v1_meta_state_proto_enumTypes[1]
+	return &file_holt_storage_v1_meta_state_proto_enumTypes[2]
 }
 
 func (x AckMode) Number() protoreflect.EnumNumber {
@@ -130,7 +207,7 @@ func (x AckMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AckMode.Descriptor instead.
 func (AckMode) EnumDescriptor() ([]byte, []int) {
-	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{1}
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{2}
 }
 
 // ReadMode says how a leader makes sure that it still leads before it answers a read. Stale reads are asked for by
@@ -171,11 +248,11 @@ func (x ReadMode) String() string {
 }
 
 func (ReadMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_holt_storage_v1_meta_state_proto_enumTypes[2].Descriptor()
+	return file_holt_storage_v1_meta_state_proto_enumTypes[3].Descriptor()
 }
 
 func (ReadMode) Type() protoreflect.EnumType {
-	return &file_holt_storage_v1_meta_state_proto_enumTypes[2]
+	return &file_holt_storage_v1_meta_state_proto_enumTypes[3]
 }
 
 func (x ReadMode) Number() protoreflect.EnumNumber {
@@ -184,7 +261,7 @@ func (x ReadMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ReadMode.Descriptor instead.
 func (ReadMode) EnumDescriptor() ([]byte, []int) {
-	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{2}
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{3}
 }
 
 // NodePhase is where a node stands in its life.
@@ -224,11 +301,11 @@ func (x NodePhase) String() string {
 }
 
 func (NodePhase) Descriptor() protoreflect.EnumDescriptor {
-	return file_holt_storage_v1_meta_state_proto_enumTypes[3].Descriptor()
+	return file_holt_storage_v1_meta_state_proto_enumTypes[4].Descriptor()
 }
 
 func (NodePhase) Type() protoreflect.EnumType {
-	return &file_holt_storage_v1_meta_state_proto_enumTypes[3]
+	return &file_holt_storage_v1_meta_state_proto_enumTypes[4]
 }
 
 func (x NodePhase) Number() protoreflect.EnumNumber {
@@ -237,7 +314,7 @@ func (x NodePhase) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use NodePhase.Descriptor instead.
 func (NodePhase) EnumDescriptor() ([]byte, []int) {
-	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{3}
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{4}
 }
 
 // ShardPhase is where a shard stands in its life.
@@ -277,11 +354,11 @@ func (x ShardPhase) String() string {
 }
 
 func (ShardPhase) Descriptor() protoreflect.EnumDescriptor {
-	return file_holt_storage_v1_meta_state_proto_enumTypes[4].Descriptor()
+	return file_holt_storage_v1_meta_state_proto_enumTypes[5].Descriptor()
 }
 
 func (ShardPhase) Type() protoreflect.EnumType {
-	return &file_holt_storage_v1_meta_state_proto_enumTypes[4]
+	return &file_holt_storage_v1_meta_state_proto_enumTypes[5]
 }
 
 func (x ShardPhase) Number() protoreflect.EnumNumber {
@@ -290,7 +367,7 @@ func (x ShardPhase) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ShardPhase.Descriptor instead.
 func (ShardPhase) EnumDescriptor() ([]byte, []int) {
-	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{4}
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{5}
 }
 
 // MetaState is the whole state of the meta group. The snapshot frames it with a format version and a checksum.
@@ -431,7 +508,17 @@ type MetaSettings struct {
 	// What an acknowledgement promises where the client says nothing.
 	DefaultAck AckMode `protobuf:"varint,8,opt,name=default_ack,json=defaultAck,proto3,enum=holt.storage.v1.AckMode" json:"default_ack,omitempty"`
 	// How reads are checked where the client says nothing.
-	DefaultRead   ReadMode `protobuf:"varint,9,opt,name=default_read,json=defaultRead,proto3,enum=holt.storage.v1.ReadMode" json:"default_read,omitempty"`
+	DefaultRead ReadMode `protobuf:"varint,9,opt,name=default_read,json=defaultRead,proto3,enum=holt.storage.v1.ReadMode" json:"default_read,omitempty"`
+	// Which keys go when a shard is full. Not set: none, writes are refused.
+	MaxmemoryPolicy EvictionPolicy `protobuf:"varint,10,opt,name=maxmemory_policy,json=maxmemoryPolicy,proto3,enum=holt.storage.v1.EvictionPolicy" json:"maxmemory_policy,omitempty"`
+	// How many keys are looked at for each that is evicted. Not set: 5.
+	MaxmemorySamples *uint32 `protobuf:"varint,11,opt,name=maxmemory_samples,json=maxmemorySamples,proto3,oneof" json:"maxmemory_samples,omitempty"`
+	// How slowly the counter of uses grows. Not set: 10.
+	LfuLogFactor *uint32 `protobuf:"varint,12,opt,name=lfu_log_factor,json=lfuLogFactor,proto3,oneof" json:"lfu_log_factor,omitempty"`
+	// Minutes in which the counter of uses loses one; 0: never. Not set: 1.
+	LfuDecayTime *uint32 `protobuf:"varint,13,opt,name=lfu_decay_time,json=lfuDecayTime,proto3,oneof" json:"lfu_decay_time,omitempty"`
+	// When snapshots are taken: pairs of seconds and changes; empty: by bytes alone. Not set: "3600 1".
+	Save          *string `protobuf:"bytes,14,opt,name=save,proto3,oneof" json:"save,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -527,6 +614,41 @@ func (x *MetaSettings) GetDefaultRead() ReadMode {
 		return x.DefaultRead
 	}
 	return ReadMode_READ_MODE_UNSPECIFIED
+}
+
+func (x *MetaSettings) GetMaxmemoryPolicy() EvictionPolicy {
+	if x != nil {
+		return x.MaxmemoryPolicy
+	}
+	return EvictionPolicy_EVICTION_POLICY_UNSPECIFIED
+}
+
+func (x *MetaSettings) GetMaxmemorySamples() uint32 {
+	if x != nil && x.MaxmemorySamples != nil {
+		return *x.MaxmemorySamples
+	}
+	return 0
+}
+
+func (x *MetaSettings) GetLfuLogFactor() uint32 {
+	if x != nil && x.LfuLogFactor != nil {
+		return *x.LfuLogFactor
+	}
+	return 0
+}
+
+func (x *MetaSettings) GetLfuDecayTime() uint32 {
+	if x != nil && x.LfuDecayTime != nil {
+		return *x.LfuDecayTime
+	}
+	return 0
+}
+
+func (x *MetaSettings) GetSave() string {
+	if x != nil && x.Save != nil {
+		return *x.Save
+	}
+	return ""
 }
 
 // NodeAddresses are the addresses, host:port, that a node advertises. One is empty where the node has no such
@@ -626,9 +748,11 @@ type MetaNode struct {
 	// Failure domain; may be empty.
 	Zone string `protobuf:"bytes,5,opt,name=zone,proto3" json:"zone,omitempty"`
 	// Version of the program it runs.
-	Version       string `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Version string `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
+	// Bytes that keys and values may take on it; 0: no limit.
+	MaxMemoryBytes uint64 `protobuf:"varint,7,opt,name=max_memory_bytes,json=maxMemoryBytes,proto3" json:"max_memory_bytes,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *MetaNode) Reset() {
@@ -701,6 +825,13 @@ func (x *MetaNode) GetVersion() string {
 		return x.Version
 	}
 	return ""
+}
+
+func (x *MetaNode) GetMaxMemoryBytes() uint64 {
+	if x != nil {
+		return x.MaxMemoryBytes
+	}
+	return 0
 }
 
 // MetaShard is one shard.
@@ -820,7 +951,7 @@ const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"\x05nodes\x18\a \x03(\v2\x19.holt.storage.v1.MetaNodeR\x05nodes\x122\n" +
 	"\x06shards\x18\b \x03(\v2\x1a.holt.storage.v1.MetaShardR\x06shards\x12\x1f\n" +
 	"\vmeta_voters\x18\t \x03(\tR\n" +
-	"metaVoters\"\xfe\x02\n" +
+	"metaVoters\"\xb0\x05\n" +
 	"\fMetaSettings\x12\x1a\n" +
 	"\breplicas\x18\x01 \x01(\rR\breplicas\x12\x16\n" +
 	"\x06shards\x18\x02 \x01(\rR\x06shards\x12!\n" +
@@ -832,13 +963,23 @@ const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"\vappendfsync\x18\a \x01(\x0e2\x1c.holt.storage.v1.FsyncPolicyR\vappendfsync\x129\n" +
 	"\vdefault_ack\x18\b \x01(\x0e2\x18.holt.storage.v1.AckModeR\n" +
 	"defaultAck\x12<\n" +
-	"\fdefault_read\x18\t \x01(\x0e2\x19.holt.storage.v1.ReadModeR\vdefaultRead\"}\n" +
+	"\fdefault_read\x18\t \x01(\x0e2\x19.holt.storage.v1.ReadModeR\vdefaultRead\x12J\n" +
+	"\x10maxmemory_policy\x18\n" +
+	" \x01(\x0e2\x1f.holt.storage.v1.EvictionPolicyR\x0fmaxmemoryPolicy\x120\n" +
+	"\x11maxmemory_samples\x18\v \x01(\rH\x00R\x10maxmemorySamples\x88\x01\x01\x12)\n" +
+	"\x0elfu_log_factor\x18\f \x01(\rH\x01R\flfuLogFactor\x88\x01\x01\x12)\n" +
+	"\x0elfu_decay_time\x18\r \x01(\rH\x02R\flfuDecayTime\x88\x01\x01\x12\x17\n" +
+	"\x04save\x18\x0e \x01(\tH\x03R\x04save\x88\x01\x01B\x14\n" +
+	"\x12_maxmemory_samplesB\x11\n" +
+	"\x0f_lfu_log_factorB\x11\n" +
+	"\x0f_lfu_decay_timeB\a\n" +
+	"\x05_save\"}\n" +
 	"\rNodeAddresses\x12\x12\n" +
 	"\x04resp\x18\x01 \x01(\tR\x04resp\x12\x12\n" +
 	"\x04grpc\x18\x02 \x01(\tR\x04grpc\x12\x18\n" +
 	"\acluster\x18\x03 \x01(\tR\acluster\x12\x16\n" +
 	"\x06gossip\x18\x04 \x01(\tR\x06gossip\x12\x12\n" +
-	"\x04http\x18\x05 \x01(\tR\x04http\"\xd9\x01\n" +
+	"\x04http\x18\x05 \x01(\tR\x04http\"\x83\x02\n" +
 	"\bMetaNode\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x120\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x1a.holt.storage.v1.NodePhaseR\x05phase\x12\x1f\n" +
@@ -846,7 +987,8 @@ const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"startCount\x12<\n" +
 	"\taddresses\x18\x04 \x01(\v2\x1e.holt.storage.v1.NodeAddressesR\taddresses\x12\x12\n" +
 	"\x04zone\x18\x05 \x01(\tR\x04zone\x12\x18\n" +
-	"\aversion\x18\x06 \x01(\tR\aversion\"\xa3\x02\n" +
+	"\aversion\x18\x06 \x01(\tR\aversion\x12(\n" +
+	"\x10max_memory_bytes\x18\a \x01(\x04R\x0emaxMemoryBytes\"\xa3\x02\n" +
 	"\tMetaShard\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x121\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x1b.holt.storage.v1.ShardPhaseR\x05phase\x122\n" +
@@ -854,7 +996,17 @@ const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"\x10initial_replicas\x18\x04 \x03(\tR\x0finitialReplicas\x12\x1a\n" +
 	"\breplicas\x18\x05 \x03(\tR\breplicas\x12)\n" +
 	"\x10preferred_leader\x18\x06 \x01(\tR\x0fpreferredLeader\x12-\n" +
-	"\x12formed_incarnation\x18\a \x01(\x04R\x11formedIncarnation*t\n" +
+	"\x12formed_incarnation\x18\a \x01(\x04R\x11formedIncarnation*\xc2\x02\n" +
+	"\x0eEvictionPolicy\x12\x1f\n" +
+	"\x1bEVICTION_POLICY_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aEVICTION_POLICY_NOEVICTION\x10\x01\x12\x1f\n" +
+	"\x1bEVICTION_POLICY_ALLKEYS_LRU\x10\x02\x12 \n" +
+	"\x1cEVICTION_POLICY_VOLATILE_LRU\x10\x03\x12\x1f\n" +
+	"\x1bEVICTION_POLICY_ALLKEYS_LFU\x10\x04\x12 \n" +
+	"\x1cEVICTION_POLICY_VOLATILE_LFU\x10\x05\x12\"\n" +
+	"\x1eEVICTION_POLICY_ALLKEYS_RANDOM\x10\x06\x12#\n" +
+	"\x1fEVICTION_POLICY_VOLATILE_RANDOM\x10\a\x12 \n" +
+	"\x1cEVICTION_POLICY_VOLATILE_TTL\x10\b*t\n" +
 	"\vFsyncPolicy\x12\x1c\n" +
 	"\x18FSYNC_POLICY_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13FSYNC_POLICY_ALWAYS\x10\x01\x12\x19\n" +
@@ -890,37 +1042,39 @@ func file_holt_storage_v1_meta_state_proto_rawDescGZIP() []byte {
 	return file_holt_storage_v1_meta_state_proto_rawDescData
 }
 
-var file_holt_storage_v1_meta_state_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_holt_storage_v1_meta_state_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
 var file_holt_storage_v1_meta_state_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_holt_storage_v1_meta_state_proto_goTypes = []any{
-	(FsyncPolicy)(0),      // 0: holt.storage.v1.FsyncPolicy
-	(AckMode)(0),          // 1: holt.storage.v1.AckMode
-	(ReadMode)(0),         // 2: holt.storage.v1.ReadMode
-	(NodePhase)(0),        // 3: holt.storage.v1.NodePhase
-	(ShardPhase)(0),       // 4: holt.storage.v1.ShardPhase
-	(*MetaState)(nil),     // 5: holt.storage.v1.MetaState
-	(*MetaSettings)(nil),  // 6: holt.storage.v1.MetaSettings
-	(*NodeAddresses)(nil), // 7: holt.storage.v1.NodeAddresses
-	(*MetaNode)(nil),      // 8: holt.storage.v1.MetaNode
-	(*MetaShard)(nil),     // 9: holt.storage.v1.MetaShard
-	(*SlotRange)(nil),     // 10: holt.storage.v1.SlotRange
+	(EvictionPolicy)(0),   // 0: holt.storage.v1.EvictionPolicy
+	(FsyncPolicy)(0),      // 1: holt.storage.v1.FsyncPolicy
+	(AckMode)(0),          // 2: holt.storage.v1.AckMode
+	(ReadMode)(0),         // 3: holt.storage.v1.ReadMode
+	(NodePhase)(0),        // 4: holt.storage.v1.NodePhase
+	(ShardPhase)(0),       // 5: holt.storage.v1.ShardPhase
+	(*MetaState)(nil),     // 6: holt.storage.v1.MetaState
+	(*MetaSettings)(nil),  // 7: holt.storage.v1.MetaSettings
+	(*NodeAddresses)(nil), // 8: holt.storage.v1.NodeAddresses
+	(*MetaNode)(nil),      // 9: holt.storage.v1.MetaNode
+	(*MetaShard)(nil),     // 10: holt.storage.v1.MetaShard
+	(*SlotRange)(nil),     // 11: holt.storage.v1.SlotRange
 }
 var file_holt_storage_v1_meta_state_proto_depIdxs = []int32{
-	6,  // 0: holt.storage.v1.MetaState.settings:type_name -> holt.storage.v1.MetaSettings
-	8,  // 1: holt.storage.v1.MetaState.nodes:type_name -> holt.storage.v1.MetaNode
-	9,  // 2: holt.storage.v1.MetaState.shards:type_name -> holt.storage.v1.MetaShard
-	0,  // 3: holt.storage.v1.MetaSettings.appendfsync:type_name -> holt.storage.v1.FsyncPolicy
-	1,  // 4: holt.storage.v1.MetaSettings.default_ack:type_name -> holt.storage.v1.AckMode
-	2,  // 5: holt.storage.v1.MetaSettings.default_read:type_name -> holt.storage.v1.ReadMode
-	3,  // 6: holt.storage.v1.MetaNode.phase:type_name -> holt.storage.v1.NodePhase
-	7,  // 7: holt.storage.v1.MetaNode.addresses:type_name -> holt.storage.v1.NodeAddresses
-	4,  // 8: holt.storage.v1.MetaShard.phase:type_name -> holt.storage.v1.ShardPhase
-	10, // 9: holt.storage.v1.MetaShard.ranges:type_name -> holt.storage.v1.SlotRange
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	7,  // 0: holt.storage.v1.MetaState.settings:type_name -> holt.storage.v1.MetaSettings
+	9,  // 1: holt.storage.v1.MetaState.nodes:type_name -> holt.storage.v1.MetaNode
+	10, // 2: holt.storage.v1.MetaState.shards:type_name -> holt.storage.v1.MetaShard
+	1,  // 3: holt.storage.v1.MetaSettings.appendfsync:type_name -> holt.storage.v1.FsyncPolicy
+	2,  // 4: holt.storage.v1.MetaSettings.default_ack:type_name -> holt.storage.v1.AckMode
+	3,  // 5: holt.storage.v1.MetaSettings.default_read:type_name -> holt.storage.v1.ReadMode
+	0,  // 6: holt.storage.v1.MetaSettings.maxmemory_policy:type_name -> holt.storage.v1.EvictionPolicy
+	4,  // 7: holt.storage.v1.MetaNode.phase:type_name -> holt.storage.v1.NodePhase
+	8,  // 8: holt.storage.v1.MetaNode.addresses:type_name -> holt.storage.v1.NodeAddresses
+	5,  // 9: holt.storage.v1.MetaShard.phase:type_name -> holt.storage.v1.ShardPhase
+	11, // 10: holt.storage.v1.MetaShard.ranges:type_name -> holt.storage.v1.SlotRange
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_holt_storage_v1_meta_state_proto_init() }
@@ -929,12 +1083,13 @@ func file_holt_storage_v1_meta_state_proto_init() {
 		return
 	}
 	file_holt_storage_v1_slots_proto_init()
+	file_holt_storage_v1_meta_state_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_storage_v1_meta_state_proto_rawDesc), len(file_holt_storage_v1_meta_state_proto_rawDesc)),
-			NumEnums:      5,
+			NumEnums:      6,
 			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
