@@ -5,6 +5,7 @@
 //	go run ./tests/bench latency      one connection's write beside three fdatasyncs
 //	go run ./tests/bench memory       bytes a key, with and without TTL, and after overwriting, beside Redis
 //	go run ./tests/bench gc           garbage collection with few keys and with many
+//	go run ./tests/bench eviction     hit ratios of full caches, beside Redis
 //	go run ./tests/bench expiry       writers while a million keys expire in one second
 //	go run ./tests/bench SUBJECT -h   its flags
 //
@@ -41,6 +42,7 @@ var subjects = []subject{
 	{"latency", "one connection's write beside three fdatasyncs", latency},
 	{"memory", "bytes a key, with and without TTL, and after overwriting, beside Redis", memory},
 	{"gc", "garbage collection with few keys and with many", collection},
+	{"eviction", "hit ratios of full caches, beside Redis", eviction},
 	{"expiry", "writers while a million keys expire in one second", expiry},
 }
 
