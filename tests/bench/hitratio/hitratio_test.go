@@ -52,8 +52,8 @@ func TestTracesAreThoseOfTheirSeed(t *testing.T) {
 // A short run: both caches fill and evict, and another replica takes over.
 func TestBothSystemsArePlayedTo(t *testing.T) {
 	p := &Plan{
-		Seed: 1, Universe: 20_000, BudgetBytes: 1 << 20, Rate: 20_000, Duration: 2 * time.Second, Dir: t.TempDir(), Replicas: 2,
-		Policies: []executor.EvictionPolicy{executor.AllKeysLRU, executor.VolatileTTL},
+		Seed: 1, Universe: 20_000, BudgetBytes: 1 << 20, Rate: 10_000, Duration: 3 * time.Second, Dir: t.TempDir(), Replicas: 2,
+		Policies: []executor.EvictionPolicy{executor.VolatileLFU},
 	}
 	p.Redis, _ = exec.LookPath("redis-server")
 	results, err := p.Run(t.Context())

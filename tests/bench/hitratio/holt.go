@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -131,12 +132,12 @@ func (c *holt) awaitLeader(ctx context.Context) error {
 	defer cancel()
 	for {
 		changed := c.lead().exec.Changed()
-		if _, ok := c.lead().exec.Serving(); ok && len(c.lead().store.Owned()) > 0 {
+		if _, ok := c.lead().exec.Serving(); ok && slices.Equal(c.lead().store.Owned(), slot.Split(1)) {
 			return nil
 		}
 		select {
 		case <-changed:
-		case <-time.After(time.Millisecond): // ownership is applied a moment later
+		case <-time.After(time.Millisecond): // ownership is applied slot by slot, a moment later
 		case <-ctx.Done():
 			return fmt.Errorf("no replica serves: %w", ctx.Err())
 		}

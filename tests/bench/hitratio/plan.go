@@ -78,29 +78,26 @@ func (p *Plan) Run(ctx context.Context) (results []Result, err error) {
 			return nil, err
 		}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	var all sync.WaitGroup
-	var mu sync.Mutex
 	start := time.Now()
 	for _, t := range trios {
 		for _, player := range t.players {
 			all.Go(func() {
 				if failed := player.play(ctx, p, start); failed != nil {
-					mu.Lock()
-					err = errors.Join(err, failed)
-					mu.Unlock()
-					cancel()
+					cancel(fmt.Errorf("%T, %s, %d keys a second: %w", player.cache, t.name, p.Rate, failed))
 				}
 			})
 		}
 	}
 	all.Wait()
-	return results, err
+	return results, context.Cause(ctx)
 }
 
 // trio is the three caches of one policy and trace.
 type trio struct {
+	name    string
 	players []*player
 	full    pace
 }
@@ -113,7 +110,7 @@ type pace struct {
 }
 
 func (p *Plan) open(ctx context.Context, number int, trace Trace, result *Result) (*trio, error) {
-	t := &trio{}
+	t := &trio{name: fmt.Sprintf("%v on %s", result.Policy, result.Trace)}
 	rules := executor.Eviction{Policy: result.Policy, BudgetBytes: p.BudgetBytes, Samples: 5, LFULogFactor: 10, LFUDecayMinutes: 1}
 	add := func(c cache, err error, into *Played) (*player, error) {
 		if err != nil {
