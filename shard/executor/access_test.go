@@ -27,11 +27,12 @@ func (b *bench) read(mode ReadMode, key string, look func(*View)) {
 
 // wallBench is a leader whose wall clock the test moves; pass lets time pass, in steps that the clock follows.
 func wallBench(t *testing.T) (b *bench, pass func(time.Duration)) {
-	wall := time.Now()
-	b = newLeader(t, func(c *Config) { c.Wall = func() time.Time { return wall } })
+	var wall wallClock
+	b = newLeader(t, func(c *Config) { c.Wall = wall.now })
 	return b, func(d time.Duration) {
-		for ; d > 0; d -= clockStepMax {
-			wall = wall.Add(min(d, clockStepMax))
+		const step = clockStepMax * 4 / 5
+		for ; d > 0; d -= step {
+			wall.step(min(d, step))
 			b.exec.stampWrites()
 		}
 	}

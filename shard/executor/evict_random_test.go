@@ -253,9 +253,13 @@ func (w *evictWorld) check() {
 // Writes, refusals, changes of budget and of leader at random, under each policy: the replicas stay equal, only what the
 // policy allows goes, and the budget holds.
 func TestReplicasStayEqualWithinTheirBudgetUnderEveryPolicy(t *testing.T) {
+	seeds := uint64(3)
+	if raceEnabled { // ten times as slow
+		seeds = 1
+	}
 	for policy := NoEviction; policy <= VolatileTTL; policy++ {
 		t.Run(policy.String(), func(t *testing.T) {
-			for seed := range uint64(3) {
+			for seed := range seeds {
 				w := newEvictWorld(t, seed, policy)
 				for range 4000 {
 					if w.act(); t.Failed() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,6 +60,12 @@ func (b *bench) Propose(record []byte) Proposal {
 	b.proposed = append(b.proposed, f)
 	return f
 }
+
+// wallClock is a wall clock that a test can put forward.
+type wallClock struct{ ahead atomic.Int64 }
+
+func (w *wallClock) now() time.Time       { return time.Now().Add(time.Duration(w.ahead.Load())) }
+func (w *wallClock) step(d time.Duration) { w.ahead.Add(int64(d)) }
 
 const testShard = slot.ShardID(2)
 

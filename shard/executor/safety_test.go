@@ -171,12 +171,12 @@ func TestHeldReadOfADroppedValueIsEvaluatedAgain(t *testing.T) {
 
 // Rules 9 and 30: a later leader, whose clock is slower, must not show the key again.
 func TestReadOfAnExpiredKeyWaitsForTheCommitOfItsDeletion(t *testing.T) {
-	wall := time.Now()
-	b := newLeader(t, func(c *Config) { c.Wall = func() time.Time { return wall } })
+	var wall wallClock
+	b := newLeader(t, func(c *Config) { c.Wall = wall.now })
 	b.submit("k", func(tx *Tx) { tx.Set([]byte("k"), []byte("v"), entry.TypeString, tx.Now()+300) })
 	b.driver.Step()
 	b.commitAll()
-	wall = wall.Add(400 * time.Millisecond)
+	wall.step(400 * time.Millisecond)
 	g := b.get(t.Context(), ReadLease, "k")
 	b.eventually("deletion in the queue", func() bool {
 		select {
@@ -206,12 +206,12 @@ func TestReadOfAnExpiredKeyWaitsForTheCommitOfItsDeletion(t *testing.T) {
 
 // The same for a request that the executor evaluates.
 func TestEvaluationThatFindsAKeyExpiredDeletesIt(t *testing.T) {
-	wall := time.Now()
-	b := newLeader(t, func(c *Config) { c.Wall = func() time.Time { return wall } })
+	var wall wallClock
+	b := newLeader(t, func(c *Config) { c.Wall = wall.now })
 	b.submit("k", func(tx *Tx) { tx.Set([]byte("k"), []byte("v"), entry.TypeString, tx.Now()+300) })
 	b.driver.Step()
 	b.commitAll()
-	wall = wall.Add(400 * time.Millisecond)
+	wall.step(400 * time.Millisecond)
 	there := true
 	a := b.submit("k", func(tx *Tx) { _, there = tx.Get([]byte("k")) })
 	b.driver.Step()
@@ -228,12 +228,12 @@ func TestEvaluationThatFindsAKeyExpiredDeletesIt(t *testing.T) {
 
 // A reader that finds a key expired while the queue is full is told so; it does not spin.
 func TestReadOfAnExpiredKeyIsRefusedWhileTheQueueIsFull(t *testing.T) {
-	wall := time.Now()
-	b := newLeader(t, func(c *Config) { c.Wall = func() time.Time { return wall }; c.Limits.QueueRequests = 1 })
+	var wall wallClock
+	b := newLeader(t, func(c *Config) { c.Wall = wall.now; c.Limits.QueueRequests = 1 })
 	b.submit("k", func(tx *Tx) { tx.Set([]byte("k"), []byte("v"), entry.TypeString, tx.Now()+300) })
 	b.driver.Step()
 	b.commitAll()
-	wall = wall.Add(400 * time.Millisecond)
+	wall.step(400 * time.Millisecond)
 	b.set("other", "v")
 	if err := b.get(t.Context(), ReadLease, "k").answer(t); apierr.KindOf(err) != apierr.KindBusy {
 		t.Errorf("got %v, want the error that names the limit", err)
