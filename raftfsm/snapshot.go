@@ -57,6 +57,9 @@ func (f *FSM) Unsaved() uint64 {
 	return f.snapshots.changes.Load() - saved
 }
 
+// UsedBytes is how much memory the keys take.
+func (f *FSM) UsedBytes() int64 { return f.store.UsedBytes() }
+
 // Held tells for how long snapshots have kept the FSM goroutine from its work.
 func (f *FSM) Held() HeldStats { return f.snapshots.held.stats() }
 

@@ -26,6 +26,7 @@ func (n *Node) info() respserver.InfoFacts {
 	if h == nil {
 		return facts
 	}
+	facts.Save = saveFacts(h, n.started)
 	for _, r := range h.Replicas() {
 		term, leads := r.Leader()
 		facts.Shards = append(facts.Shards, respserver.ShardFacts{
@@ -33,9 +34,6 @@ func (n *Node) info() respserver.InfoFacts {
 		})
 		facts.UsedBytes += r.Store().UsedBytes()
 		facts.Expires += r.Store().Expires()
-		if at := r.LastSnapshot(); at.After(facts.LastSave) {
-			facts.LastSave = at
-		}
 		if leads {
 			facts.Expired += r.Executor().Stats().Expired
 		}
