@@ -178,14 +178,13 @@ func (f *FSM) applySlot(header entry.Header, id slot.ID, drop bool, section *ent
 	f.listener.SectionAppliedLocked(header, section)
 }
 
-// lock locks a slot to write to it. While a snapshot is written, that may have to keep the slot for it first: the time counts.
+// lock locks a slot to write to it. Where a snapshot needs the slot as it is, the time of keeping it counts.
 func (f *FSM) lock(sl *store.Slot) {
-	if !f.store.Capturing() {
-		sl.Lock()
+	sl.Lock()
+	if !sl.FreezeDueLocked() {
 		return
 	}
 	began := time.Now()
-	sl.Lock()
 	sl.FreezeLocked()
 	f.snapshots.held.add(time.Since(began))
 }

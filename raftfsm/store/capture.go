@@ -51,11 +51,12 @@ func (s *Store) Capture() *Capture {
 	return &Capture{store: s, number: number}
 }
 
-// Capturing tells whether a capture is open.
-func (s *Store) Capturing() bool { return s.captured.Load() }
+// FreezeDueLocked tells whether the next write has to keep the slot, or to copy its directory, for a capture.
+func (sl *Slot) FreezeDueLocked() bool {
+	return sl.dirShared || sl.store.captured.Load() && sl.seen != sl.store.capture.Load()
+}
 
-// FreezeLocked does ahead of a write what the first one after a capture has to do for the whole slot. Writes do it by
-// themselves; this is for who measures it.
+// FreezeLocked does that ahead of the write, for who measures it. Writes do it by themselves.
 func (sl *Slot) FreezeLocked() { sl.beforeWriteLocked() }
 
 // beforeWriteLocked keeps the slot as the open capture has to see it.

@@ -5,7 +5,7 @@
 //	go run ./tests/bench/snapshot -only writers -rounds 5
 //
 // Both stores hold the same keys of 16 bytes with values of 64 bytes: random ones, which nothing can compress, and ones
-// that look like JSON. Files are synced by both before the time is taken. For the writers a cluster of three nodes takes
+// that look like JSON. Files are synced by both before the time is taken. For the writers a cluster of three nodes (-nodes) takes
 // SET at half of its peak rate, by an open clock; the nodes write snapshots in turn, one node at a time without a pause.
 package main
 
@@ -29,6 +29,7 @@ type plan struct {
 	runs    int
 	rounds  int
 	window  time.Duration
+	nodes   int
 	program string
 	dir     string
 }
@@ -43,6 +44,7 @@ func main() {
 	flag.IntVar(&p.runs, "runs", 3, "how often a snapshot is written and loaded")
 	flag.IntVar(&p.rounds, "rounds", 5, "how often writers are measured without and with a snapshot, in turns")
 	flag.DurationVar(&p.window, "window", 4*time.Second, "how long each measurement of writers takes")
+	flag.IntVar(&p.nodes, "nodes", 3, "how many nodes the writers' cluster has")
 	flag.StringVar(&p.program, "holt", "", "the program holt; empty builds it from this module")
 	flag.StringVar(&p.dir, "dir", os.TempDir(), "where the temporary folder with the data is made: the disk that is measured")
 	flag.Parse()

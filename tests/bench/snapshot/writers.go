@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +23,8 @@ const (
 	writerConns = 50
 	peakPart    = 0.5
 	// fillMax bounds the writing of all keys.
-	fillMax = 5 * time.Minute
+	fillMax   = 5 * time.Minute
+	fillTries = 5
 )
 
 // writers measures SET at half of the peak rate, by turns without and with snapshots under way.
@@ -37,7 +39,7 @@ func (p *plan) writers(ctx context.Context, w io.Writer, dir string) (err error)
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return err
 	}
-	running, err := system.Holt(p.program, 3, 3, 3).Start(ctx, home)
+	running, err := system.Holt(p.program, p.nodes, 0, p.nodes).Start(ctx, home)
 	if err != nil {
 		return err
 	}
@@ -57,8 +59,14 @@ func (p *plan) writers(ctx context.Context, w io.Writer, dir string) (err error)
 	}
 	fillCtx, cancel := context.WithTimeout(ctx, fillMax)
 	defer cancel()
-	if err := load.Fill(fillCtx, spec); err != nil {
-		return err
+	for try := 0; ; try++ { // a machine that is busy with other things may be too late with a commit
+		err := load.Fill(fillCtx, spec)
+		if err == nil {
+			break
+		}
+		if try == fillTries {
+			return err
+		}
 	}
 	spec.Pipeline = 16
 	peak, err := load.Run(ctx, spec)
@@ -143,16 +151,18 @@ func (s *saver) save(ctx context.Context, node *redis.Client) error {
 func nodesOf(ctx context.Context, addr string) ([]*redis.Client, error) {
 	first := redis.NewClient(&redis.Options{Addr: addr})
 	defer first.Close()
-	slots, err := first.ClusterSlots(ctx).Result()
+	shards, err := first.ClusterShards(ctx).Result()
 	if err != nil {
 		return nil, err
 	}
 	seen := map[string]bool{}
 	var nodes []*redis.Client
-	for _, s := range slots {
-		if at := s.Nodes[0].Addr; !seen[at] {
-			seen[at] = true
-			nodes = append(nodes, redis.NewClient(&redis.Options{Addr: at, ReadTimeout: time.Minute}))
+	for _, s := range shards {
+		for _, n := range s.Nodes {
+			if at := net.JoinHostPort(n.IP, fmt.Sprint(n.Port)); n.Role == "master" && !seen[at] {
+				seen[at] = true
+				nodes = append(nodes, redis.NewClient(&redis.Options{Addr: at, ReadTimeout: time.Minute}))
+			}
 		}
 	}
 	return nodes, nil
