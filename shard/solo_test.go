@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -109,7 +110,7 @@ func (s *solo) awaitServing(t *testing.T) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for time.Now().Before(deadline) {
-		if _, ok := s.replica.Executor().Serving(); ok && len(s.replica.Store().Owned()) > 0 {
+		if _, ok := s.replica.Executor().Serving(); ok && slices.Equal(s.replica.Store().Owned(), slot.Split(1)) {
 			return
 		}
 		time.Sleep(2 * time.Millisecond)
