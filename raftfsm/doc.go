@@ -5,5 +5,5 @@
 // replicas alike.
 //
 // Goroutines: raft's FSM goroutine calls ApplyBatch, Snapshot and Restore, one at a time; raft's snapshot goroutine
-// writes a snapshot while entries go on being applied. The package starts none of its own.
+// writes a snapshot while entries go on being applied. Both have workers for the time of a snapshot or a restore.
 package raftfsm

@@ -3,6 +3,7 @@ package raftfsm
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -39,6 +40,8 @@ type FSM struct {
 
 	batch entry.Batch // decoding space of the FSM goroutine
 
+	snapshots snapshots
+
 	mu    sync.Mutex // protects state; held for a copy
 	state State
 }
@@ -47,7 +50,7 @@ var _ raft.BatchingFSM = (*FSM)(nil)
 
 // New returns the state machine of a group over its store. The listener hears of everything that is applied.
 func New(group uint64, st *store.Store, listener Listener) *FSM {
-	return &FSM{group: group, store: st, listener: listener}
+	return &FSM{group: group, store: st, listener: listener, snapshots: snapshots{stop: make(chan struct{})}}
 }
 
 // State returns a copy of the state as of the last applied entry.
@@ -158,9 +161,10 @@ func (f *FSM) applyBatch(header entry.Header) {
 
 func (f *FSM) applySlot(header entry.Header, id slot.ID, drop bool, section *entry.Section) {
 	sl := f.store.Slot(id)
-	sl.Lock()
+	f.lock(sl)
 	defer sl.Unlock()
 	if drop {
+		f.snapshots.changes.Add(uint64(sl.LenLocked()))
 		sl.DropLocked()
 		f.listener.SlotDroppedLocked(header, id)
 	}
@@ -170,7 +174,19 @@ func (f *FSM) applySlot(header entry.Header, id slot.ID, drop bool, section *ent
 	for i := range section.Effects {
 		sl.ApplyLocked(&section.Effects[i])
 	}
+	f.snapshots.changes.Add(uint64(len(section.Effects)))
 	f.listener.SectionAppliedLocked(header, section)
+}
+
+// lock locks a slot to write to it. Where a snapshot needs the slot as it is, the time of keeping it counts.
+func (f *FSM) lock(sl *store.Slot) {
+	sl.Lock()
+	if !sl.FreezeDueLocked() {
+		return
+	}
+	began := time.Now()
+	sl.FreezeLocked()
+	f.snapshots.held.add(time.Since(began))
 }
 
 // sectionOf finds the section of a slot. It is searched for dropped slots only, in batches that have few sections.

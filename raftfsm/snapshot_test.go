@@ -177,7 +177,7 @@ func TestDamagedSnapshotChangesNothing(t *testing.T) {
 func lastFrame(data []byte) int {
 	at := len(snapshotMagic)
 	for {
-		n := 8 + int(binary.LittleEndian.Uint32(data[at:]))
+		n := frameHeadBytes + int(binary.LittleEndian.Uint32(data[at+8:]))
 		if at+n == len(data) {
 			return n
 		}

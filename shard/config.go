@@ -3,6 +3,7 @@ package shard
 import (
 	"io"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -85,14 +86,15 @@ type Config struct {
 	Logger *slog.Logger
 	// Snapshots says when snapshots are taken; zero fields take their defaults.
 	Snapshots SnapshotPolicy
+	// Turn is the node's: who has it writes a snapshot. nil stands for one of this replica's own.
+	Turn *Turn
 }
 
 // SnapshotPolicy says when a snapshot is taken and how much log stays behind it.
 type SnapshotPolicy struct {
-	// Bytes of log entries since the last snapshot. Default 64 MiB: about a second of restart.
+	// Bytes of log entries since the last snapshot, or half of what the store takes where that is more. Default 64 MiB:
+	// about a second of restart.
 	Bytes uint64
-	// Entries since the last snapshot. Default 8,192, raft's own.
-	Entries uint64
 	// Trailing is how many entries stay in the log behind a snapshot, so that a follower that was away for a moment
 	// needs no snapshot. Default 1,024.
 	Trailing uint64
@@ -101,9 +103,6 @@ type SnapshotPolicy struct {
 func (p SnapshotPolicy) withDefaults() SnapshotPolicy {
 	if p.Bytes == 0 {
 		p.Bytes = 64 << 20
-	}
-	if p.Entries == 0 {
-		p.Entries = 8192
 	}
 	if p.Trailing == 0 {
 		p.Trailing = 1024
@@ -128,8 +127,7 @@ func (c Config) raftConfig() *raft.Config {
 	rc.BatchApplyCh = true
 	rc.ShutdownOnRemove = false
 	rc.NoLegacyTelemetry = true
-	rc.SnapshotThreshold = c.Snapshots.Entries
-	rc.SnapshotInterval = 30 * time.Second
+	rc.SnapshotThreshold = math.MaxUint64 // snapshotWhenDue decides
 	rc.TrailingLogs = c.Snapshots.Trailing
 	rc.Logger = raftLogger(c.Logger, c.Group)
 	return rc

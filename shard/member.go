@@ -30,7 +30,8 @@ type member struct {
 	cancel   context.CancelFunc
 	wg       sync.WaitGroup
 
-	// logBytes counts what was appended to the log since it was opened, snapAt what of it the last snapshot covers.
+	// logBytes counts what was appended to the log since it was opened, and about what it held behind the newest snapshot
+	// then; snapAt is what of it the last snapshot covers.
 	logBytes atomic.Uint64
 	snapAt   atomic.Uint64
 	// configurations counts the configuration entries that were appended to the log since it was opened; configuredAt is
@@ -38,7 +39,10 @@ type member struct {
 	configurations atomic.Uint64
 	configuredAt   atomic.Uint64
 
+	keys      keys // nil in the meta group
+	saves     saves
 	saveRules atomic.Pointer[[]SaveRule] // nil: none
+	opened    time.Time
 
 	closing  sync.Once
 	closeErr error
@@ -68,7 +72,11 @@ func (f *floor) index() uint64 {
 // openMember opens stores and raft. applied is the state machine's applied index.
 func openMember(cfg Config, fsm raft.FSM, appended func([]*raft.Log), applied func() uint64, kick func()) (*member, error) {
 	cfg.Snapshots = cfg.Snapshots.withDefaults()
-	m := &member{cfg: cfg, kick: kick, events: make(chan raft.Observation, 64)}
+	if cfg.Turn == nil {
+		cfg.Turn = NewTurn()
+	}
+	m := &member{cfg: cfg, kick: kick, events: make(chan raft.Observation, 64), opened: time.Now()}
+	m.keys, _ = fsm.(keys)
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	floor := &floor{applied: applied}
 	storage, err := cfg.OpenStorage(Hooks{
@@ -90,6 +98,8 @@ func openMember(cfg Config, fsm raft.FSM, appended func([]*raft.Log), applied fu
 		return nil, fmt.Errorf("open shard %d: %w", cfg.Group, err)
 	}
 	m.storage = storage
+	m.logBytes.Add(backlogBytes(storage))
+	m.saves.status.Last = newestBegan(storage.Snapshots)
 	if err := m.startRaft(fsm); err != nil {
 		return nil, errors.Join(fmt.Errorf("open shard %d: %w", cfg.Group, err), storage.Close.Close())
 	}
@@ -111,6 +121,9 @@ func (m *member) startRaft(fsm raft.FSM) error {
 	}
 	r, err := raft.NewRaft(m.cfg.raftConfig(), fsm, m.storage.Log, m.storage.Stable, m.storage.Snapshots, m.cfg.Wire)
 	if err != nil {
+		if s, ok := m.storage.Snapshots.(interface{ Unusable() error }); ok { // raft does not say why
+			err = errors.Join(err, s.Unusable())
+		}
 		return err
 	}
 	m.raft = r
@@ -213,36 +226,6 @@ func (m *member) CommitIndex() uint64 { return m.raft.CommitIndex() }
 // LastIndex is the index of the last entry in this replica's log.
 func (m *member) LastIndex() uint64 { return m.raft.LastIndex() }
 
-// snapshotWhenDue takes a snapshot when enough bytes have gone into the log; raft itself counts entries.
-func (m *member) snapshotWhenDue() {
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-m.ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		if m.logBytes.Load()-m.snapAt.Load() < m.cfg.Snapshots.Bytes {
-			continue
-		}
-		if err := m.Snapshot(m.ctx); err != nil && m.ctx.Err() == nil {
-			m.cfg.Logger.Warn("snapshot was not taken; it is tried again", "shard", m.cfg.Group, "err", err)
-		}
-	}
-}
-
-// Snapshot takes a snapshot now. It is not an error that there is nothing new since the last one.
-func (m *member) Snapshot(ctx context.Context) error {
-	covered := m.logBytes.Load()
-	err := m.ask(ctx, func() raft.Future { return m.raft.Snapshot() })
-	if err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) {
-		return fmt.Errorf("snapshot of shard %d: %w", m.cfg.Group, err)
-	}
-	m.snapAt.Store(covered)
-	return nil
-}
-
 // errClosing says that raft was not asked, because the replica is being closed.
 var errClosing = errors.New("replica is being closed")
 
@@ -299,6 +282,9 @@ func (m *member) close() error {
 		m.closed = true
 		m.mu.Unlock()
 		m.cancel()
+		if m.keys != nil {
+			m.keys.StopSnapshots()
+		}
 		m.cfg.Confirmer.unregister(m.cfg.Group)
 		m.gate.close()
 		m.raft.DeregisterObserver(m.observer)

@@ -28,6 +28,8 @@ const (
 	Fast
 	// NoAuth means that the command is answered before authentication.
 	NoAuth
+	// NoAsyncLoading means that the command is refused while a replica of Redis loads beside serving; here it says nothing.
+	NoAsyncLoading
 	// NoMulti means that the command is refused inside a transaction.
 	NoMulti
 	// AllowBusy means that the command is answered while a script runs.
@@ -38,7 +40,7 @@ const (
 
 var flagNames = []string{
 	"write", "readonly", "denyoom", "admin", "pubsub", "noscript", "loading", "stale", "skip_slowlog", "fast",
-	"no_auth", "no_multi", "allow_busy", "movablekeys",
+	"no_auth", "no_async_loading", "no_multi", "allow_busy", "movablekeys",
 }
 
 // Names lists the flags as COMMAND INFO writes them.

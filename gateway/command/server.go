@@ -41,5 +41,21 @@ func serverSpecs() []*Spec {
 			Summary: "Get the UNIX time stamp of the last successful save to disk",
 			Since:   "1.0.0", Complexity: "O(1)",
 		},
+		{
+			Name: "save", Arity: 1, Flags: Admin | NoAsyncLoading | NoScript | NoMulti,
+			Summary: "Synchronously save the dataset to disk",
+			Since:   "1.0.0", Complexity: "O(N) where N is the total number of keys in all databases",
+		},
+		{
+			Name: "bgsave", Arity: -1, Flags: Admin | NoAsyncLoading | NoScript,
+			Summary: "Asynchronously save the dataset to disk",
+			Since:   "1.0.0", Complexity: "O(1)",
+			Arguments: []Arg{token("SCHEDULE").optional().from("3.2.2")},
+		},
+		{
+			Name: "bgrewriteaof", Arity: 1, Flags: Admin | NoAsyncLoading | NoScript,
+			Summary: "Asynchronously rewrite the append-only file",
+			Since:   "1.0.0", Complexity: "O(1)",
+		},
 	}
 }

@@ -22,14 +22,12 @@ func (n *Node) info() respserver.InfoFacts {
 		return facts
 	}
 	facts.EvictionPolicy = h.State().Settings().MaxMemoryPolicy.String()
+	facts.Save = saveFacts(h, n.started)
 	for _, r := range h.Replicas() {
 		term, leads := r.Leader()
 		facts.Shards = append(facts.Shards, respserver.ShardFacts{
 			Shard: uint64(r.Group()), Leads: leads, Term: term, Applied: r.State().Applied, Replicas: max(len(r.Members().Voters)-1, 0),
 		})
-		if at := r.LastSnapshot(); at.After(facts.LastSave) {
-			facts.LastSave = at
-		}
 		if leads {
 			facts.Expires += r.Store().Expires()
 		}

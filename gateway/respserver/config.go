@@ -29,7 +29,9 @@ type Config struct {
 	Defaults func() (router.Ack, router.ReadMode)
 	// Settings are what CONFIG GET and SET reach beyond the fixed ones; nil means none.
 	Settings Settings
-	Logger   *slog.Logger
+	// Saver is what SAVE and BGSAVE ask; nil where nothing can be saved.
+	Saver  Saver
+	Logger *slog.Logger
 }
 
 // Limits bounds what connections hold. Each has a default for its zero value.

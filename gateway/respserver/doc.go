@@ -40,6 +40,8 @@
 //   - FLUSHALL and FLUSHDB are refused inside a transaction: they touch every shard that the node leads.
 //   - WAIT asks which replicas hold the log up to the last write, so what it counts survives a failover.
 //   - Keys that one connection watches are of one slot, and so is its transaction.
+//   - SAVE writes the snapshots of this node's shards and holds no other connection. BGREWRITEAOF does what BGSAVE does: a
+//     snapshot is what makes the log shorter. INFO's rdb fields tell of snapshots, its aof fields of the log.
 //   - ASKING is accepted and changes nothing: no shard imports slots yet.
 //   - CLIENT UNPAUSE is not held back by CLIENT PAUSE.
 package respserver

@@ -26,14 +26,33 @@ type InfoFacts struct {
 	// Lookups counts what other servers of this node than the RESP server have looked for.
 	Lookups ops.Lookups
 
-	// LastSave is when the last snapshot was written; SaveRunning that one is being written.
-	LastSave    time.Time
-	SaveRunning bool
-	SaveFailed  bool
+	Save SaveFacts
 
 	Shards []ShardFacts
 	// CPUUser and CPUSystem are what the process has used.
 	CPUUser, CPUSystem time.Duration
+}
+
+// SaveFacts is what is known of the log and the snapshots of this node's shards.
+type SaveFacts struct {
+	// Last is when the newest snapshot of the shard that was saved longest ago was complete; the zero time means not since
+	// the node was started.
+	Last time.Time
+	// Running tells that a snapshot is being written, Began since when: that of the first one where somebody asked for all.
+	Running bool
+	Began   time.Time
+	// Failed tells that the last snapshot of a shard could not be written.
+	Failed bool
+	// Took is for how long the last snapshots of all shards were written, one after the other; 0 means none yet.
+	Took time.Duration
+	// Saves counts snapshots since the start, Unsaved changed keys since the last ones.
+	Saves, Unsaved uint64
+	// LogBytes is what the logs take on disk.
+	LogBytes int64
+	// HeldMax and Held tell for how long snapshots have kept a shard from applying writes: times under 0.1 ms, 1 ms,
+	// 5 ms, and longer ones.
+	HeldMax time.Duration
+	Held    [4]uint64
 }
 
 // ShardFacts is one replica of this node.

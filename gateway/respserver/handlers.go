@@ -11,6 +11,7 @@ func allHandlers() map[string]handler {
 		"multi": (*conn).begin, "discard": (*conn).discard, "watch": (*conn).watchKeys, "unwatch": (*conn).unwatch,
 		"wait": (*conn).waitReplicas, "time": (*conn).time, "dbsize": (*conn).dbSize,
 		"flushall": (*conn).flush, "flushdb": (*conn).flush, "lastsave": (*conn).lastSave,
+		"save": (*conn).save, "bgsave": (*conn).bgSave, "bgrewriteaof": (*conn).rewriteAOF,
 		"info": (*conn).info, "config|get": (*conn).configGet, "config|set": (*conn).configSet,
 		"config|resetstat": (*conn).configResetStat, "config|rewrite": (*conn).configRewrite,
 		"memory|doctor": (*conn).memoryDoctor, "memory|stats": (*conn).memoryStats, "memory|purge": (*conn).memoryPurge,

@@ -106,22 +106,6 @@ func infoClients(c *conn, _ *InfoFacts, t *infoText) {
 	t.add("tracking_clients", c.server.tracking.active.Load())
 }
 
-func infoPersistence(c *conn, f *InfoFacts, t *infoText) {
-	t.add("loading", 0)
-	t.add("rdb_changes_since_last_save", 0)
-	t.flag("rdb_bgsave_in_progress", f.SaveRunning)
-	t.add("rdb_last_save_time", c.lastSave(nil).Int)
-	status := "ok"
-	if f.SaveFailed {
-		status = "err"
-	}
-	t.add("rdb_last_bgsave_status", status)
-	t.add("aof_enabled", 1)
-	t.add("aof_rewrite_in_progress", 0)
-	t.add("aof_last_write_status", "ok")
-	t.add("appendfsync", cmp.Or(f.AppendFsync, "always"))
-}
-
 func infoStats(c *conn, f *InfoFacts, t *infoText) {
 	st := c.server.Stats()
 	commands := uint64(0)

@@ -60,14 +60,6 @@ func (c *conn) time([][]byte) resp.Value {
 		resp.BulkString(strconv.FormatInt(int64(now.Nanosecond()/1000), 10)))
 }
 
-func (c *conn) lastSave([][]byte) resp.Value {
-	saved := c.server.facts().LastSave
-	if saved.IsZero() {
-		saved = c.server.started // as Redis, which counts from its start
-	}
-	return resp.Int(saved.Unix())
-}
-
 // scriptFlush answers FUNCTION FLUSH and SCRIPT FLUSH, with which test suites begin: there are none to delete.
 func (c *conn) scriptFlush(args [][]byte) resp.Value {
 	if len(args) > 3 || len(args) == 3 && !word(args[2], "ASYNC") && !word(args[2], "SYNC") {

@@ -63,20 +63,20 @@ func appendEffect(dst []byte, base uint64, e *Effect) []byte {
 
 // DecodeBatch reads the body of KindBatch into b, whose slices are used again. Keys and values are parts of body.
 func DecodeBatch(body []byte, b *Batch) error {
-	d := decoder{rest: body}
-	b.Version = d.uint64()
+	d := NewDecoder(body)
+	b.Version = d.Uint64()
 	b.Drops = d.ranges(b.Drops[:0])
-	n := d.count(3)
+	n := d.Count(3)
 	b.Sections = growSections(b.Sections, n)
 	for i := 0; i < n && !d.bad; i++ {
 		s := &b.Sections[i]
-		s.Slot = d.slot()
+		s.Slot = d.Slot()
 		s.Effects = s.Effects[:0]
-		for m := d.count(minEffectBytes); m > 0 && !d.bad; m-- {
+		for m := d.Count(minEffectBytes); m > 0 && !d.bad; m-- {
 			s.Effects = append(s.Effects, d.effect(b.Version))
 		}
 	}
-	return d.end("batch")
+	return d.End("batch")
 }
 
 // growSections gives n sections and keeps the effect slices of those that were there.
@@ -87,26 +87,26 @@ func growSections(sections []Section, n int) []Section {
 	return append(sections[:cap(sections)], make([]Section, n-cap(sections))...)
 }
 
-func (d *decoder) effect(base uint64) Effect {
-	e := Effect{Kind: EffectKind(d.byte())}
-	tag := d.byte()
-	e.Key = d.bytes()
-	e.Version = base - d.uvarint()
+func (d *Decoder) effect(base uint64) Effect {
+	e := Effect{Kind: EffectKind(d.Byte())}
+	tag := d.Byte()
+	e.Key = d.Bytes()
+	e.Version = base - d.Uvarint()
 	switch e.Kind {
 	case EffectSet:
 		e.Type = Type(tag)
-		e.ExpireAt = int64(d.uvarint())
-		e.Value = d.bytes()
+		e.ExpireAt = int64(d.Uvarint())
+		e.Value = d.Bytes()
 	case EffectPatch:
 		e.Type = Type(tag)
-		e.Offset = d.uvarint()
-		e.Value = d.bytes()
+		e.Offset = d.Uvarint()
+		e.Value = d.Bytes()
 	case EffectDel:
 		e.Reason = Reason(tag)
-		d.bad = d.bad || d.byte() != 0
+		d.bad = d.bad || d.Byte() != 0
 	case EffectExpire:
 		e.Type = Type(tag)
-		e.ExpireAt = int64(d.uvarint())
+		e.ExpireAt = int64(d.Uvarint())
 	default:
 		d.bad = true
 	}

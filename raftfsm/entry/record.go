@@ -108,9 +108,9 @@ func EncodeExecutorStart(now int64, s ExecutorStart) []byte {
 
 // DecodeExecutorStart reads the body of KindExecutorStart.
 func DecodeExecutorStart(body []byte) (ExecutorStart, error) {
-	d := decoder{rest: body}
-	s := ExecutorStart{Nonce: d.uint64(), Node: string(d.bytes())}
-	return s, d.end("executor start")
+	d := NewDecoder(body)
+	s := ExecutorStart{Nonce: d.Uint64(), Node: string(d.Bytes())}
+	return s, d.End("executor start")
 }
 
 // EncodeLeaseRelease makes the record after which the leader serves nothing.
@@ -121,8 +121,8 @@ func EncodeLeaseRelease(h Header) []byte {
 
 // DecodeLeaseRelease checks the body of KindLeaseRelease, which is empty.
 func DecodeLeaseRelease(body []byte) error {
-	d := decoder{rest: body}
-	return d.end("lease release")
+	d := NewDecoder(body)
+	return d.End("lease release")
 }
 
 // EncodeOwn makes the record by which the shard becomes the owner of slots.
@@ -133,7 +133,7 @@ func EncodeOwn(h Header, ranges []slot.Range) []byte {
 
 // DecodeOwn reads the body of KindOwn.
 func DecodeOwn(body []byte) ([]slot.Range, error) {
-	d := decoder{rest: body}
+	d := NewDecoder(body)
 	ranges := d.ranges(nil)
-	return ranges, d.end("own")
+	return ranges, d.End("own")
 }

@@ -21,13 +21,22 @@ func appendRanges(dst []byte, ranges []slot.Range) []byte {
 	return dst
 }
 
-// decoder reads a body front to back. After the first fault every read gives zero and end reports the fault.
-type decoder struct {
+// Decoder reads bytes front to back. After the first fault every read gives zero, and End reports the fault.
+type Decoder struct {
 	rest []byte
 	bad  bool
 }
 
-func (d *decoder) take(n uint64) []byte {
+// NewDecoder returns a decoder of data, which it shares with what it gives.
+func NewDecoder(data []byte) Decoder { return Decoder{rest: data} }
+
+// OK tells whether there was no fault yet.
+func (d *Decoder) OK() bool { return !d.bad }
+
+// More tells whether there was no fault yet, nor an end.
+func (d *Decoder) More() bool { return !d.bad && len(d.rest) > 0 }
+
+func (d *Decoder) take(n uint64) []byte {
 	if d.bad || n > uint64(len(d.rest)) {
 		d.bad = true
 		return nil
@@ -37,28 +46,40 @@ func (d *decoder) take(n uint64) []byte {
 	return b
 }
 
-func (d *decoder) byte() byte {
+// Byte reads one byte.
+func (d *Decoder) Byte() byte {
 	if b := d.take(1); b != nil {
 		return b[0]
 	}
 	return 0
 }
 
-func (d *decoder) uint16() uint16 {
+// Uint16 reads 2 bytes, little-endian.
+func (d *Decoder) Uint16() uint16 {
 	if b := d.take(2); b != nil {
 		return binary.LittleEndian.Uint16(b)
 	}
 	return 0
 }
 
-func (d *decoder) uint64() uint64 {
+// Uint32 reads 4 bytes, little-endian.
+func (d *Decoder) Uint32() uint32 {
+	if b := d.take(4); b != nil {
+		return binary.LittleEndian.Uint32(b)
+	}
+	return 0
+}
+
+// Uint64 reads 8 bytes, little-endian.
+func (d *Decoder) Uint64() uint64 {
 	if b := d.take(8); b != nil {
 		return binary.LittleEndian.Uint64(b)
 	}
 	return 0
 }
 
-func (d *decoder) uvarint() uint64 {
+// Uvarint reads an unsigned varint.
+func (d *Decoder) Uvarint() uint64 {
 	v, n := binary.Uvarint(d.rest)
 	if d.bad || n <= 0 {
 		d.bad = true
@@ -68,12 +89,13 @@ func (d *decoder) uvarint() uint64 {
 	return v
 }
 
-func (d *decoder) bytes() []byte { return d.take(d.uvarint()) }
+// Bytes reads a length, then as many bytes.
+func (d *Decoder) Bytes() []byte { return d.take(d.Uvarint()) }
 
-// count reads how many items follow, each of at least itemBytes bytes, so that no count can demand more memory than
+// Count reads how many items follow, each of at least itemBytes bytes, so that no count can demand more memory than
 // the bytes that stand behind it.
-func (d *decoder) count(itemBytes int) int {
-	n := d.uvarint()
+func (d *Decoder) Count(itemBytes int) int {
+	n := d.Uvarint()
 	if d.bad || n > uint64(len(d.rest)/itemBytes) {
 		d.bad = true
 		return 0
@@ -81,8 +103,9 @@ func (d *decoder) count(itemBytes int) int {
 	return int(n)
 }
 
-func (d *decoder) slot() slot.ID {
-	s := slot.ID(d.uint16())
+// Slot reads the number of a slot.
+func (d *Decoder) Slot() slot.ID {
+	s := slot.ID(d.Uint16())
 	if s >= slot.Count {
 		d.bad = true
 		return 0
@@ -90,9 +113,9 @@ func (d *decoder) slot() slot.ID {
 	return s
 }
 
-func (d *decoder) ranges(dst []slot.Range) []slot.Range {
-	for n := d.count(4); n > 0; n-- {
-		r := slot.Range{First: d.slot(), Last: d.slot()}
+func (d *Decoder) ranges(dst []slot.Range) []slot.Range {
+	for n := d.Count(4); n > 0; n-- {
+		r := slot.Range{First: d.Slot(), Last: d.Slot()}
 		if d.bad || !r.Valid() {
 			d.bad = true
 			return nil
@@ -102,7 +125,8 @@ func (d *decoder) ranges(dst []slot.Range) []slot.Range {
 	return dst
 }
 
-func (d *decoder) end(what string) error {
+// End reports a fault, and bytes that are left over.
+func (d *Decoder) End(what string) error {
 	if d.bad || len(d.rest) != 0 {
 		return fmt.Errorf("%w: malformed %s", ErrCorrupt, what)
 	}

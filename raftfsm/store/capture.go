@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"iter"
 	"slices"
 
@@ -51,6 +50,14 @@ func (s *Store) Capture() *Capture {
 	s.captured.Store(true)
 	return &Capture{store: s, number: number}
 }
+
+// FreezeDueLocked tells whether the next write has to keep the slot, or to copy its directory, for a capture.
+func (sl *Slot) FreezeDueLocked() bool {
+	return sl.dirShared || sl.store.captured.Load() && sl.seen != sl.store.capture.Load()
+}
+
+// FreezeLocked does that ahead of the write, for who measures it. Writes do it by themselves.
+func (sl *Slot) FreezeLocked() { sl.beforeWriteLocked() }
 
 // beforeWriteLocked keeps the slot as the open capture has to see it.
 func (sl *Slot) beforeWriteLocked() {
@@ -112,21 +119,13 @@ func (c *Capture) Slot(id slot.ID) *CapturedSlot {
 // Len is the number of keys.
 func (c *CapturedSlot) Len() int { return c.frozen.keys }
 
-// All gives the keys with what they held, sorted, so that equal stores give equal bytes. Key and value are lent until Done.
+// All gives the keys with what they held, in no particular order: sorting would need a list as long as the slot. Key and
+// value are lent until Done.
 func (c *CapturedSlot) All() iter.Seq2[[]byte, Item] {
 	return func(yield func([]byte, Item) bool) {
-		objects := make([]keyed, 0, c.Len())
-		c.frozen.cells(func(_ slab.Ref, object []byte) { objects = append(objects, keyed{keyOf(object), object}) })
-		slices.SortFunc(objects, func(a, b keyed) int { return bytes.Compare(a.key, b.key) })
-		for _, o := range objects {
-			if !yield(o.key, readCell(o.object).Item) {
-				return
-			}
-		}
+		c.frozen.segments(func(_ slab.Ref, g segment) bool { return c.frozen.yieldSegment(g, yield) })
 	}
 }
-
-type keyed struct{ key, object []byte }
 
 // Done ends the reading of the slot: from here on writes to it pay nothing for the capture.
 func (c *CapturedSlot) Done() {

@@ -28,9 +28,9 @@ func (sl *Slot) ScanLocked(cursor uint64, yield func(key []byte, item Item)) uin
 	return nextCursor(cursor, g.depth())
 }
 
-func (sl *Slot) yieldSegment(g segment, yield func([]byte, Item) bool) bool {
+func (t *table) yieldSegment(g segment, yield func([]byte, Item) bool) bool {
 	for i := range g.count() {
-		c := readCell(sl.heap.Bytes(g.ref(i)))
+		c := readCell(t.heap.Bytes(g.ref(i)))
 		if !yield(c.key, c.Item) {
 			return false
 		}

@@ -104,6 +104,7 @@ func (h *Host) openReplica(id slot.ShardID, mark *storagev1.GroupMark) error {
 		return err
 	}
 	cfg.Slots = func() []slot.Range { return h.slotsOf(id) }
+	cfg.Turn = h.turn
 	r, err := shard.Open(cfg)
 	if err != nil {
 		return errors.Join(err, cfg.Wire.Close())

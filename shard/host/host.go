@@ -34,6 +34,8 @@ type Host struct {
 	meta      *shard.Meta
 
 	windows *logstore.Budget
+	turn    *shard.Turn // of the shards' snapshots; those of the meta group are small and wait for nobody
+	saving  saving
 
 	// watched is the newest meta state that was heard from another node; nil where none was.
 	watched atomic.Pointer[meta.State]
@@ -72,6 +74,7 @@ func Open(cfg Config) (*Host, error) {
 			Lease: cfg.Settings.Lease, LeaseMax: cfg.Settings.LeaseMax,
 		},
 		windows:  logstore.NewBudget(windowBytesMax),
+		turn:     shard.NewTurn(),
 		replicas: map[slot.ShardID]*shard.Replica{},
 		failed:   map[slot.ShardID]string{},
 		changed:  make(chan struct{}),
@@ -231,7 +234,7 @@ func (h *Host) Close() error {
 }
 
 func (h *Host) close() error {
-	h.cancel()
+	h.saving.end(h.cancel)
 	h.wg.Wait()
 	var errs []error
 	var mu sync.Mutex

@@ -201,7 +201,7 @@ func (h *Host) openStorage(group slot.ShardID, folder string, wire *transport.Gr
 	if err != nil {
 		return shard.Storage{}, err
 	}
-	snapshots, err := logstore.OpenSnapshots(dir, log, nil)
+	snapshots, err := logstore.OpenSnapshots(dir, log, h.cfg.Logger)
 	if err != nil {
 		return shard.Storage{}, errors.Join(err, log.Close())
 	}

@@ -6,6 +6,9 @@
 // a node share, one raft-boltdb file for each group, memory that forgets in a crash in package crashstore. Run remembers
 // how a node's last run ended, for the amnesia guard. DESIGN.md has the format of the WAL and what each policy loses.
 //
+// The log goes back to the older of the two snapshots that are kept, so that either of them, with the log behind it, is
+// the whole state. raft tries the newest first; Snapshots lets it take an older one only if the log leads on from there.
+//
 // Goroutines: raft calls StoreLogs and DeleteRange on the main goroutine of a group, DeleteRange also on its snapshot
 // goroutine, GetLog on any. Stable owns one goroutine, the committer, WAL one or two: the writer, and under everysec the syncer.
 //
@@ -24,6 +27,9 @@
 //     The placeholder must never be replicated: a transport refuses to send an entry for which IsPlaceholder says yes.
 //   - Prefix compaction keeps the entry at the snapshot index, for the same reason: the Prev check of AppendEntries
 //     then finds the real entry.
+//   - Compaction stops at the oldest snapshot kept; hashicorp/raft compacts behind the newest.
+//   - raft.FileSnapshotStore has no checksum over who the members are, syncs no folder that names the files, leaves the
+//     files of a snapshot that failed, and reads a state twice. Snapshots are files of our own, one each.
 //   - raft-boltdb stores no checksum with a record. A log entry of any type is written with a CRC32C (of group, index,
 //     term, type, data and extensions) behind its extensions, and GetLog verifies and removes it: raft and the wire see
 //     the bytes that were stored. Pages of the file itself carry no checksum in bbolt: damage there shows as a record that

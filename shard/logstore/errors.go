@@ -7,6 +7,9 @@ var (
 	// gave back other bytes than were written. The replica is rebuilt as a new learner from an empty folder.
 	ErrDamaged = errors.New("replica is damaged; clear its folder and add it again as a new learner")
 
+	// ErrBadSnapshot says that a snapshot file is not what was written. An older one may do.
+	ErrBadSnapshot = errors.New("snapshot file is damaged")
+
 	// ErrFatal is the error of every write after a write error or a fatal truncation: the process must stop.
 	ErrFatal = errors.New("log store stopped after a fatal error; restart the node")
 

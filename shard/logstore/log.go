@@ -56,10 +56,12 @@ type Log struct {
 	// Invariant: first..last is stored without a hole; both are 0 when the log is empty.
 	first, last uint64
 	boundary    Boundary
-	window      *window
-	damaged     bool
-	share       *list.Element // in cfg.Budget; nil without one. Set before the log is used
-	stopped     error         // why writes are refused: wraps ErrFatal or ErrClosed
+	// kept is the oldest snapshot that this replica may have to begin with: compaction stops there. 0 for none.
+	kept    uint64
+	window  *window
+	damaged bool
+	share   *list.Element // in cfg.Budget; nil without one. Set before the log is used
+	stopped error         // why writes are refused: wraps ErrFatal or ErrClosed
 }
 
 var _ raft.LogStore = (*Log)(nil)

@@ -29,10 +29,10 @@ func (s *sink) Close() error {
 	if err := s.SnapshotSink.Close(); err != nil {
 		return fmt.Errorf("close snapshot %s of group %d: %w", s.ID(), s.snapshots.log.cfg.Group, err)
 	}
-	if err := s.snapshots.published(s.ID()); err != nil {
-		return fmt.Errorf("sync snapshot %s of group %d: %w", s.ID(), s.snapshots.log.cfg.Group, err)
+	if err := s.snapshots.log.RecordBoundary(s.boundary.Index, s.boundary.Term); err != nil {
+		return err
 	}
-	return s.snapshots.log.RecordBoundary(s.boundary.Index, s.boundary.Term)
+	return s.snapshots.keepLog()
 }
 
 // Cancel gives the snapshot up.

@@ -4,81 +4,110 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"log/slog"
 	"path/filepath"
-	"strings"
+	"sync"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 )
 
 const (
-	// snapshotsRetained keeps one snapshot to fall back to beside the newest.
+	// snapshotsRetained keeps one snapshot to fall back to beside the newest; the log keeps what leads on from it.
 	snapshotsRetained = 2
 
-	// The names that raft.FileSnapshotStore gives to its folder and to a snapshot that is not complete.
-	snapshotsFolder  = "snapshots"
-	unfinishedSuffix = ".tmp"
+	snapshotsFolder = "snapshots"
 )
 
-// Snapshots is the snapshot store of one group. It keeps the log's boundary in step with the newest snapshot, and refuses
-// one that would take the replica back.
+// Snapshots is the snapshot store of one group. It keeps the log's boundary in step with the newest snapshot and the log's
+// beginning in step with the oldest, and refuses a snapshot that would take the replica back.
 type Snapshots struct {
-	inner raft.SnapshotStore
-	log   *Log
-	// published makes a snapshot durable under its final name.
-	published func(id string) error
+	inner  raft.SnapshotStore
+	folder *snapFolder // inner where that is on disk, else nil
+	log    *Log
+	logger *slog.Logger
 
 	// closing is held while a sink closes, across its I/O (a channel for the reason that Log.writer is one): raft may
 	// take a snapshot and install one at the same time.
 	closing chan struct{}
+
+	mu     sync.Mutex      // protects the field below
+	warned map[string]bool // by the file that is used in place of a better one
 }
 
 var _ raft.SnapshotStore = (*Snapshots)(nil)
 
-// OpenSnapshots opens the snapshots under dir, on top of raft.FileSnapshotStore, and brings the log's boundary up to
-// date. It must be called before raft starts on the log. logger may be nil.
-func OpenSnapshots(dir string, log *Log, logger hclog.Logger) (*Snapshots, error) {
+// OpenSnapshots opens the snapshots under dir and brings the log's boundary up to date. It must be called before raft
+// starts on the log.
+func OpenSnapshots(dir string, log *Log, logger *slog.Logger) (*Snapshots, error) {
+	folder, err := openSnapFolder(filepath.Join(dir, snapshotsFolder))
+	if err != nil {
+		return nil, fmt.Errorf("open snapshots of group %d in %s: %w", log.cfg.Group, dir, err)
+	}
 	if logger == nil {
-		logger = hclog.NewNullLogger()
+		logger = slog.New(slog.DiscardHandler)
 	}
-	inner, err := raft.NewFileSnapshotStoreWithLogger(dir, snapshotsRetained, logger)
-	if err != nil {
-		return nil, fmt.Errorf("open snapshots of group %d in %s: %w", log.cfg.Group, dir, err)
-	}
-	folder := filepath.Join(dir, snapshotsFolder)
-	err = errors.Join(dropUnfinished(folder), syncDir(folder), syncDir(dir), syncDir(filepath.Dir(filepath.Clean(dir))))
-	if err != nil {
-		return nil, fmt.Errorf("open snapshots of group %d in %s: %w", log.cfg.Group, dir, err)
-	}
-	s, err := NewSnapshots(inner, log, func(id string) error {
-		// raft syncs the files and the folder above, but not the folder that names the files.
-		return errors.Join(syncDir(filepath.Join(folder, id)), syncDir(folder))
-	})
-	if err != nil {
+	s := &Snapshots{inner: folder, folder: folder, log: log, logger: logger}
+	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("open snapshots of group %d in %s: %w", log.cfg.Group, dir, err)
 	}
 	return s, nil
 }
 
-// NewSnapshots puts the boundary of log in step with any snapshot store. published makes a closed snapshot durable.
-func NewSnapshots(inner raft.SnapshotStore, log *Log, published func(id string) error) (*Snapshots, error) {
-	s := &Snapshots{inner: inner, log: log, published: published, closing: make(chan struct{}, 1)}
-	metas, err := inner.List()
+// NewSnapshots puts a log in step with any snapshot store. A snapshot of inner is durable when its sink is closed.
+func NewSnapshots(inner raft.SnapshotStore, log *Log) (*Snapshots, error) {
+	s := &Snapshots{inner: inner, log: log, logger: slog.New(slog.DiscardHandler)}
+	return s, s.open()
+}
+
+func (s *Snapshots) open() error {
+	s.closing, s.warned = make(chan struct{}, 1), map[string]bool{}
+	metas, err := s.inner.List()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if len(metas) > 0 && metas[0].Index >= log.Boundary().Index {
-		err := log.exclusively(func() error {
-			return log.record(Boundary{Index: metas[0].Index, Term: metas[0].Term}, dropSuffix)
-		})
-		return s, err
-	}
-	newest := uint64(0)
+	newest := Boundary{}
 	if len(metas) > 0 {
-		newest = metas[0].Index
+		newest = Boundary{Index: metas[0].Index, Term: metas[0].Term}
 	}
-	return s, log.covers(newest)
+	if len(metas) > 0 && newest.Index >= s.log.Boundary().Index {
+		err = s.log.exclusively(func() error { return s.log.record(newest, dropSuffix) })
+	} else {
+		err = s.log.covers(newest.Index)
+	}
+	if err != nil {
+		return errors.Join(err, s.Unusable())
+	}
+	if len(metas) == 0 {
+		s.warn("the log alone")
+	}
+	return s.keepLog()
+}
+
+// keepLog lets the log go only as far as the oldest snapshot from which it leads on.
+func (s *Snapshots) keepLog() error {
+	metas, err := s.inner.List()
+	if err != nil {
+		return err
+	}
+	for i := len(metas) - 1; i >= 0; i-- {
+		if s.log.covers(metas[i].Index) == nil {
+			s.log.keepAfter(metas[i].Index)
+			return nil
+		}
+	}
+	return nil
+}
+
+// Unusable says which snapshots cannot be used and why; nil where all can.
+func (s *Snapshots) Unusable() error {
+	if s.folder == nil {
+		return nil
+	}
+	var errs []error
+	for _, b := range s.folder.unusable() {
+		errs = append(errs, fmt.Errorf("snapshot %s cannot be used: %w", b.File, b.Err))
+	}
+	return errors.Join(errs...)
 }
 
 // covers reports whether the log holds every entry between a snapshot up to that index and the boundary. If not, a
@@ -127,19 +156,26 @@ func (s *Snapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	if err := s.log.covers(meta.Index); err != nil {
 		return nil, nil, errors.Join(err, state.Close())
 	}
+	if s.folder != nil {
+		s.warn(s.folder.path(id))
+	}
 	return meta, state, nil
 }
 
-// dropUnfinished deletes what a crash left of snapshots under way: raft ignores it, but never frees it.
-func dropUnfinished(folder string) error {
-	found, err := os.ReadDir(folder)
-	if err != nil {
-		return err
+// warn says once of each snapshot that cannot be used what is used instead.
+func (s *Snapshots) warn(used string) {
+	if s.folder == nil {
+		return
 	}
-	for _, entry := range found {
-		if strings.HasSuffix(entry.Name(), unfinishedSuffix) {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(folder, entry.Name())))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.folder.unusable() {
+		if s.warned[b.File] {
+			continue
 		}
+		s.warned[b.File] = true
+		s.logger.Warn("a snapshot cannot be used; another one with the log behind it gives the same state. Look after the disk; "+
+			"the damaged file goes once there are two good ones",
+			"group", s.log.cfg.Group, "damaged", b.File, "used", used, "err", b.Err)
 	}
-	return err
 }

@@ -31,8 +31,22 @@ func (l *Log) delete(from, to uint64) error {
 	}
 }
 
-// compact deletes a prefix. The entry at the snapshot boundary stays: the Prev check of AppendEntries asks for it.
+// keepAfter makes compaction leave every entry after a snapshot, however much newer others are: raft knows of the newest
+// only.
+func (l *Log) keepAfter(index uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.kept = index
+}
+
+// compact deletes a prefix, as far as the oldest snapshot allows. The entry at the snapshot boundary stays: the Prev check
+// of AppendEntries asks for it.
 func (l *Log) compact(from, to uint64, boundary Boundary) error {
+	l.mu.RLock()
+	if l.kept != 0 {
+		to = min(to, l.kept)
+	}
+	l.mu.RUnlock()
 	if to == boundary.Index {
 		to--
 	}

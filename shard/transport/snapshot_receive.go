@@ -126,7 +126,7 @@ func (s *spool) run() {
 		return
 	}
 	defer s.discard(file)
-	err = s.fill(file)
+	sum, err := s.fill(file)
 	s.in.snapshots.remove(s)
 	if err != nil {
 		s.in.t.count.snapshotsBroken.Add(1)
@@ -134,7 +134,7 @@ func (s *spool) run() {
 		return
 	}
 	s.in.t.count.snapshotsReceived.Add(1)
-	response, err := s.install(file)
+	response, err := s.install(file, sum)
 	if err == nil {
 		err = s.in.replyResponse(s.id, s.g, response)
 	}
@@ -153,29 +153,29 @@ func (s *spool) discard(file *os.File) {
 	}
 }
 
-// fill writes the chunks to the file until the stream has ended and is whole.
-func (s *spool) fill(file *os.File) error {
+// fill writes the chunks to the file until the stream has ended and is whole. It returns the checksum of the file.
+func (s *spool) fill(file *os.File) (sum uint32, err error) {
 	crc := crc32.New(castagnoli)
 	var size uint64
 	for {
 		f, err := s.next()
 		if err != nil {
-			return err
+			return 0, err
 		}
 		switch f.kind {
 		case frameSnapshotChunk:
 			size += uint64(len(f.body))
 			if size > uint64(s.req.Size) {
-				return fmt.Errorf("%w: snapshot is larger than the %d bytes announced", ErrMalformed, s.req.Size)
+				return 0, fmt.Errorf("%w: snapshot is larger than the %d bytes announced", ErrMalformed, s.req.Size)
 			}
 			if _, err := io.MultiWriter(file, crc).Write(f.body); err != nil {
-				return fmt.Errorf("write spool file: %w", err)
+				return 0, fmt.Errorf("write spool file: %w", err)
 			}
 			s.progress(size)
 		case frameSnapshotEnd:
-			return s.checkEnd(f, snapshotEnd{sizeBytes: size, crc: crc.Sum32()})
+			return crc.Sum32(), s.checkEnd(f, snapshotEnd{sizeBytes: size, crc: crc.Sum32()})
 		default:
-			return fmt.Errorf("%w: the sender ended the stream", ErrClosed)
+			return 0, fmt.Errorf("%w: the sender ended the stream", ErrClosed)
 		}
 	}
 }
@@ -215,11 +215,11 @@ func (s *spool) progress(writtenBytes uint64) {
 }
 
 // install lets raft read the file. The connection may be lost meanwhile; raft finishes all the same.
-func (s *spool) install(file *os.File) (any, error) {
+func (s *spool) install(file *os.File, sum uint32) (any, error) {
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("rewind spool file: %w", err)
 	}
-	response, err := s.g.deliver(raft.RPC{Command: s.req, Reader: file})
+	response, err := s.g.deliver(raft.RPC{Command: s.req, Reader: &spoolReader{file: file, want: sum}})
 	if err != nil {
 		return nil, err
 	}
@@ -241,4 +241,20 @@ func (s *spool) install(file *os.File) (any, error) {
 			return nil, s.g.unknown()
 		}
 	}
+}
+
+// spoolReader reads a spool file. One that is not what was written to it ends with an error in place of io.EOF, before raft
+// takes the snapshot for its newest and gives up the log for it.
+type spoolReader struct {
+	file      *os.File
+	sum, want uint32
+}
+
+func (r *spoolReader) Read(p []byte) (int, error) {
+	n, err := r.file.Read(p)
+	r.sum = crc32.Update(r.sum, castagnoli, p[:n])
+	if err == io.EOF && r.sum != r.want {
+		err = fmt.Errorf("%w: spool file %s has checksum %08x, was written with %08x", ErrMalformed, r.file.Name(), r.sum, r.want)
+	}
+	return n, err
 }

@@ -6,6 +6,8 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,6 +62,35 @@ func TestSnapshotArrivesWholeAndItsFileIsRemoved(t *testing.T) {
 		}
 		synctest.Wait()
 		wantEmptySpool(t, b.t)
+	})
+}
+
+// The disk may give back something else than was written to the spool file: raft hears of it before it has the last byte.
+func TestDamagedSpoolFileIsNotTakenForASnapshot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoNodes(t)
+		var got []byte
+		restored := restore(&got)
+		answer(b, func(rpc raft.RPC) (any, error) {
+			files, err := os.ReadDir(b.t.cfg.SpoolDir)
+			if err != nil || len(files) != 1 {
+				t.Fatalf("spool folder: %v, %v", files, err)
+			}
+			path := filepath.Join(b.t.cfg.SpoolDir, files[0].Name())
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data[777] ^= 1
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return restored(rpc)
+		})
+		err := a.InstallSnapshot("b", "b", snapshotRequest("a", 5000), &raft.InstallSnapshotResponse{}, bytes.NewReader(pattern(5000)))
+		if err == nil || !strings.Contains(err.Error(), "checksum") {
+			t.Errorf("install of a damaged file: %v", err)
+		}
 	})
 }
 

@@ -5,7 +5,7 @@ import "slices"
 // The places.
 const (
 	fsmFile      = "raftfsm/fsm.go"
-	snapshotFile = "raftfsm/snapshot.go"
+	snapshotFile = "raftfsm/snapshotread.go"
 	executorPkg  = "shard/executor"
 	fsmPkg       = "raftfsm"
 	simPkg       = "tests/sim"
@@ -14,7 +14,7 @@ const (
 )
 
 // bugs is the table.
-var bugs = slices.Concat(coreBugs, raftBugs, gatewayBugs, evictBugs)
+var bugs = slices.Concat(coreBugs, raftBugs, snapshotBugs, gatewayBugs, evictBugs)
 
 // coreBugs are the executable model's mutations, under its names where it has one, and others of the same layers.
 var coreBugs = []bug{
@@ -129,7 +129,7 @@ var coreBugs = []bug{
 	{"orderLostOnRequeue", "12", []edit{{executorPkg + "/queue.go", "return cmp.Compare(a.ticket, b.ticket)", "return 0 * cmp.Compare(a.ticket, b.ticket)"}}, executorPkg, "^TestRequestsThatAreEvaluatedAgain"},
 	{"slotsGivenTwice", "24", []edit{{executorPkg + "/start.go", "if e.cfg.Slots == nil || e.assigned {", "if e.cfg.Slots == nil || len(e.store.Owned()) > 0 {"}}, executorPkg, "^TestFirstSlotsAreGivenOnce"},
 	{"versionsWithoutBound", "8", []edit{{executorPkg + "/evaluate.go", "if full || e.versions >= e.versionsMax {", "if full {"}}, executorPkg, "^TestBatchesAreClosed"},
-	{"damageNotFound", "2", []edit{{snapshotFile, "; got != want {\n		return nil, fmt.Errorf(\"%w: checksum", "; got != want && len(data) == 1<<30 {\n		return nil, fmt.Errorf(\"%w: checksum"}}, fsmPkg, "^TestDamagedSnapshot"},
+	{"damageNotFound", "2", []edit{{"raftfsm/snapshotframe.go", "; got != want {", "; got != want && length == 1<<30 {"}}, fsmPkg, "^TestDamagedSnapshot"},
 	{"clockFollowsAnyStep", "30", []edit{{executorPkg + "/clock.go", "ahead >= 0 && ahead <= clockStepMax.Milliseconds():", "ahead >= 0:"}}, executorPkg, "^TestClockNeverGoesBack"},
 	{"clockForgetsBatches", "30", []edit{{executorPkg + "/clock.go", "	c.floor = max(c.floor, batch-mono)\n", "	_ = mono\n"}}, executorPkg, "^TestClockGoesOn"},
 }

@@ -41,7 +41,7 @@ func drawRates(rnd *rand.Rand) rates {
 		pause:   time.Duration(500+rnd.IntN(5000)) * time.Millisecond,
 		crashes: 1 + 2*rnd.IntN(2), // a minority, or all: appendfsync is always
 		snapshots: shard.SnapshotPolicy{
-			Bytes: 1 << uint(10+rnd.IntN(8)), Entries: uint64(10 + rnd.IntN(190)), Trailing: uint64(5 + rnd.IntN(45)),
+			Bytes: 1 << uint(10+rnd.IntN(8)), Trailing: uint64(5 + rnd.IntN(45)),
 		},
 	}
 	if rnd.IntN(4) > 0 {

@@ -61,7 +61,7 @@ func (d *Disk) Open(hooks Hooks) (*Stores, error) {
 		return nil, err
 	}
 	s := &Stores{Log: log}
-	if s.Snapshots, err = logstore.NewSnapshots(snapshots, log, func(string) error { return nil }); err != nil {
+	if s.Snapshots, err = logstore.NewSnapshots(snapshots, log); err != nil {
 		return nil, err
 	}
 	if d.cfg.Defect == VoteInTwoSteps {

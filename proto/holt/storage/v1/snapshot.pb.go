@@ -23,7 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// SnapshotHeader is everything in the state of a shard besides its keys. The slots follow it.
+// SnapshotHeader is everything in the state of a shard besides its keys and slots. Chunks of keys follow it, then the footer.
 type SnapshotHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Version of the snapshot's layout. A replica refuses a snapshot that is newer than itself.
@@ -45,12 +45,6 @@ type SnapshotHeader struct {
 	// Whether the last sequenced record is a LEASE_RELEASE, so that a leader whose ExecutorStart follows directly need
 	// not wait for leases to end.
 	Released bool `protobuf:"varint,9,opt,name=released,proto3" json:"released,omitempty"`
-	// How many slots follow: those that hold at least one key.
-	SlotCount uint32 `protobuf:"varint,10,opt,name=slot_count,json=slotCount,proto3" json:"slot_count,omitempty"`
-	// How many keys follow, in all slots.
-	KeyCount uint64 `protobuf:"varint,11,opt,name=key_count,json=keyCount,proto3" json:"key_count,omitempty"`
-	// Slots that the shard owns, in ascending order, neighbours joined.
-	Owned []*SlotRange `protobuf:"bytes,12,rep,name=owned,proto3" json:"owned,omitempty"`
 	// Whether the shard's first slots were given to it: that happens once, whatever it owns later.
 	Assigned      bool `protobuf:"varint,13,opt,name=assigned,proto3" json:"assigned,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -150,27 +144,6 @@ func (x *SnapshotHeader) GetReleased() bool {
 	return false
 }
 
-func (x *SnapshotHeader) GetSlotCount() uint32 {
-	if x != nil {
-		return x.SlotCount
-	}
-	return 0
-}
-
-func (x *SnapshotHeader) GetKeyCount() uint64 {
-	if x != nil {
-		return x.KeyCount
-	}
-	return 0
-}
-
-func (x *SnapshotHeader) GetOwned() []*SlotRange {
-	if x != nil {
-		return x.Owned
-	}
-	return nil
-}
-
 func (x *SnapshotHeader) GetAssigned() bool {
 	if x != nil {
 		return x.Assigned
@@ -178,11 +151,75 @@ func (x *SnapshotHeader) GetAssigned() bool {
 	return false
 }
 
+// SnapshotFooter ends a snapshot. One without it was cut short.
+type SnapshotFooter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many chunks there are.
+	ChunkCount uint32 `protobuf:"varint,1,opt,name=chunk_count,json=chunkCount,proto3" json:"chunk_count,omitempty"`
+	// How many keys there are, in all chunks.
+	KeyCount uint64 `protobuf:"varint,2,opt,name=key_count,json=keyCount,proto3" json:"key_count,omitempty"`
+	// Slots that the shard owns, in ascending order, neighbours joined.
+	Owned         []*SlotRange `protobuf:"bytes,3,rep,name=owned,proto3" json:"owned,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotFooter) Reset() {
+	*x = SnapshotFooter{}
+	mi := &file_holt_storage_v1_snapshot_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotFooter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotFooter) ProtoMessage() {}
+
+func (x *SnapshotFooter) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_snapshot_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotFooter.ProtoReflect.Descriptor instead.
+func (*SnapshotFooter) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_snapshot_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SnapshotFooter) GetChunkCount() uint32 {
+	if x != nil {
+		return x.ChunkCount
+	}
+	return 0
+}
+
+func (x *SnapshotFooter) GetKeyCount() uint64 {
+	if x != nil {
+		return x.KeyCount
+	}
+	return 0
+}
+
+func (x *SnapshotFooter) GetOwned() []*SlotRange {
+	if x != nil {
+		return x.Owned
+	}
+	return nil
+}
+
 var File_holt_storage_v1_snapshot_proto protoreflect.FileDescriptor
 
 const file_holt_storage_v1_snapshot_proto_rawDesc = "" +
 	"\n" +
-	"\x1eholt/storage/v1/snapshot.proto\x12\x0fholt.storage.v1\x1a\x1bholt/storage/v1/slots.proto\"\xac\x03\n" +
+	"\x1eholt/storage/v1/snapshot.proto\x12\x0fholt.storage.v1\x1a\x1bholt/storage/v1/slots.proto\"\xd0\x02\n" +
 	"\x0eSnapshotHeader\x12%\n" +
 	"\x0eformat_version\x18\x01 \x01(\rR\rformatVersion\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\x04R\x05group\x12#\n" +
@@ -192,13 +229,14 @@ const file_holt_storage_v1_snapshot_proto_rawDesc = "" +
 	"\bsequence\x18\x06 \x01(\x04R\bsequence\x12\x18\n" +
 	"\aversion\x18\a \x01(\x04R\aversion\x12\x17\n" +
 	"\atime_ms\x18\b \x01(\x03R\x06timeMs\x12\x1a\n" +
-	"\breleased\x18\t \x01(\bR\breleased\x12\x1d\n" +
-	"\n" +
-	"slot_count\x18\n" +
-	" \x01(\rR\tslotCount\x12\x1b\n" +
-	"\tkey_count\x18\v \x01(\x04R\bkeyCount\x120\n" +
-	"\x05owned\x18\f \x03(\v2\x1a.holt.storage.v1.SlotRangeR\x05owned\x12\x1a\n" +
-	"\bassigned\x18\r \x01(\bR\bassignedB;Z9github.com/holtcache/holt/proto/holt/storage/v1;storagev1b\x06proto3"
+	"\breleased\x18\t \x01(\bR\breleased\x12\x1a\n" +
+	"\bassigned\x18\r \x01(\bR\bassignedJ\x04\b\n" +
+	"\x10\vJ\x04\b\v\x10\fJ\x04\b\f\x10\r\"\x80\x01\n" +
+	"\x0eSnapshotFooter\x12\x1f\n" +
+	"\vchunk_count\x18\x01 \x01(\rR\n" +
+	"chunkCount\x12\x1b\n" +
+	"\tkey_count\x18\x02 \x01(\x04R\bkeyCount\x120\n" +
+	"\x05owned\x18\x03 \x03(\v2\x1a.holt.storage.v1.SlotRangeR\x05ownedB;Z9github.com/holtcache/holt/proto/holt/storage/v1;storagev1b\x06proto3"
 
 var (
 	file_holt_storage_v1_snapshot_proto_rawDescOnce sync.Once
@@ -212,13 +250,14 @@ func file_holt_storage_v1_snapshot_proto_rawDescGZIP() []byte {
 	return file_holt_storage_v1_snapshot_proto_rawDescData
 }
 
-var file_holt_storage_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_holt_storage_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_holt_storage_v1_snapshot_proto_goTypes = []any{
 	(*SnapshotHeader)(nil), // 0: holt.storage.v1.SnapshotHeader
-	(*SlotRange)(nil),      // 1: holt.storage.v1.SlotRange
+	(*SnapshotFooter)(nil), // 1: holt.storage.v1.SnapshotFooter
+	(*SlotRange)(nil),      // 2: holt.storage.v1.SlotRange
 }
 var file_holt_storage_v1_snapshot_proto_depIdxs = []int32{
-	1, // 0: holt.storage.v1.SnapshotHeader.owned:type_name -> holt.storage.v1.SlotRange
+	2, // 0: holt.storage.v1.SnapshotFooter.owned:type_name -> holt.storage.v1.SlotRange
 	1, // [1:1] is the sub-list for method output_type
 	1, // [1:1] is the sub-list for method input_type
 	1, // [1:1] is the sub-list for extension type_name
@@ -238,7 +277,7 @@ func file_holt_storage_v1_snapshot_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_storage_v1_snapshot_proto_rawDesc), len(file_holt_storage_v1_snapshot_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,46 @@
+package store
+
+import (
+	"github.com/holtcache/holt/raftfsm/store/slab"
+)
+
+// LoadLocked adds a key with all that it held when it was captured, access stamp included. The store is one that nobody
+// else has yet. It tells whether the key was new; if not, nothing changes.
+func (sl *Slot) LoadLocked(key []byte, item *Item) bool {
+	hash := sl.store.hash(key)
+	if _, exists := sl.find(hash, key); exists {
+		return false
+	}
+	h := header{key: key, valueLen: len(item.Value), typ: item.Type, access: item.Access & accessMask, expireAt: item.ExpireAt, version: item.Version}
+	ref, capacity, value := sl.newCell(&h, 0)
+	copy(value, item.Value)
+	sl.account(1, expiringOf(item.ExpireAt), int64(capacity))
+	dir := sl.insert(hash, ref)
+	sl.expireBy(dir, item.ExpireAt)
+	return true
+}
+
+// ReserveLocked makes room in an empty slot for a number of keys that are about to be loaded, so that its table does not
+// grow step by step.
+func (sl *Slot) ReserveLocked(keys int) {
+	if len(sl.dir) > 0 || keys <= segmentStep {
+		return
+	}
+	depth := 0
+	for keys > loadedCells<<depth {
+		depth++
+	}
+	each := min(capacityFor(keys>>depth+keys>>depth/4+1), segmentCells)
+	sl.dir = make([]slab.Ref, 1<<depth)
+	for prefix := range sl.dir {
+		sl.dir[prefix], _ = sl.newSegment(each, depth, prefix)
+	}
+	sl.deepest = len(sl.dir)
+	if len(sl.dir) > groupPlaces {
+		sl.groups = make([]int64, len(sl.dir)/groupPlaces)
+	}
+	sl.accountBytes(sl.table.bytes())
+}
+
+// loadedCells is about how many cells a segment has that was reserved: what segments that split have on average.
+const loadedCells = segmentCells * 3 / 4
