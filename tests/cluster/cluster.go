@@ -29,12 +29,23 @@ type Options struct {
 	Settings *clusterv1.Settings
 	// Args are further flags of every node.
 	Args []string
+	// Homes are where the first nodes live; those beyond live in folders of their own below Dir.
+	Homes []Home
+}
+
+// Home is where a node lives.
+type Home struct {
+	// Dir is its data folder, which outlives the cluster.
+	Dir string
+	// Under is a command that the program is run by, with its arguments in front. It ends by executing the program, so
+	// that the process is the node's.
+	Under []string
 }
 
 // Cluster is a set of nodes.
 type Cluster struct {
 	Nodes []*Node
-	// Dir holds the data folders and logs.
+	// Dir holds the logs, and the data folders that were not given.
 	Dir string
 
 	t       T
@@ -59,6 +70,9 @@ func New(t T, o Options) *Cluster {
 	}
 	for range o.Nodes {
 		c.Add(o.Args...)
+	}
+	for i, home := range o.Homes {
+		c.Nodes[i].Dir, c.Nodes[i].Under = home.Dir, home.Under
 	}
 	c.JoinAll()
 	return c
