@@ -170,11 +170,16 @@ func (c *Cluster) Running() []*Node {
 // KillAll ends every node as nearly at once as signals can.
 func (c *Cluster) KillAll() {
 	c.t.Helper()
-	running := c.Running()
-	for _, n := range running {
+	c.Kill(c.Running()...)
+}
+
+// Kill ends some nodes as nearly at once as signals can.
+func (c *Cluster) Kill(nodes ...*Node) {
+	c.t.Helper()
+	for _, n := range nodes {
 		n.must(n.process.Signal(syscall.SIGKILL))
 	}
-	for _, n := range running {
+	for _, n := range nodes {
 		n.WaitExit()
 	}
 }

@@ -43,13 +43,13 @@ func FlipLastByte(path string, random *rand.Rand) *Damage {
 	})
 }
 
-// tailBytes is the end of what was written: where a torn write may have been.
+// tailBytes is the end of what was written, but at most half of it: where a torn write may have been.
 const tailBytes = 16 << 10
 
 // within draws an offset in the tail.
 func within(random *rand.Rand, data []byte) int {
 	end := written(data)
-	return end - 1 - random.IntN(min(end-1, tailBytes))
+	return end - 1 - random.IntN(min(end/2, tailBytes))
 }
 
 // CutTail ends the file somewhere in its tail.

@@ -20,11 +20,11 @@ func TestDamageChangesTheFileWhereItSays(t *testing.T) {
 		}{
 			{FlipBit(path, random, 0.25, 0.5), written / 4, written / 2},
 			{FlipLastByte(path, random), written - 1, written},
-			{CutTail(path, random), 1, written},
+			{CutTail(path, random), written / 2, written},
 			{ZeroLastPage(path, random), 3 * pageBytes, written},
-			{TearTail(path, random), 1, written},
+			{TearTail(path, random), written / 2, written},
 			{GarbageBehind(path, random), written, written + 100},
-			{GarbageTail(path, random), 1, written},
+			{GarbageTail(path, random), written / 2, written},
 		} {
 			before := append(bytes.Repeat([]byte{0xa5}, written), make([]byte, reserved-written)...)
 			must(t, os.WriteFile(path, before, 0o600))
