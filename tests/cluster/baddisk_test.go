@@ -30,7 +30,7 @@ func TestNodeNeverGoesOnAfterAFailedSyncOrWrite(t *testing.T) {
 				n.Start()
 				waitGuardEnds(t, n, since)
 				says(t, n, since(), "the last run ended after an error of the disk")
-				c.WaitReady()
+				allReady(t, c)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -33,13 +34,29 @@ func drawing() *rand.Rand { return rand.New(rand.NewPCG(*seed, 77)) }
 // settled ends a test of faults: everything works again, everybody holds the same, and nothing acknowledged is lost.
 func settled(t *testing.T, c *cluster.Cluster, run *workload.Run, shards []uint64) {
 	t.Helper()
-	c.WaitReady()
+	allReady(t, c)
 	progress(t, run, "after all faults", writesBetween)
 	if err := run.Stop(); err != nil {
 		t.Error(err)
 	}
 	judgeWrites(t, c, run, shards)
 	sameOnAllReplicas(t, c, run)
+}
+
+// allReady waits until all nodes run and serve every slot. One that has ended will not.
+func allReady(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
+	cluster.Eventually(t, "all nodes are ready", func() error {
+		for _, n := range c.Nodes {
+			if !n.Running() {
+				return cluster.Never(fmt.Errorf("node %d has ended", n.Number))
+			}
+			if err := n.Ready(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // follower is a node that does not lead a shard.
@@ -55,7 +72,7 @@ func follower(c *cluster.Cluster, shard uint64) *cluster.Node {
 
 // What nodes say of the amnesia guard.
 const (
-	guardOn   = "replica neither votes nor campaigns"
+	guardOn   = `level=WARN msg="replica neither votes nor campaigns`
 	guardHeld = "replica stays guarded"
 	guardOff  = "replica votes again"
 )
@@ -70,6 +87,9 @@ func logFrom(n *cluster.Node) func() string {
 func waitGuardEnds(t *testing.T, n *cluster.Node, since func() string) {
 	t.Helper()
 	cluster.Eventually(t, fmt.Sprintf("node %d is guarded until it has caught up", n.Number), func() error {
+		if !n.Running() {
+			return cluster.Never(errors.New("it has ended"))
+		}
 		on, off := strings.Count(since(), guardOn), strings.Count(since(), guardOff)
 		if on == 0 || off < on {
 			return fmt.Errorf("%d replicas guarded, %d votes again", on, off)

@@ -35,7 +35,7 @@ func TestNodeWithAFullDiskStopsAndComesBackWhenThereIsRoom(t *testing.T) {
 			progress(t, run, "with one node refusing to start", writesBetween)
 		})
 		small.Start()
-		c.WaitReady()
+		allReady(t, c)
 		c.WaitSettled()
 	}
 	settled(t, c, run, shards)

@@ -80,7 +80,7 @@ func TearTail(path string, random *rand.Rand) *Damage {
 func GarbageBehind(path string, random *rand.Rand) *Damage {
 	return damage(path, "noise behind the end", random, func(random *rand.Rand, data []byte) []byte {
 		end := written(data)
-		return append(data[:end], noise(random, 1+random.IntN(2*pageBytes))...)
+		return append(data[:end], noise(random, 8+random.IntN(2*pageBytes))...)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // volume is a file system of its own below a temporary folder.
@@ -61,7 +62,19 @@ func makeVolume(prepare func(root string) ([]string, error), cleanup func(func()
 }
 
 func (v *volume) attach() error { return command("mount", append(v.mount, v.Dir)...) }
-func (v *volume) detach() error { return command("umount", v.Dir) }
+
+// detachMax bounds how long the kernel may take to let go of a file system whose processes are gone. It gives up the
+// mount namespaces of processes a moment after the processes.
+const detachMax = 10 * time.Second
+
+func (v *volume) detach() error {
+	for end := time.Now().Add(detachMax); ; time.Sleep(time.Millisecond) {
+		err := command("umount", v.Dir)
+		if err == nil || time.Now().After(end) {
+			return err
+		}
+	}
+}
 
 // undo is what the guard does once its input ends. A line of input says to keep the files.
 const undo = `read -r keep; umount -l "$0/data"; umount -l "$0"; [ -n "$keep" ] || rm -rf "$0"`
