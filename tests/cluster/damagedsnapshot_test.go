@@ -23,7 +23,7 @@ func TestNodeWithADamagedSnapshotNeverHasAWrongState(t *testing.T) {
 	for range *faults {
 		for _, part := range []struct{ from, to float64 }{{0, 0.1}, {0.1, 0.9}, {0.9, 1}} {
 			n := follower(c, shards[0])
-			takeSnapshot(t, c, run, n, shards[0])
+			takeSnapshot(t, c, n, shards[0])
 			instant(t, run, random)
 			n.Kill()
 			flip := nemesis.FlipBit(newestSnapshot(t, n, shards[0]), random, part.from, part.to)
@@ -80,7 +80,7 @@ func newestSnapshot(t *testing.T, n *cluster.Node, shard uint64) string {
 
 // takeSnapshot has a node take a snapshot of a shard. Where the program knows no SAVE, the one that comes by itself after
 // enough entries is waited for, in the long form of the test only: it takes a minute.
-func takeSnapshot(t *testing.T, c *cluster.Cluster, run *workload.Run, n *cluster.Node, shard uint64) {
+func takeSnapshot(t *testing.T, c *cluster.Cluster, n *cluster.Node, shard uint64) {
 	t.Helper()
 	before := newestSnapshot(t, n, shard)
 	conn, err := workload.Dial(n.Addr.RESP, cluster.Deadline)
@@ -101,10 +101,11 @@ func takeSnapshot(t *testing.T, c *cluster.Cluster, run *workload.Run, n *cluste
 	if *faults < 2 {
 		t.Skip("the program has no SAVE, and its own snapshots take a minute; -args -diskfaults=2 waits for them")
 	}
+	fill := workload.NewRun(*seed)
 	keys := c.Keys(shard)
-	lane := workload.Writers(func(i int) string { return keys("many"+before, i) })
+	lane := workload.Writers(func(i int) string { return keys("many", i%1000) })
 	for range 4 {
-		run.Go(workload.GoRedis(c.RESP(), workload.Modes{}), lane, time.Millisecond)
+		fill.Go(workload.GoRedis(c.RESP(), workload.Modes{}), lane, time.Millisecond)
 	}
 	cluster.Eventually(t, "a snapshot comes by itself", func() error {
 		if newestSnapshot(t, n, shard) == before {
@@ -112,4 +113,8 @@ func takeSnapshot(t *testing.T, c *cluster.Cluster, run *workload.Run, n *cluste
 		}
 		return nil
 	})
+	if err := fill.Stop(); err != nil {
+		t.Error(err)
+	}
+	sameOnAllReplicas(t, c, fill)
 }

@@ -40,11 +40,6 @@ func Hanging(pid int, calls string) *Injection {
 	return &Injection{PID: pid, Calls: calls, what: "hanging " + calls, action: fmt.Sprintf("delay_enter=%d", time.Hour.Microseconds()), mark: "("}
 }
 
-// Slow delays each of the calls.
-func Slow(pid int, calls string, by time.Duration) *Injection {
-	return &Injection{PID: pid, Calls: calls, what: "slow " + calls, action: fmt.Sprintf("delay_enter=%d", by.Microseconds()), mark: "(DELAYED)"}
-}
-
 func (i *Injection) Name() string { return i.what }
 
 func (i *Injection) Missing() error { return missingStrace() }
