@@ -26,6 +26,8 @@ RACE_PACKAGES = $(UNIT_PACKAGES) $$(go list ./tests/... | grep -E '/tests/sim(/|
 
 # How long each fuzz target runs.
 FUZZTIME ?= 5s
+# How many times `make diskfaults` lets each fault of a disk happen.
+ROUNDS ?= 10
 # What `make run` gives to `holt dev`, and `make bench` to what it measures.
 ARGS ?=
 # What `make bench` measures; `go run ./tests/bench` lists all.
@@ -49,7 +51,7 @@ build: ## bin/holt
 run: build ## a cluster of three nodes on this machine (ARGS='--dir x --port 7001' goes to holt dev)
 	bin/holt dev $(ARGS)
 
-.PHONY: test race fuzz bench bugs tools
+.PHONY: test race fuzz bench bugs diskfaults tools
 test: tools build ## all tests: each package alone, then whole clusters
 	go test $(UNIT_PACKAGES)
 	go test -p 1 ./tests/...
@@ -71,6 +73,10 @@ bench: tools build ## writes/s, reads/s and latencies of three nodes, of Redis a
 
 bugs: ## plant defects one at a time; a test has to notice each (ARGS='-only name' or '-list')
 	go run ./tests/bugs $(ARGS)
+
+diskfaults: tools ## power cuts, full, failing and hanging disks, damaged files under whole clusters, many times (ROUNDS=10); wants root
+	go test ./tests/nemesis
+	go test ./tests/cluster -count=1 -timeout 10h -v -run 'TestPowerCut|TestNodeWithA|TestNodeNeverGoesOn' -args -diskfaults=$(ROUNDS)
 
 tools: ## install what the tests use beside Go, where that needs no question
 	@.ci/install-tools test

@@ -49,8 +49,10 @@ func plant(ctx context.Context, root string, b bug) (verdict, string) {
 	ctx, cancel := context.WithTimeout(ctx, testTime)
 	defer cancel()
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, "go", "test", "-overlay", overlay, "-count=1", "-timeout", "1m", "-run", b.test, "./"+b.pkg)
+	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout", "1m", "-run", b.test, "./"+b.pkg)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = root, &out, &out
+	// Not as a flag of this command alone: tests of real processes build the program themselves.
+	cmd.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay)
 	err = cmd.Run()
 	return judge(out.String(), err), tail(out.String())
 }

@@ -1,7 +1,5 @@
 package main
 
-const logstorePkg = "shard/logstore"
-
 // snapshotBugs make a replica start with something else than it had.
 var snapshotBugs = []bug{
 	{"snapshotCutByClose", "2", []edit{{"raftfsm/snapshotwrite.go", "	if err == nil && w.unfinished.Load() {", "	if err == nil && w.unfinished.Load() && written < 0 {"}}, fsmPkg, "^TestStoppedSnapshotFails$"},

@@ -29,12 +29,23 @@ type Options struct {
 	Settings *clusterv1.Settings
 	// Args are further flags of every node.
 	Args []string
+	// Homes are where the first nodes live; those beyond live in folders of their own below Dir.
+	Homes []Home
+}
+
+// Home is where a node lives.
+type Home struct {
+	// Dir is its data folder, which outlives the cluster.
+	Dir string
+	// Under is a command that the program is run by, with its arguments in front. It ends by executing the program, so
+	// that the process is the node's.
+	Under []string
 }
 
 // Cluster is a set of nodes.
 type Cluster struct {
 	Nodes []*Node
-	// Dir holds the data folders and logs.
+	// Dir holds the logs, and the data folders that were not given.
 	Dir string
 
 	t       T
@@ -59,6 +70,9 @@ func New(t T, o Options) *Cluster {
 	}
 	for range o.Nodes {
 		c.Add(o.Args...)
+	}
+	for i, home := range o.Homes {
+		c.Nodes[i].Dir, c.Nodes[i].Under = home.Dir, home.Under
 	}
 	c.JoinAll()
 	return c
@@ -156,11 +170,16 @@ func (c *Cluster) Running() []*Node {
 // KillAll ends every node as nearly at once as signals can.
 func (c *Cluster) KillAll() {
 	c.t.Helper()
-	running := c.Running()
-	for _, n := range running {
+	c.Kill(c.Running()...)
+}
+
+// Kill ends some nodes as nearly at once as signals can.
+func (c *Cluster) Kill(nodes ...*Node) {
+	c.t.Helper()
+	for _, n := range nodes {
 		n.must(n.process.Signal(syscall.SIGKILL))
 	}
-	for _, n := range running {
+	for _, n := range nodes {
 		n.WaitExit()
 	}
 }

@@ -14,16 +14,7 @@ import (
 func TestEveryAcknowledgedWriteSurvivesKillsOfLeadersAndOfAllNodes(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
 	shards := c.ShardIDs()
-	run := workload.NewRun(*seed)
-	for _, shard := range shards {
-		keys := c.Keys(shard)
-		lane := workload.Writers(func(i int) string { return keys("unique", i) })
-		appends := workload.Appenders(keys("list", 0))
-		for range 2 {
-			run.Go(workload.GoRedis(c.RESP(), workload.Modes{}), lane, clientPause)
-			run.Go(workload.GoRedis(c.RESP(), workload.Modes{}), appends, 3*clientPause)
-		}
-	}
+	run := writing(t, c, shards)
 	progress(t, run, "before the faults", 200)
 
 	old := c.Leader(shards[0])
@@ -44,6 +35,24 @@ func TestEveryAcknowledgedWriteSurvivesKillsOfLeadersAndOfAllNodes(t *testing.T)
 	}
 	judgeWrites(t, c, run, shards)
 	sameOnAllReplicas(t, c, run)
+}
+
+// writing starts clients whose acknowledged writes can all be looked for at the end: of keys that are written once, and of
+// one list for each shard.
+func writing(t *testing.T, c *cluster.Cluster, shards []uint64) *workload.Run {
+	t.Helper()
+	t.Logf("replay with -seed %d", *seed)
+	run := workload.NewRun(*seed)
+	for _, shard := range shards {
+		keys := c.Keys(shard)
+		lane := workload.Writers(func(i int) string { return keys("unique", i) })
+		appends := workload.Appenders(keys("list", 0))
+		for range 2 {
+			run.Go(workload.GoRedis(c.RESP(), workload.Modes{}), lane, clientPause)
+			run.Go(workload.GoRedis(c.RESP(), workload.Modes{}), appends, 3*clientPause)
+		}
+	}
+	return run
 }
 
 // judgeWrites reads everything at the end and looks for what was acknowledged.

@@ -15,6 +15,7 @@ import (
 var (
 	failovers = flag.Int("failovers", 5, "how many leaders the failover test kills; 20 or more for figures")
 	rounds    = flag.Int("rounds", 2, "how many faults of its kind each history goes through")
+	faults    = flag.Int("diskfaults", 1, "how many times each fault of a disk happens")
 	seed      = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the workloads")
 )
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -26,6 +27,8 @@ type Node struct {
 	Join []string
 	// Args are further flags of the next start.
 	Args []string
+	// Under is the command that the next start is run by (Home.Under).
+	Under []string
 
 	cluster *Cluster
 	process *Process
@@ -51,7 +54,8 @@ func (n *Node) Start() {
 	if n.Running() {
 		n.cluster.t.Fatalf("node %d runs already", n.Number)
 	}
-	p, err := startProcess(n.cluster.program, n.LogFile(), n.Command()...)
+	line := slices.Concat(n.Under, []string{n.cluster.program}, n.Command())
+	p, err := startProcess(line[0], n.LogFile(), line[1:]...)
 	if err != nil {
 		n.cluster.t.Fatalf("node %d: %v", n.Number, err)
 	}
@@ -195,7 +199,9 @@ func (n *Node) Ready() error {
 var httpClient = &http.Client{Timeout: callMax, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // LogFile is where the node's output goes, over all its starts.
-func (n *Node) LogFile() string { return n.Dir + ".log" }
+func (n *Node) LogFile() string {
+	return filepath.Join(n.cluster.Dir, fmt.Sprintf("node-%d.log", n.Number))
+}
 
 // Log is what the node has said so far, over all its starts.
 func (n *Node) Log() string {

@@ -1,0 +1,21 @@
+package main
+
+const (
+	clusterPkg  = "tests/cluster"
+	storageFile = "shard/host/storage.go"
+	logstorePkg = "shard/logstore"
+)
+
+// diskBugs show when disks fail under real processes. Their tests are skipped, and so miss them, where the machine cannot
+// make a disk fail (tests/nemesis says what it needs).
+var diskBugs = []bug{
+	{"alwaysWithoutSync", "DESIGN 6", []edit{{logstorePkg + "/walwrite.go", "		if q.sync {", "		if q.sync && w.cfg.Sync != SyncAlways {"}}, clusterPkg, "^TestPowerCutsUnderAlwaysLoseNoAcknowledgedWrite$"},
+	{"noGuardAfterReboot", "13", []edit{{logstorePkg + "/run.go", `(cfg.Boot == "" || cfg.Boot != s.boot)`, `cfg.Boot == ""`}}, clusterPkg, "^TestPowerCutOfOneNodeUnderEverySecLosesNoAcknowledgedWrite$"},
+	{"noGuardAfterTailCut", "23", []edit{{storageFile, "if cut, was := f.WAL.TailCut(); was {", "if cut, was := f.WAL.TailCut(); was && fresh {"}}, clusterPkg, "^TestNodeWithATornLogRecovers$"},
+	{"noGuardAfterIOError", "23", []edit{{storageFile, "!errors.Is(err, logstore.ErrDamaged)", "errors.Is(err, logstore.ErrDamaged)"}}, clusterPkg, "^TestNodeNeverGoesOnAfterAFailedSyncOrWrite$"},
+	{"failedSyncTriedAgain", "DESIGN 6", []edit{{logstorePkg + "/walfile_linux.go", `		if !errors.Is(err, unix.EINTR) {
+			return &os.PathError{Op: "fdatasync"`, `		if !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EIO) {
+			return &os.PathError{Op: "fdatasync"`}}, clusterPkg, "^TestNodeNeverGoesOnAfterAFailedSyncOrWrite$"},
+	{"damageCutOff", "DESIGN 6", []edit{{logstorePkg + "/walload.go", "c.segment.at(c.segment.end), c.ofSegment); found {", "c.segment.at(c.segment.end), c.ofSegment); found && batch < 0 {"}}, clusterPkg, "^TestNodeWithAFlippedBitInItsLogRefusesToStart$"},
+	{"noWatchdog", "DESIGN 6", []edit{{storageFile, "limit := stallElections * h.timings.Election", "limit := 1000 * stallElections * h.timings.Election"}}, clusterPkg, "^TestNodeWithAHangingDiskHoldsNobodyUp$"},
+}
