@@ -74,7 +74,7 @@ func (a admin) found(settings meta.Settings) (string, error) {
 	if err := a.n.folder.Belong(id, settings.Proto(), true); err != nil {
 		return "", err
 	}
-	if err := a.n.openHost(); err != nil {
+	if err := a.n.openHost(a.n.ctx); err != nil {
 		return "", apierr.New(apierr.KindUnknownOutcome, "cluster %s has begun and this node could not open it: %w; start the node again, it goes on by itself", id, err)
 	}
 	return id, nil

@@ -25,7 +25,10 @@ type Config struct {
 	Defaults func() (router.Ack, router.ReadMode)
 	// Settings are what CONFIG GET and SET reach beyond the fixed ones; nil means none.
 	Settings Settings
-	Logger   *slog.Logger
+	// Loading tells that the node is loading its data, so that only commands that need none are answered; nil means that it
+	// never is.
+	Loading func() bool
+	Logger  *slog.Logger
 }
 
 // Limits bounds what connections hold. Each has a default for its zero value.

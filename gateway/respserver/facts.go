@@ -24,9 +24,20 @@ type InfoFacts struct {
 	SaveRunning bool
 	SaveFailed  bool
 
+	// Loading is set while the node loads its data.
+	Loading *LoadingFacts
+
 	Shards []ShardFacts
 	// CPUUser and CPUSystem are what the process has used.
 	CPUUser, CPUSystem time.Duration
+}
+
+// LoadingFacts is how far the node has come with the loading of its data.
+type LoadingFacts struct {
+	Started                 time.Time
+	TotalBytes, LoadedBytes int64
+	Percent                 float64
+	Remaining               time.Duration
 }
 
 // ShardFacts is one replica of this node.

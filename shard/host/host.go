@@ -43,12 +43,16 @@ type Host struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+	// givenUp says why Load does not go on, once it does not.
+	givenUp atomic.Pointer[error]
 
 	mu       sync.Mutex // protects the fields below; never held across I/O
 	replicas map[slot.ShardID]*shard.Replica
 	failed   map[slot.ShardID]string // why a replica could not be opened, so that it is logged once
 	changed  chan struct{}           // closed and replaced at every change
 	wake     chan struct{}           // for the goroutine that opens replicas
+	closed   bool                    // nothing is loaded any more
+	loads    sync.WaitGroup          // calls of Load; Add only while not closed
 
 	closing  sync.Once
 	closeErr error
@@ -56,6 +60,19 @@ type Host struct {
 
 // Open opens the replicas that the data folder holds and starts to follow the meta group.
 func Open(cfg Config) (*Host, error) {
+	h, err := New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.Load(context.Background()); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return h, nil
+}
+
+// New begins to speak with other nodes and to follow the meta group. Load opens the replicas of shards; until it has, this
+// node leads none of them.
+func New(cfg Config) (*Host, error) {
 	h := &Host{
 		cfg: cfg,
 		timings: shard.Timings{
@@ -82,13 +99,10 @@ func Open(cfg Config) (*Host, error) {
 	h.transport = t
 	h.confirmer = shard.NewConfirmer(t, h.timings.Lease)
 	t.ServeConfirm(h.answerConfirm)
+	t.HoldBack(func(g transport.GroupID) bool { return slot.ShardID(g) != shard.MetaGroup })
 	if err := h.openMeta(); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
-	if err := h.openKnown(); err != nil {
-		return nil, errors.Join(err, h.Close())
-	}
-	h.wg.Go(h.openAsAssigned)
 	h.wg.Go(h.stayRegistered)
 	h.wg.Go(h.followMeta)
 	h.wg.Go(h.passLeadersOn)
@@ -221,6 +235,11 @@ func (h *Host) Close() error {
 
 func (h *Host) close() error {
 	h.cancel()
+	h.giveUp(errClosed)
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
+	h.loads.Wait()
 	h.wg.Wait()
 	var errs []error
 	var mu sync.Mutex

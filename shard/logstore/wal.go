@@ -35,6 +35,9 @@ type WALConfig struct {
 	SegmentBytes int64
 	// Fatal hears once of an error after which nothing is acknowledged any more. It must stop the process.
 	Fatal func(error)
+	// Loaded, if set, hears of every segment that opening the log has read: its bytes, and how many entries stand in it. Its
+	// error ends the opening.
+	Loaded func(bytes int64, entries int) error
 
 	faults walFaults // for tests
 }

@@ -45,6 +45,11 @@ func (w *WAL) load() error {
 			return err
 		}
 		w.allBytes += s.end
+		if w.cfg.Loaded != nil {
+			if err := w.cfg.Loaded(int64(len(buf)), scan.entries); err != nil {
+				return err
+			}
+		}
 	}
 	if needed != 0 && w.oldest > needed {
 		return fmt.Errorf("%s: segments %d to %d are missing: %w", w.cfg.Dir, needed, w.oldest-1, ErrDamaged)
@@ -175,6 +180,7 @@ type segmentScan struct {
 	buf     []byte
 	synced  *place  // the highest that any batch so far has known
 	needed  *uint32 // the oldest segment that was needed, as the last batch so far says
+	entries int     // that stand in the segment
 }
 
 // whole scans a segment that must verify up to end.
@@ -232,6 +238,8 @@ func (c *segmentScan) step() error {
 		*c.synced = max(*c.synced, placeOf(uint32(r.index), int64(r.term)))
 	} else if err := c.wal.apply(c.wal.groupLocked(r.group), &r, here); err != nil {
 		return fmt.Errorf("%w: %w", errReplay, err)
+	} else if r.kind == recordEntry || r.kind == recordMoved {
+		c.entries++
 	}
 	c.segment.end += int64(room)
 	return nil
