@@ -52,6 +52,7 @@ type WAL struct {
 	cfg  WALConfig
 	lock *os.File
 
+	readOnly bool     // opened by InspectWAL
 	cut      *TailCut // what opening the log cut off, nil if nothing
 	quit     chan struct{}
 	wake     chan struct{} // tells the writer that something is pending; never closed
@@ -227,6 +228,9 @@ func (w *WAL) Forget(id uint64) error {
 
 // Close syncs what was written, notes that the end is known, and closes the files.
 func (w *WAL) Close() error {
+	if w.readOnly {
+		return w.closeFiles()
+	}
 	w.mu.Lock()
 	closed := errors.Is(w.stopped, ErrClosed)
 	healthy := w.stopped == nil

@@ -19,6 +19,9 @@ func (w *WAL) load() error {
 	if err != nil {
 		return err
 	}
+	if len(ends) == 0 && w.readOnly {
+		return nil
+	}
 	if len(ends) == 0 {
 		first, err := createSegment(w.cfg.Dir, w.firstNumber(numbers), 0, w.cfg.SegmentBytes)
 		if err != nil {
@@ -59,6 +62,10 @@ func (w *WAL) load() error {
 			return fmt.Errorf("%s: entry %d of group %d is missing: %w", w.cfg.Dir, index, g.id, ErrDamaged)
 		}
 	}
+	if w.readOnly {
+		w.diskBytes.Store(w.allBytes)
+		return nil
+	}
 	return w.beginAfter(w.segments[w.oldest+uint32(len(ends))-1], synced)
 }
 
@@ -78,7 +85,11 @@ func (w *WAL) openSegments(numbers []uint32) (ends []int64, err error) {
 		if i > 0 && number != numbers[i-1]+1 {
 			return nil, fmt.Errorf("%s: segments %d to %d are missing: %w", w.cfg.Dir, numbers[i-1]+1, number-1, ErrDamaged)
 		}
-		file, err := os.OpenFile(path, os.O_RDWR, 0)
+		mode := os.O_RDWR
+		if w.readOnly {
+			mode = os.O_RDONLY
+		}
+		file, err := os.OpenFile(path, mode, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -118,6 +129,10 @@ func (w *WAL) removeUnborn(s *segment) (bool, error) {
 	}
 	if _, found := nextBatch(buf, 0, 0, func(uint64) bool { return true }); found {
 		return false, nil
+	}
+	if w.readOnly {
+		w.cut = &TailCut{Path: s.path, Reason: "it was never written to"}
+		return true, s.file.Close()
 	}
 	return true, errors.Join(s.file.Close(), os.Remove(s.path), syncDir(w.cfg.Dir))
 }
