@@ -38,7 +38,7 @@ func clusterCommand() *cobra.Command {
 		&cobra.Command{Use: "status", Short: "Tell how the cluster is doing", Args: cobra.NoArgs, RunE: with(printStatus)},
 		&cobra.Command{Use: "nodes", Short: "List the nodes", Args: cobra.NoArgs, RunE: with(printNodes)},
 		&cobra.Command{Use: "shards", Short: "List the shards", Args: cobra.NoArgs, RunE: with(printShards)},
-		transferCommand(with))
+		transferCommand(with), recoverCommand(with))
 	return c
 }
 

@@ -24,6 +24,8 @@ type Admin interface {
 	// TransferLeadership moves the leadership of a shard, of the meta group where it is 0; to is a node id, or empty for
 	// the voter whose log is longest.
 	TransferLeadership(ctx context.Context, shard slot.ShardID, to string) (leader string, term uint64, err error)
+	// AcceptDataLoss lists this node's replicas that are guarded and, unless it is a dry run, ends that.
+	AcceptDataLoss(ctx context.Context, dryRun bool) (node string, guarded []*clusterv1.GuardedReplica, err error)
 }
 
 // adminService is AdminService.
@@ -110,6 +112,15 @@ func (a *adminService) TransferLeadership(ctx context.Context, r *clusterv1.Tran
 		return nil, err
 	}
 	return &clusterv1.TransferLeadershipResponse{LeaderNodeId: leader, Term: term}, nil
+}
+
+// AcceptDataLoss ends the amnesia guard of this node.
+func (a *adminService) AcceptDataLoss(ctx context.Context, r *clusterv1.AcceptDataLossRequest) (*clusterv1.AcceptDataLossResponse, error) {
+	node, guarded, err := a.s.cfg.Admin.AcceptDataLoss(ctx, r.GetDryRun())
+	if err != nil {
+		return nil, err
+	}
+	return &clusterv1.AcceptDataLossResponse{NodeId: node, Replicas: guarded}, nil
 }
 
 func isNodeID(id string) bool {

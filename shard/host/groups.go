@@ -112,6 +112,7 @@ func (h *Host) openAsAssigned() {
 		}
 		h.reportFormed()
 		h.noteFormed(formed)
+		h.noteLost()
 		select {
 		case <-h.ctx.Done():
 			return

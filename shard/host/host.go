@@ -34,6 +34,7 @@ type Host struct {
 	meta      *shard.Meta
 
 	windows *logstore.Budget
+	lost    []string // nodes that recoveries on this folder have given up
 
 	// watched is the newest meta state that was heard from another node; nil where none was.
 	watched atomic.Pointer[meta.State]
@@ -85,15 +86,20 @@ func New(cfg Config) (*Host, error) {
 		changed:  make(chan struct{}),
 		wake:     make(chan struct{}, 1),
 	}
+	var err error
+	if h.lost, err = cfg.Folder.lostNodes(); err != nil {
+		return nil, fmt.Errorf("open host: %w", err)
+	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	t, err := transport.New(transport.Config{
 		NodeID: cfg.Self.ID, ClusterID: cfg.Folder.ClusterID, LeaseMax: h.timings.LeaseMax,
 		HeartbeatTick: max(h.timings.Heartbeat/8, minTick), Resolver: resolver{h}, Dial: cfg.Dial,
-		Placeholder: logstore.IsPlaceholder,
-		SpoolDir:    filepath.Join(cfg.Folder.Dir, "spool"), Logger: cfg.Logger,
+		Placeholder: logstore.IsPlaceholder, GaveUp: h.gaveUp,
+		SpoolDir: filepath.Join(cfg.Folder.Dir, "spool"), Logger: cfg.Logger,
 		RPCTimeout: transport.RPCTimeout{Control: h.timings.Heartbeat},
 	})
 	if err != nil {
+		h.cancel()
 		return nil, fmt.Errorf("open host: %w", err)
 	}
 	h.transport = t
@@ -192,6 +198,22 @@ func (h *Host) signal() {
 // AcceptDataLoss ends the amnesia guard of every group of this node: the operator says that acknowledged entries which are
 // missing here may stay lost.
 func (h *Host) AcceptDataLoss() error { return h.cfg.Folder.Run.ReleaseAll() }
+
+// Guarded lists the replicas of this node whose amnesia guard is on, the meta group's first.
+func (h *Host) Guarded() []shard.GuardStatus {
+	var list []shard.GuardStatus
+	if m := h.localMeta(); m != nil {
+		if s, on := m.Guard(); on {
+			list = append(list, s)
+		}
+	}
+	for _, r := range h.Replicas() {
+		if s, on := r.Guard(); on {
+			list = append(list, s)
+		}
+	}
+	return list
+}
 
 // amnesia is the guard of one group in the data folder's record.
 type amnesia struct {

@@ -26,6 +26,7 @@ const (
 	AdminService_ListNodes_FullMethodName          = "/holt.cluster.v1.AdminService/ListNodes"
 	AdminService_ListShards_FullMethodName         = "/holt.cluster.v1.AdminService/ListShards"
 	AdminService_TransferLeadership_FullMethodName = "/holt.cluster.v1.AdminService/TransferLeadership"
+	AdminService_AcceptDataLoss_FullMethodName     = "/holt.cluster.v1.AdminService/AcceptDataLoss"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -45,6 +46,9 @@ type AdminServiceClient interface {
 	ListShards(ctx context.Context, in *ListShardsRequest, opts ...grpc.CallOption) (*ListShardsResponse, error)
 	// TransferLeadership moves the leadership of a shard without a failed request.
 	TransferLeadership(ctx context.Context, in *TransferLeadershipRequest, opts ...grpc.CallOption) (*TransferLeadershipResponse, error)
+	// AcceptDataLoss lists the replicas of this node that neither vote nor campaign, because entries that they acknowledged
+	// may be missing after a power cut, and ends that: what is missing on all replicas stays lost.
+	AcceptDataLoss(ctx context.Context, in *AcceptDataLossRequest, opts ...grpc.CallOption) (*AcceptDataLossResponse, error)
 }
 
 type adminServiceClient struct {
@@ -105,6 +109,16 @@ func (c *adminServiceClient) TransferLeadership(ctx context.Context, in *Transfe
 	return out, nil
 }
 
+func (c *adminServiceClient) AcceptDataLoss(ctx context.Context, in *AcceptDataLossRequest, opts ...grpc.CallOption) (*AcceptDataLossResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AcceptDataLossResponse)
+	err := c.cc.Invoke(ctx, AdminService_AcceptDataLoss_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -122,6 +136,9 @@ type AdminServiceServer interface {
 	ListShards(context.Context, *ListShardsRequest) (*ListShardsResponse, error)
 	// TransferLeadership moves the leadership of a shard without a failed request.
 	TransferLeadership(context.Context, *TransferLeadershipRequest) (*TransferLeadershipResponse, error)
+	// AcceptDataLoss lists the replicas of this node that neither vote nor campaign, because entries that they acknowledged
+	// may be missing after a power cut, and ends that: what is missing on all replicas stays lost.
+	AcceptDataLoss(context.Context, *AcceptDataLossRequest) (*AcceptDataLossResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -146,6 +163,9 @@ func (UnimplementedAdminServiceServer) ListShards(context.Context, *ListShardsRe
 }
 func (UnimplementedAdminServiceServer) TransferLeadership(context.Context, *TransferLeadershipRequest) (*TransferLeadershipResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method TransferLeadership not implemented")
+}
+func (UnimplementedAdminServiceServer) AcceptDataLoss(context.Context, *AcceptDataLossRequest) (*AcceptDataLossResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AcceptDataLoss not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -258,6 +278,24 @@ func _AdminService_TransferLeadership_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_AcceptDataLoss_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AcceptDataLossRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).AcceptDataLoss(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_AcceptDataLoss_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).AcceptDataLoss(ctx, req.(*AcceptDataLossRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -284,6 +322,10 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "TransferLeadership",
 			Handler:    _AdminService_TransferLeadership_Handler,
+		},
+		{
+			MethodName: "AcceptDataLoss",
+			Handler:    _AdminService_AcceptDataLoss_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
