@@ -2,6 +2,7 @@ package grpcserver
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -31,6 +32,12 @@ func TestAdminCallsReachTheNodeAndComeBack(t *testing.T) {
 	moved := must[*clusterv1.TransferLeadershipResponse](t)(n.adminClient.TransferLeadership(ctx, &clusterv1.TransferLeadershipRequest{ShardId: 2, ToNodeId: nodeID(1)}))
 	if moved.LeaderNodeId != nodeID(1) || moved.Term != 9 || n.admin.transferred != 2 || n.admin.to != nodeID(1) {
 		t.Errorf("transfer: %v, asked %+v", moved, n.admin)
+	}
+	for _, dry := range []bool{true, false} {
+		got := must[*clusterv1.AcceptDataLossResponse](t)(n.adminClient.AcceptDataLoss(ctx, &clusterv1.AcceptDataLossRequest{DryRun: dry}))
+		if got.NodeId != nodeID(1) || len(got.Replicas) != 1 || got.Replicas[0].Reason != fmt.Sprint("dry run: ", dry) {
+			t.Errorf("accept data loss: %v", got)
+		}
 	}
 }
 

@@ -85,12 +85,26 @@ func (a admin) host() (*host.Host, error) {
 	if h := a.n.host.Load(); h != nil {
 		return h, nil
 	}
+	if err := a.loading(); err != nil {
+		return nil, err
+	}
 	return nil, apierr.New(apierr.KindClusterDown, "this node belongs to no cluster yet: run holt cluster init at one node, or start this one with --join")
+}
+
+// loading is an error while this node knows nothing of its cluster because it is reading its log.
+func (a admin) loading() error {
+	if !a.n.load.active.Load() || a.n.host.Load() != nil {
+		return nil
+	}
+	return apierr.New(apierr.KindLoading, "this node is loading its data (%.1f%%); nothing was changed, retry, or ask another node", a.n.folder.Loading().Stats().Percent())
 }
 
 // Status tells how the cluster is doing, as far as this node knows.
 func (a admin) Status(context.Context) (*clusterv1.GetClusterStatusResponse, error) {
 	reply := &clusterv1.GetClusterStatusResponse{NodeId: a.n.folder.NodeID(), Phase: clusterv1.ClusterPhase_CLUSTER_PHASE_UNINITIALIZED}
+	if err := a.loading(); err != nil {
+		return nil, err
+	}
 	h := a.n.host.Load()
 	if h == nil || !h.State().Initialized() {
 		return reply, nil

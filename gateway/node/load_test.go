@@ -92,6 +92,9 @@ func TestNodeSaysThatItIsLoadingUntilItsDataIsThere(t *testing.T) {
 		t.Errorf("/healthz: %d", code)
 	}
 	refusedByGRPC(t, n)
+	if _, err := admin0(t, n).Status(t.Context()); err == nil || !strings.Contains(err.Error(), "loading its data") {
+		t.Errorf("status: %v", err)
+	}
 
 	letGo()
 	if err := n.Loaded(t.Context()); err != nil {

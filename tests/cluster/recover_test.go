@@ -255,3 +255,44 @@ func allGuarded(n *cluster.Node) error {
 	}
 	return nil
 }
+
+// Two of five are left. One of them is recovered, the other comes back as it is and follows.
+func TestTwoSurvivorsOfFiveGoOnTogether(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{Nodes: 5, Settings: &clusterv1.Settings{Shards: 1, Replicas: 5}})
+	values := put(t, c, "five")
+	caughtUp(t, c)
+	cluster.Eventually(t, "all nodes vote in the meta group", func() error {
+		status, err := c.Nodes[0].Status()
+		if err == nil && len(status.MetaVoterNodeIds) != 5 {
+			err = fmt.Errorf("%v", status.MetaVoterNodeIds)
+		}
+		return err
+	})
+	a, b := c.Nodes[0], c.Nodes[1]
+	c.KillAll()
+	for _, n := range c.Nodes[2:] {
+		n.Wipe()
+	}
+	recovery := []string{"cluster", "recover", "--dir", a.Dir, "--survivors", b.ID(), "--accept-data-loss"}
+	if told := tool(t, recovery...); !strings.Contains(told, "2 survivors hold it") || !strings.Contains(told, "There is nothing to change") {
+		t.Errorf("without --shard: %s", told)
+	}
+	if told := tool(t, append(recovery, "--shard", "0,1")...); !strings.Contains(told, "Done.") {
+		t.Errorf("recover: %s", told)
+	}
+	a.Start()
+	b.Start()
+	c.WaitReady()
+	want(t, c, values)
+	cluster.Eventually(t, "the state shows both survivors", func() error {
+		shards, err := b.Shards()
+		if err != nil {
+			return err
+		}
+		if len(shards) != 1 || len(shards[0].Shard.Replicas) != 2 || len(shards[0].Replicas) != 2 {
+			return fmt.Errorf("%v", shards)
+		}
+		return nil
+	})
+	want(t, c, put(t, c, "together"))
+}
