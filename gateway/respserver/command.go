@@ -21,6 +21,8 @@ type row struct {
 	atOnce bool
 	// whileLoading: the command is answered while the node loads its data.
 	whileLoading bool
+	// ofCluster: it is so too once the node knows the cluster.
+	ofCluster bool
 
 	calls  atomic.Uint64
 	failed atomic.Uint64
@@ -35,7 +37,7 @@ func newRows(table *command.Table) map[*command.Spec]*row {
 		for _, spec := range specs {
 			r := &row{
 				spec: spec, handler: handlers[spec.Name], inRound: answeredInRound[spec.Name], atOnce: notQueued[spec.Name],
-				whileLoading: spec.Flag(command.Loading) || answeredWhileLoading[spec.Name],
+				whileLoading: spec.Flag(command.Loading), ofCluster: ofCluster[spec.Name],
 			}
 			if r.handler == nil {
 				r.handler = unsupported
@@ -59,9 +61,9 @@ var notQueued = map[string]bool{
 	"multi": true, "exec": true, "discard": true, "watch": true, "quit": true, "reset": true,
 }
 
-// answeredWhileLoading names the commands that are answered while the node loads its data beside those with Redis' flag:
-// they tell what is known of the cluster, which does not wait for this node's data.
-var answeredWhileLoading = map[string]bool{
+// ofCluster names the commands that tell what is known of the cluster, which does not wait for this node's data. As long as
+// nothing is known they are answered with LOADING too: clients believe an empty map.
+var ofCluster = map[string]bool{
 	"cluster|slots": true, "cluster|shards": true, "cluster|nodes": true, "cluster|info": true, "cluster|myid": true,
 	"cluster|myshardid": true, "cluster|keyslot": true, "cluster|links": true, "cluster|replicas": true, "cluster|slaves": true,
 }
@@ -98,7 +100,7 @@ func (c *conn) command(args [][]byte) {
 	c.row = r
 	r.calls.Add(1)
 	c.lastSpec.Store(spec)
-	if !r.whileLoading && c.server.cfg.Loading != nil && c.server.cfg.Loading() {
+	if !r.whileLoading && c.server.cfg.Loading != nil && c.server.cfg.Loading() && !(r.ofCluster && c.server.cfg.Router.View().Map.Complete()) {
 		c.refuse(errorReply(c.whileLoading(spec, args)))
 		return
 	}

@@ -41,6 +41,7 @@
 //   - WAIT asks which replicas hold the log up to the last write, so what it counts survives a failover.
 //   - Keys that one connection watches are of one slot, and so is its transaction.
 //   - ASKING is accepted and changes nothing: no shard imports slots yet.
-//   - Commands that only tell of the cluster are answered while the node loads its data.
+//   - Commands that only tell of the cluster are answered while the node loads its data, once it knows the
+//     cluster.
 //   - CLIENT UNPAUSE is not held back by CLIENT PAUSE.
 package respserver
