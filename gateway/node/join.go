@@ -79,5 +79,5 @@ func (n *Node) joinAt(ctx context.Context, addr string) error {
 		return err
 	}
 	n.log.Info("joined", "cluster", reply.ClusterId, "by", addr)
-	return n.openHost()
+	return n.openHost(n.ctx)
 }

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -37,8 +38,14 @@ func (f *Folder) load() error {
 			return err
 		}
 	}
-	if err := f.openLogs(fresh); err != nil {
+	if err := f.checkLogStore(fresh); err != nil {
 		return err
+	}
+	f.fresh = fresh
+	if fresh { // a log of another node is to be found before the folder is called ours
+		if err := f.OpenLogs(context.Background()); err != nil {
+			return err
+		}
 	}
 	identity.StartCount++
 	return f.save(identity)
