@@ -27,7 +27,7 @@ log, every snapshot, and the state that they make, whose digest is equal on repl
 
 Whether entries behind the newest snapshot are committed only a leader knows; so the state is told twice, with and without
 them. The exit code is 1 where anything is damaged. A write that was cut short at the very end of the log is no damage: the next
-start cuts it off, and the check says where.`,
+start cuts it off, and the check says where. A damaged snapshot is damage, also where the next start uses the one before.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			var only []uint64
@@ -36,7 +36,7 @@ start cuts it off, and the check says where.`,
 			}
 			sound, err := node.Check(os.Stdout, dir, only, asJSON)
 			if err == nil && !sound {
-				err = errors.New("the data folder is damaged: put the files back from a copy, or empty the folder and join as a new node")
+				err = errors.New("the data folder is damaged: where the next start does without a snapshot, as told above, start the node; otherwise put the files back from a copy, or empty the folder and join as a new node")
 			}
 			return err
 		},

@@ -21,7 +21,7 @@ func recoverCommand(with withAdmin) *cobra.Command {
 		Long: `Go on without what is lost for good. There are two cases; each tells what it would do, and does it only with
 --accept-data-loss.
 
-At a node that runs (--addr): after a power cut under --appendfsync=everysec or no its replicas neither vote nor lead until they
+At a node that runs (--addr): after a power cut under appendfsync everysec or no its replicas neither vote nor lead until they
 have caught up with a leader, or until all voters are back. Where that will not happen, this ends the wait: acknowledged
 writes that were lost on all nodes stay lost. Run it at each such node.
 

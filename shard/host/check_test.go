@@ -201,6 +201,9 @@ func TestCheckFindsDamageAndNamesThePlace(t *testing.T) {
 				told++
 			}
 		}
+		if next := slices.ContainsFunc(r.NextStart, func(line string) bool { return strings.HasPrefix(line, "shard 3: the log alone is used") }); next != strings.Contains(c.what, "snapshot") {
+			t.Errorf("%s: next start %q", c.what, r.NextStart)
+		}
 		if !found || told != c.groups {
 			t.Errorf("%s: damage %q, want %q; the state of %d groups, want %d", c.what, r.Damage, c.want, told, c.groups)
 		}

@@ -11,6 +11,7 @@ import (
 	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
 	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard"
+	"github.com/holtcache/holt/shard/logstore"
 )
 
 // nodeID is a node id that says who it is.
@@ -193,5 +194,52 @@ func TestLostNodeThatIsAMemberAgainStays(t *testing.T) {
 		if got := h.staysIn(now, id); got != want {
 			t.Errorf("node %s stays: %v, want %v", id, got, want)
 		}
+	}
+}
+
+// A snapshot that is damaged is done without, as by a start, where the log leads on from an older one. Where it does not,
+// acknowledged entries are missing here, and nothing is recovered.
+func TestRecoveryDoesWithoutASnapshotOnlyWhereTheLogLeadsOn(t *testing.T) {
+	f, voters := threeVoters(t)
+	f = reopen(t, f)
+	folder, _ := folderOf(1)
+	log, snapshots, err := f.openGroupLog(1, folder)
+	must(t, err)
+	for index := uint64(3); index <= 10; index++ {
+		must(t, log.StoreLog(&raft.Log{Index: index, Term: 4, Type: raft.LogNoop}))
+	}
+	for _, index := range []uint64{4, 8} {
+		sink, err := snapshots.Create(raft.SnapshotVersionMax, index, 4, configurationOf(voters), 1, nil)
+		must(t, err)
+		_, err = sink.Write([]byte("a state"))
+		must(t, err)
+		must(t, sink.Close())
+	}
+	must(t, log.DeleteRange(1, 4))
+	must(t, log.Close())
+	must(t, f.Close())
+	found, _, err := logstore.InspectSnapshots(f.path(folder))
+	must(t, err)
+	damage := func(v logstore.SnapshotView) {
+		rewrite(t, v.Path, func(b []byte) []byte { return flip(len(b) - 30)(b) })
+	}
+
+	damage(found[0])
+	plan, err := PlanRecovery(RecoverConfig{Dir: f.Dir})
+	must(t, err)
+	g := plan.Groups[0]
+	if g.Action != RecoverGroup || g.Snapshot != 4 || g.Last != 10 || len(g.Voters) != 3 || g.Damage == nil || !strings.Contains(g.Damage.Error(), found[0].Path) {
+		t.Errorf("the newest is damaged: %+v", g)
+	}
+	must(t, Recover(plan))
+	f = reopen(t, f)
+	if entry, _ := recoveredLog(t, f); entry.Index != 11 || entry.Type != raft.LogConfiguration {
+		t.Errorf("entry %+v", entry)
+	}
+	must(t, f.Close())
+
+	damage(found[1])
+	if _, err := PlanRecovery(RecoverConfig{Dir: f.Dir}); err == nil || !strings.Contains(err.Error(), "missing or damaged") || !strings.Contains(err.Error(), found[1].Path) {
+		t.Errorf("both are damaged and the log begins with 5: %v", err)
 	}
 }
