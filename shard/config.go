@@ -85,6 +85,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Snapshots says when snapshots are taken; zero fields take their defaults.
 	Snapshots SnapshotPolicy
+	// Stamps says how fast access stamps are carried, where the wire is a StampWire; zero fields take their defaults.
+	Stamps StampPacing
 }
 
 // SnapshotPolicy says when a snapshot is taken and how much log stays behind it.

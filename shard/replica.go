@@ -49,6 +49,10 @@ func Open(cfg Config) (*Replica, error) {
 		return nil, err
 	}
 	r.member = m
+	if wire, ok := cfg.Wire.(StampWire); ok {
+		carrier := r.newStampCarrier(wire)
+		m.wg.Go(func() { carrier.run(m.ctx) })
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stopExec = cancel
 	go func() {

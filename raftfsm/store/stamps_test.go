@@ -280,3 +280,46 @@ func FuzzApplyStamps(f *testing.F) {
 		mustCheck(t, s, 0)
 	})
 }
+
+// Segments join while a pass stands between them: what comes twice then is left out, and portions stay well formed.
+func TestSlotThatShrinksDuringAPassGivesWellFormedPortions(t *testing.T) {
+	const keys, now = 6000, int64(1_800_000_000_000)
+	s, follower := New(), New()
+	s.SetStamping(Stamping{New: LRU(now)})
+	key := func(i int) string { return fmt.Sprintf("{x}%d", i) }
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	defer func() {
+		close(stop)
+		<-stopped
+	}()
+	go func() {
+		defer close(stopped)
+		for {
+			for i := range keys {
+				apply(s, set(key(i), "v", 0, 1))
+			}
+			for i := range keys {
+				apply(s, del(key(i)))
+			}
+			select {
+			case <-stop:
+				return
+			default:
+			}
+		}
+	}()
+	pass := NewStampPass(s, StampsLRU, false)
+	for range 1000 {
+		pass.Again()
+		for ended := false; !ended; {
+			var portion []byte
+			portion, _, ended = pass.Next(nil, now, slot.Count, 1<<20)
+			if len(portion) == 0 {
+				continue
+			}
+			if _, err := follower.ApplyStamps(portion, StampsLRU, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

@@ -43,5 +43,13 @@ type Eviction struct {
 	LFULogFactor, LFUDecayMinutes int
 }
 
+// Eviction is what SetEviction has set; the zero value is noeviction without a limit.
+func (e *Executor) Eviction() Eviction {
+	if ev := e.eviction.Load(); ev != nil {
+		return *ev
+	}
+	return Eviction{}
+}
+
 // SetEviction changes the rules of eviction at once, on any replica; the leader goes by them.
 func (e *Executor) SetEviction(ev Eviction) { e.eviction.Store(&ev) }

@@ -1,0 +1,217 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/store"
+	"github.com/holtcache/holt/shard/executor"
+	"github.com/holtcache/holt/shard/transport"
+)
+
+// StampWire is the part of a replica's wire that carries access stamps.
+type StampWire interface {
+	// SendStamps sends a portion or drops it; it never waits.
+	SendStamps(to string, term uint64, portion []byte) error
+	// Stamps gives the portions of others.
+	Stamps() <-chan transport.Stamps
+}
+
+var _ StampWire = (*transport.Group)(nil)
+
+// StampPacing says how fast a leader carries access stamps to its followers; zero fields take their defaults.
+type StampPacing struct {
+	// Round is how long a pass over all slots takes at least: a failover forgets the uses of that time. Default 30 s.
+	Round time.Duration
+	// BytesPerSecond bounds what is sent, to all followers together; a round that has more to tell takes longer. Default
+	// 1 MiB: two followers of a shard of two million keys, all of them used in 30 s, get half of that.
+	BytesPerSecond int
+}
+
+func (p StampPacing) withDefaults() StampPacing {
+	if p.Round == 0 {
+		p.Round = 30 * time.Second
+	}
+	if p.BytesPerSecond == 0 {
+		p.BytesPerSecond = 1 << 20
+	}
+	return p
+}
+
+const (
+	// stampTicks is into how many steps a round is cut: at 30 s some 230 ms each, in which 128 slots are looked at.
+	stampTicks = 128
+	// stampPortionBytes is about the size of a portion: far below transport.StampsBytesMax, which it may not pass.
+	stampPortionBytes = 32 << 10
+	// stampRoundsWhole is after how many rounds one gives all stamps again, whatever became of the portions before.
+	stampRoundsWhole = 20
+)
+
+// stampCarrier carries the access stamps of keys from a shard's leader to its followers, so that one of them that takes over
+// evicts by what was used, not only by what was written. They are hints: they go beside the log, may be lost, and
+// nothing waits for them. One goroutine owns it, on leaders and followers alike.
+type stampCarrier struct {
+	group  stampGroup
+	wire   StampWire
+	pacing StampPacing
+	store  *store.Store
+	rules  func() executor.Eviction
+	now    func() int64 // the shard's time
+	log    *slog.Logger
+
+	// The fields of this group are those of a leader. pass is nil where there is nothing to carry.
+	pass   *store.StampPass
+	policy executor.EvictionPolicy
+	term   uint64
+	budget int // bytes that may be sent to each follower now; below 0 where the last portion was larger
+	rounds int // since all stamps were given
+	missed bool
+	// reached tells of each follower whether the last portion could be sent to it.
+	reached map[string]bool
+	buf     []byte
+
+	refused uint64 // the last term in which a portion made no sense
+}
+
+// stampGroup is what a carrier needs of its member.
+type stampGroup interface {
+	Group() slot.ShardID
+	Leader() (term uint64, leads bool)
+	KnownLeader() (node string, term uint64)
+	others() []string
+}
+
+var _ stampGroup = (*member)(nil)
+
+func (r *Replica) newStampCarrier(wire StampWire) *stampCarrier {
+	return &stampCarrier{
+		group: r.member, wire: wire, pacing: r.cfg.Stamps.withDefaults(), store: r.store, rules: r.exec.Eviction, now: r.exec.Clock().Now,
+		log: r.cfg.Logger,
+	}
+}
+
+// run ends with ctx.
+func (c *stampCarrier) run(ctx context.Context) {
+	ticker := time.NewTicker(max(c.pacing.Round/stampTicks, time.Millisecond))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case got := <-c.wire.Stamps():
+			c.receive(got)
+		case <-ticker.C:
+			c.step()
+		}
+	}
+}
+
+// stampKind is how the stamps of a policy are read; false for one that needs none.
+func stampKind(p executor.EvictionPolicy) (kind store.StampKind, volatileOnly, ok bool) {
+	switch p {
+	case executor.AllKeysLRU, executor.VolatileLRU:
+		return store.StampsLRU, p == executor.VolatileLRU, true
+	case executor.AllKeysLFU, executor.VolatileLFU:
+		return store.StampsLFU, p == executor.VolatileLFU, true
+	}
+	return 0, false, false
+}
+
+// step sends what changed in the next slots.
+func (c *stampCarrier) step() {
+	term, leads := c.group.Leader()
+	policy := c.rules().Policy
+	kind, volatileOnly, needed := stampKind(policy)
+	var followers []string
+	if leads && needed {
+		followers = c.group.others()
+	}
+	if len(followers) == 0 {
+		c.pass = nil
+		return
+	}
+	if c.pass == nil || term != c.term || policy != c.policy {
+		c.begin(store.NewStampPass(c.store, kind, volatileOnly), term, policy, followers)
+	}
+	share := max(c.pacing.BytesPerSecond/stampTicks*int(c.pacing.Round/time.Millisecond)/1000/len(followers), 1)
+	c.budget = min(c.budget+share, share)
+	now := c.now()
+	for slots := slot.Count / stampTicks; slots > 0 && c.budget > 0; {
+		portion, visited, ended := c.pass.Next(c.buf[:0], now, slots, min(stampPortionBytes, c.budget))
+		slots -= visited
+		c.budget -= len(portion)
+		c.buf = portion
+		if len(portion) > 0 {
+			c.send(followers, portion)
+		}
+		if ended {
+			c.endRound()
+		}
+	}
+}
+
+// begin starts a pass, whose first round gives all stamps to all who are there now.
+func (c *stampCarrier) begin(pass *store.StampPass, term uint64, policy executor.EvictionPolicy, followers []string) {
+	c.pass, c.term, c.policy = pass, term, policy
+	c.budget, c.rounds, c.missed = 0, 0, false
+	c.reached = map[string]bool{}
+	for _, id := range followers {
+		c.reached[id] = true
+	}
+}
+
+// send notes whether a portion was missed. A follower that cannot be reached misses all until it is there again; then a
+// whole round is due for it, as for one that has joined.
+func (c *stampCarrier) send(followers []string, portion []byte) {
+	for _, id := range followers {
+		err := c.wire.SendStamps(id, c.term, portion)
+		switch {
+		case err == nil && !c.reached[id]:
+			c.reached[id], c.missed = true, true
+		case errors.Is(err, transport.ErrBusy):
+			c.missed = true
+		case err != nil:
+			c.reached[id] = false
+		}
+	}
+}
+
+func (c *stampCarrier) endRound() {
+	c.rounds++
+	if c.missed || c.rounds >= stampRoundsWhole {
+		c.pass.Again()
+		c.rounds, c.missed = 0, false
+	}
+}
+
+// receive applies a portion of the leader that this replica follows.
+func (c *stampCarrier) receive(got transport.Stamps) {
+	leader, term := c.group.KnownLeader()
+	kind, _, needed := stampKind(c.rules().Policy)
+	if !needed || leader != got.From || term != got.Term {
+		return
+	}
+	if _, err := c.store.ApplyStamps(got.Portion, kind, c.now()); err != nil && c.refused != term {
+		c.refused = term
+		c.log.Warn("access stamps of the leader make no sense and are passed over; after a failover eviction starts without them",
+			"shard", c.group.Group(), "term", term, "leader", got.From, "err", err)
+	}
+}
+
+// others are the nodes of the group's other members.
+func (m *member) others() []string {
+	future := m.raft.GetConfiguration()
+	if future.Error() != nil {
+		return nil
+	}
+	var ids []string
+	for _, s := range future.Configuration().Servers {
+		if id := string(s.ID); id != m.cfg.Node {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
