@@ -78,6 +78,9 @@ type Config struct {
 	Slots    func() []slot.Range
 	Observer executor.Observer
 	Limits   executor.Limits
+	// HashSeed is the seed of the store's hash: the same on all replicas, so that a SCAN goes on at another one, and not
+	// known to clients.
+	HashSeed uint64
 	// Nonce returns a number that no other call on any node returns.
 	Nonce func() uint64
 	// Wall is the wall clock, time.Now where it is nil. Intervals are measured without it.

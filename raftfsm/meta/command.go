@@ -12,12 +12,26 @@ import (
 
 // CommandVersion is the version of the rules by which this build evaluates commands. It rises whenever a command, a
 // field or an enum value is added, or a rule or limit changes.
-const CommandVersion = 1
+//
+// Version 2 added the hash seed.
+const CommandVersion = 2
 
-// Encode is the log entry of a command. It stamps the version.
+// Encode is the log entry of a command. It stamps the oldest version that knows all of it, so that nodes of an older
+// build go on until somebody makes use of what is new.
 func Encode(c *storagev1.MetaCommand) []byte {
-	c.Version = CommandVersion
+	c.Version = versionOf(c)
 	return marshal(c)
+}
+
+// versionOf is the oldest version whose rules know all of a command.
+func versionOf(c *storagev1.MetaCommand) uint32 {
+	switch c := c.Command.(type) {
+	case *storagev1.MetaCommand_InitCluster:
+		if c.InitCluster.GetHashSeed() != 0 {
+			return 2
+		}
+	}
+	return 1
 }
 
 // marshal encodes without any freedom of order.
@@ -54,12 +68,15 @@ func parse(data []byte) (*storagev1.MetaCommand, error) {
 	if err := proto.Unmarshal(data, &c); err != nil {
 		return nil, fmt.Errorf("it is no command: %w", err)
 	}
-	if c.Version != CommandVersion {
-		return nil, fmt.Errorf("it has command version %d, this build knows %d; run the newer build on this node", c.Version, CommandVersion)
+	if c.Version < 1 || c.Version > CommandVersion {
+		return nil, fmt.Errorf("it has command version %d, this build knows up to %d; run the newer build on this node", c.Version, CommandVersion)
 	}
 	if c.Command == nil || hasUnknownFields(c.ProtoReflect()) {
 		return nil, fmt.Errorf("it is of command version %d and holds a command or field that this build of version %d does not know",
 			c.Version, CommandVersion)
+	}
+	if known := versionOf(&c); c.Version < known {
+		return nil, fmt.Errorf("it is of command version %d and holds what only version %d knows", c.Version, known)
 	}
 	return &c, nil
 }
