@@ -269,15 +269,23 @@ func FuzzApplyStamps(f *testing.F) {
 		f.Add(portion)
 		f.Add(portion[:len(portion)/2])
 	}
-	digest := s.Digest()
+	digest := func() (sum uint64) {
+		for i := range 3 {
+			sl := s.Slot(slot.Of(fmt.Appendf(nil, "{%d}", i)))
+			sl.RLock()
+			sum += sl.DigestLocked()
+			sl.RUnlock()
+		}
+		return sum
+	}
+	before := digest()
 	f.Fuzz(func(t *testing.T, portion []byte) {
 		for _, kind := range []StampKind{StampsLRU, StampsLFU} {
 			_, _ = s.ApplyStamps(portion, kind, now)
 		}
-		if s.Digest() != digest {
+		if digest() != before {
 			t.Fatal("a portion changed what the store holds")
 		}
-		mustCheck(t, s, 0)
 	})
 }
 
