@@ -130,6 +130,7 @@ func TestLeaderCarriesUsesToItsFollowers(t *testing.T) {
 	if f, g := cs.wrong("f"), cs.wrong("g"); f+g != 0 {
 		t.Fatalf("after a round %d and %d stamps differ", f, g)
 	}
+	cs.round() // whole as well
 	clear(cs.bytes)
 	for i := range 100 {
 		cs.use(i, cs.now)
@@ -149,6 +150,7 @@ func TestFollowerThatMissedPortionsGetsAllStampsAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cs := newCarriers(t, 5000)
 			cs.fails["g"] = fail
+			cs.round()
 			cs.round()
 			cs.round()
 			if f, g := cs.wrong("f"), cs.wrong("g"); f != 0 || g < 4000 {
@@ -172,6 +174,7 @@ func TestFollowerThatMissedPortionsGetsAllStampsAgain(t *testing.T) {
 
 func TestReplicaThatJoinsGetsAllStamps(t *testing.T) {
 	cs := newCarriers(t, 5000)
+	cs.round()
 	cs.round()
 	cs.join("h")
 	cs.use(0, cs.now)
@@ -252,5 +255,22 @@ func TestFollowerTakesStampsOfItsLeaderOnly(t *testing.T) {
 	}
 	if (StampPacing{}).withDefaults() != (StampPacing{30 * time.Second, 1 << 20}) {
 		t.Error("defaults")
+	}
+}
+
+// Nodes hear of a new policy one after another. Followers that are late pass over what a leader of the new one sends.
+func TestFollowerThatHearsOfThePolicyLateIsWarmToo(t *testing.T) {
+	cs := newCarriers(t, 5000)
+	late := cs.nodes["f"]
+	rules := late.rules
+	late.rules = func() executor.Eviction { return executor.Eviction{} }
+	cs.round()
+	if f := cs.wrong("f"); f != 5000 {
+		t.Fatalf("%d of 5000 stamps differ under no policy, want all", f)
+	}
+	late.rules = rules
+	cs.round()
+	if f := cs.wrong("f"); f != 0 {
+		t.Errorf("%d stamps differ a round later", f)
 	}
 }

@@ -52,10 +52,11 @@ func (c *stampCarrier) step() {
 	}
 }
 
-// begin starts a pass, whose first round gives all stamps to all who are there now.
+// begin starts a pass whose first two rounds give all stamps: where the policy has just changed, followers that go by the old
+// one still pass over the first.
 func (c *stampCarrier) begin(pass *store.StampPass, term uint64, policy executor.EvictionPolicy, followers []string) {
 	c.pass, c.term, c.policy = pass, term, policy
-	c.budget, c.rounds, c.missed = 0, 0, false
+	c.budget, c.rounds, c.missed = 0, 0, true
 	c.reached = map[string]bool{}
 	for _, id := range followers {
 		c.reached[id] = true

@@ -54,7 +54,7 @@ func never() bool { return false }
 // uses, portions of all sizes. Whatever both hold then has the same stamp, under each policy.
 func TestFollowerHasTheLeadersStampsAfterAPass(t *testing.T) {
 	for _, kind := range []StampKind{StampsLRU, StampsLFU} {
-		for _, test := range []struct{ slots, keys, bytesMax int }{{300, 4, 64}, {40, 300, 1 << 10}, {1, 20_000, 4 << 10}, {2, 30_000, 1 << 20}} {
+		for _, test := range []struct{ slots, keys, bytesMax int }{{300, 4, 64}, {20, 300, 1 << 10}, {1, 6000, 4 << 10}, {2, 4000, 1 << 20}} {
 			t.Run(fmt.Sprintf("kind %d, %d slots of %d keys", kind, test.slots, test.keys), func(t *testing.T) {
 				followStamps(t, kind, test.slots, test.keys, test.bytesMax)
 			})
@@ -70,7 +70,7 @@ func followStamps(t *testing.T, kind StampKind, slots, keys, bytesMax int) {
 	now, lfu := int64(1_800_000_000_000), LFU{LogFactor: 1, DecayMinutes: 1}
 	version, live := uint64(0), map[string]bool{}
 	pass := NewStampPass(leader, kind, false)
-	for round := range 6 {
+	for round := range 4 {
 		for range 2 * slots * keys / (1 + round) {
 			k := key()
 			switch r.IntN(10) {
@@ -225,7 +225,7 @@ func TestVolatilePassGivesKeysWithAnExpiryOnly(t *testing.T) {
 
 // What a pass sends for each used key of slots that are as full as those of two million keys.
 func TestUsedKeyCostsFewBytes(t *testing.T) {
-	const slots, keys, now = 1000, 120_000, int64(1_800_000_000_000)
+	const slots, keys, now = 200, 24_000, int64(1_800_000_000_000)
 	key := func(i int) string { return fmt.Sprintf("{%d}%d", i%slots, i) }
 	for _, test := range []struct {
 		kind  StampKind
@@ -291,7 +291,7 @@ func FuzzApplyStamps(f *testing.F) {
 
 // Segments join while a pass stands between them: what comes twice then is left out, and portions stay well formed.
 func TestSlotThatShrinksDuringAPassGivesWellFormedPortions(t *testing.T) {
-	const keys, now = 6000, int64(1_800_000_000_000)
+	const keys, now = 3000, int64(1_800_000_000_000)
 	s, follower := New(), New()
 	s.SetStamping(Stamping{New: LRU(now)})
 	key := func(i int) string { return fmt.Sprintf("{x}%d", i) }
@@ -317,7 +317,7 @@ func TestSlotThatShrinksDuringAPassGivesWellFormedPortions(t *testing.T) {
 		}
 	}()
 	pass := NewStampPass(s, StampsLRU, false)
-	for range 1000 {
+	for range 400 {
 		pass.Again()
 		for ended := false; !ended; {
 			var portion []byte
