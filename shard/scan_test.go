@@ -12,6 +12,21 @@ import (
 	"github.com/holtcache/holt/shard/executor"
 )
 
+// change is applied once at least, at whoever leads: on a busy machine that may change by itself.
+func (c *trio) change(ctx context.Context, id slot.ID, do func(tx *executor.Tx)) {
+	c.t.Helper()
+	c.until(ctx, "a change is applied", func() bool {
+		w, r := executor.NewWaiter(), &executor.Request{Slot: id, Do: do}
+		if c.leader().replica.Executor().Submit(w, r) != nil {
+			return false
+		}
+		if w.Wait(ctx) != nil {
+			w.GiveUp(testShard, r)
+		}
+		return r.Err == nil
+	})
+}
+
 // A scan of one slot begins at one leader and goes on at the next after each few steps, while other keys come and go: every
 // key that stays is given.
 func TestScanGoesOnAtTheNextLeader(t *testing.T) {
@@ -20,27 +35,13 @@ func TestScanGoesOnAtTheNextLeader(t *testing.T) {
 	defer cancel()
 	const stay, come = 600, 900
 	id := slot.Of([]byte("{x}"))
-	// change retries: on a busy machine the leader may change by itself.
-	change := func(do func(tx *executor.Tx)) {
-		t.Helper()
-		c.until(ctx, "a change is applied", func() bool {
-			w, r := executor.NewWaiter(), &executor.Request{Slot: id, Do: do}
-			if c.leader().replica.Executor().Submit(w, r) != nil {
-				return false
-			}
-			if w.Wait(ctx) != nil {
-				w.GiveUp(testShard, r)
-			}
-			return r.Err == nil
-		})
-	}
-	change(func(tx *executor.Tx) {
+	c.change(ctx, id, func(tx *executor.Tx) {
 		for i := range stay {
 			tx.Set(fmt.Appendf(nil, "{x}stays%d", i), []byte("v"), entry.TypeString, 0)
 		}
 	})
 	others := func(from, to int, set bool) {
-		change(func(tx *executor.Tx) {
+		c.change(ctx, id, func(tx *executor.Tx) {
 			for i := from; i < to; i++ {
 				key := fmt.Appendf(nil, "{x}comes%d", i)
 				if set {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm"
 	"github.com/holtcache/holt/raftfsm/store"
 	"github.com/holtcache/holt/shard/executor"
 	"github.com/holtcache/holt/shard/transport"
@@ -50,6 +51,7 @@ type stampCarrier struct {
 	store  *store.Store
 	rules  func() executor.Eviction
 	now    func() int64 // the shard's time
+	state  func() raftfsm.State
 	log    *slog.Logger
 
 	// The fields of this group are those of a leader. pass is nil where there is nothing to carry.
@@ -63,6 +65,7 @@ type stampCarrier struct {
 	reached map[string]bool
 	buf     []byte
 
+	loading loading
 	refused uint64 // the last term in which a portion made no sense
 }
 
@@ -79,7 +82,7 @@ var _ stampGroup = (*member)(nil)
 func (r *Replica) newStampCarrier(wire StampWire) *stampCarrier {
 	return &stampCarrier{
 		group: r.member, wire: wire, pacing: r.cfg.Stamps.withDefaults(), store: r.store, rules: r.exec.Eviction, now: r.exec.Clock().Now,
-		log: r.cfg.Logger,
+		state: r.fsm.State, loading: loading{target: r.LastIndex()}, log: r.cfg.Logger,
 	}
 }
 
@@ -94,6 +97,7 @@ func (c *stampCarrier) run(ctx context.Context) {
 		case got := <-c.wire.Stamps():
 			c.receive(got)
 		case <-ticker.C:
+			c.loading.note(c.state(), c.now())
 			c.step()
 		}
 	}
@@ -117,7 +121,7 @@ func (c *stampCarrier) receive(got transport.Stamps) {
 	if !needed || leader != got.From || term != got.Term {
 		return
 	}
-	if _, err := c.store.ApplyStamps(got.Portion, kind, c.now()); err != nil && c.refused != term {
+	if _, err := c.store.ApplyStamps(got.Portion, kind, c.now(), c.loading.until); err != nil && c.refused != term {
 		c.refused = term
 		c.log.Warn("access stamps of the leader make no sense and are passed over; after a failover eviction starts without them",
 			"shard", c.group.Group(), "term", term, "leader", got.From, "err", err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm"
 	"github.com/holtcache/holt/raftfsm/entry"
 	"github.com/holtcache/holt/raftfsm/store"
 	"github.com/holtcache/holt/shard/executor"
@@ -91,11 +92,13 @@ func (cs *carriers) join(id string) {
 func (cs *carriers) key(i int) []byte { return fmt.Appendf(nil, "key %d", i) }
 
 // use is a use of a key at the leader.
-func (cs *carriers) use(i int, at int64) {
-	sl := cs.nodes["l"].store.Slot(slot.Of(cs.key(i)))
+func (cs *carriers) use(i int, at int64) { touch(cs.nodes["l"].store, cs.key(i), at) }
+
+func touch(st *store.Store, key []byte, at int64) {
+	sl := st.Slot(slot.Of(key))
 	sl.RLock()
 	defer sl.RUnlock()
-	sl.GetTouchLocked(cs.key(i), func(store.Access) store.Access { return store.LRU(at) })
+	sl.GetTouchLocked(key, func(store.Access) store.Access { return store.LRU(at) })
 }
 
 // wrong counts the keys whose stamps differ from the leader's.
@@ -272,5 +275,49 @@ func TestFollowerThatHearsOfThePolicyLateIsWarmToo(t *testing.T) {
 	cs.round()
 	if f := cs.wrong("f"); f != 0 {
 		t.Errorf("%d stamps differ a round later", f)
+	}
+}
+
+func TestReplicaThatLoadsIsToldFromOneThatFollows(t *testing.T) {
+	const now = 1_800_000_000_000
+	l := loading{target: 100}
+	for i, step := range []struct {
+		what    string
+		applied uint64
+		time    int64 // of the last batch
+		loads   bool
+	}{
+		{"nothing applied yet", 0, 0, true},
+		{"the log that it had", 60, now - 3600_000, true},
+		{"the end of that log", 100, now - 3600_000, true},
+		{"nothing new", 100, now - 3600_000, false},
+		{"entries of the time that it was away", 150, now - 1800_000, true},
+		{"what is written now", 200, now, false},
+		{"quiet", 200, now - 60_000, false},
+		{"a new snapshot", 200 + loadingJump + 1, now, true},
+		{"what is written now, again", 300 + loadingJump, now, false},
+	} {
+		at := int64(now + i*10)
+		l.note(raftfsm.State{Applied: step.applied, Time: step.time}, at)
+		if loads := l.until == at; loads != step.loads {
+			t.Errorf("%s: loading %v, want %v", step.what, loads, step.loads)
+		}
+	}
+}
+
+// All keys of a replica that has just started look as if they had been used at that time. The leader knows better; but what
+// was used here since then stays.
+func TestStampsOfLoadingGiveWayToTheLeaders(t *testing.T) {
+	cs := newCarriers(t, 1000)
+	f := cs.nodes["f"]
+	for i := range cs.keys {
+		touch(f.store, cs.key(i), cs.now)
+	}
+	f.loading.until = cs.now
+	cs.now += 10_000
+	touch(f.store, cs.key(500), cs.now)
+	cs.round()
+	if wrong := cs.wrong("f"); wrong != 1 || accessOf(f.store, cs.key(500)) == accessOf(cs.nodes["l"].store, cs.key(500)) {
+		t.Errorf("%d stamps differ, want that of the key that was used", wrong)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/entry"
 	"github.com/holtcache/holt/raftfsm/store"
 	"github.com/holtcache/holt/shard/executor"
 )
@@ -61,9 +62,7 @@ func TestNewLeaderOrdersKeysByTheirUsesAtTheOldOne(t *testing.T) {
 			defer cancel()
 			leader := c.leader()
 			for i := range warmKeys {
-				if err := leader.set(ctx, string(warmKey(i)), "v"); err != nil {
-					t.Fatal(err)
-				}
+				c.change(ctx, slot.Of(warmKey(i)), func(tx *executor.Tx) { tx.Set(warmKey(i), []byte("v"), entry.TypeString, 0) })
 			}
 			now := leader.replica.Executor().Clock().Now()
 			value := func(a store.Access) int { return -int(a.Idle(now + 3600_000)) }
@@ -78,6 +77,12 @@ func TestNewLeaderOrdersKeysByTheirUsesAtTheOldOne(t *testing.T) {
 			}
 			for _, n := range c.nodes {
 				n.replica.Executor().SetEviction(executor.Eviction{Policy: policy})
+			}
+			for _, n := range c.nodes { // as if all had been written long ago
+				c.until(ctx, "a replica has all keys", func() bool { return n.stamps() != nil })
+				for i := range used {
+					n.stamp(i, uses(0)-3600)
+				}
 			}
 			warm := func(n *node) bool { return slices.Equal(order(n.stamps(), value), order(used, value)) }
 			// All keys are used at whoever leads: on a busy machine that may become another.
@@ -111,7 +116,7 @@ func TestNewLeaderOrdersKeysByTheirUsesAtTheOldOne(t *testing.T) {
 
 			if leader = c.leader(); leader != away {
 				if err := leader.replica.Transfer(ctx, away.id); err != nil {
-					t.Fatal(err)
+					t.Log(err) // it has lost its leadership by itself, to one that is warm too
 				}
 			}
 			if !warm(c.leader()) {

@@ -192,7 +192,7 @@ func BenchmarkStamps(b *testing.B) {
 			b.StopTimer()
 			round(func(p []byte) {
 				b.StartTimer()
-				if _, err := s.ApplyStamps(p, StampsLRU, now); len(p) > 0 && err != nil {
+				if _, err := s.ApplyStamps(p, StampsLRU, now, 0); len(p) > 0 && err != nil {
 					b.Fatal(err)
 				}
 				b.StopTimer()

@@ -16,10 +16,11 @@ var errStamps = errors.New("malformed portion of access stamps")
 const stampsHoldEntries = 256
 
 // ApplyStamps gives keys the stamps of a portion and returns how many it changed. A key that is not here is passed over, and so
-// is a portion of another kind. now (milliseconds since the Unix epoch) bounds the stamps from above, whatever the sender's
-// clock says. Under LRU the newer stamp stays, under LFU the sender's. A portion that turns out to be malformed was
-// applied up to there.
-func (s *Store) ApplyStamps(portion []byte, kind StampKind, now int64) (changed int, err error) {
+// is a portion of another kind. now bounds the stamps from above, whatever the sender's clock says. Under LRU the newer stamp
+// stays, unless it was given up to loaded: then this replica was still loading, which says nothing of uses. Under LFU the
+// sender's stays. now and loaded are in milliseconds since the Unix epoch. A portion that turns out to be malformed was applied
+// up to there.
+func (s *Store) ApplyStamps(portion []byte, kind StampKind, now, loaded int64) (changed int, err error) {
 	if len(portion) < stampsHeadBytes || portion[0] != byte(StampsLRU) && portion[0] != byte(StampsLFU) {
 		return 0, errStamps
 	}
@@ -27,7 +28,9 @@ func (s *Store) ApplyStamps(portion []byte, kind StampKind, now int64) (changed 
 		return 0, nil
 	}
 	mask := kind.clockMask()
+	unit := lruResolution.Milliseconds()
 	a := stampApply{store: s, kind: kind, now: kind.clock(now), base: Access(binary.LittleEndian.Uint32(portion[1:]))}
+	a.sinceLoaded = now/unit - loaded/unit
 	if a.base > mask {
 		return 0, errStamps
 	}
@@ -49,9 +52,11 @@ type stampApply struct {
 	store     *Store
 	kind      StampKind
 	now, base Access
-	rest      []byte
-	changed   int
-	bad       bool
+	// sinceLoaded is how long ago loading ended, in the units of LRU.
+	sinceLoaded int64
+	rest        []byte
+	changed     int
+	bad         bool
 }
 
 func (a *stampApply) uvarint(limit uint64) uint64 {
@@ -145,7 +150,8 @@ func (a *stampApply) merge(word *uint32, stamp Access) {
 	own := Access(now & accessMask)
 	keep := own == stamp
 	if a.kind == StampsLRU && own != 0 {
-		keep = a.kind.age(a.now, own) <= a.kind.age(a.now, stamp)
+		age := a.kind.age(a.now, own)
+		keep = keep || age <= a.kind.age(a.now, stamp) && int64(age) < a.sinceLoaded
 	}
 	if !keep && atomic.CompareAndSwapUint32(word, now, now&^accessMask|uint32(stamp)) {
 		a.changed++

@@ -41,7 +41,7 @@ func carry(t *testing.T, p *StampPass, to *Store, now int64, bytesMax int, lost 
 		if len(portion) == 0 || lost() {
 			continue
 		}
-		if _, err := to.ApplyStamps(portion, p.kind, now); err != nil {
+		if _, err := to.ApplyStamps(portion, p.kind, now, 0); err != nil {
 			t.Fatalf("own portion: %v", err)
 		}
 	}
@@ -184,7 +184,7 @@ func TestStampsStayBehindTheFollowersClock(t *testing.T) {
 			portion, _, _ := NewStampPass(leader, kind, false).Next(nil, now+ahead, slot.Count, 1<<10)
 			follower = New()
 			apply(follower, set("k", "v", 0, 1))
-			if _, err := follower.ApplyStamps(portion, kind, now); err != nil {
+			if _, err := follower.ApplyStamps(portion, kind, now, 0); err != nil {
 				t.Fatal(err)
 			}
 			got, want := stamp(t, follower, "k"), now-600_000+min(ahead, 0)
@@ -192,11 +192,11 @@ func TestStampsStayBehindTheFollowersClock(t *testing.T) {
 				t.Errorf("kind %d, the leader's clock %d ms ahead: stamp %x, want that of %d", kind, ahead, got, want)
 			}
 			use(follower, "k", func(Access) Access { return LRU(now) })
-			if changed, _ := follower.ApplyStamps(portion, kind, now); (changed == 0) != (kind == StampsLRU) {
+			if changed, _ := follower.ApplyStamps(portion, kind, now, 0); (changed == 0) != (kind == StampsLRU) {
 				t.Errorf("kind %d: %d stamps changed of a key that was used here since", kind, changed)
 			}
 			other := StampsLRU + StampsLFU - kind
-			if changed, err := follower.ApplyStamps(portion, other, now); changed != 0 || err != nil {
+			if changed, err := follower.ApplyStamps(portion, other, now, 0); changed != 0 || err != nil {
 				t.Errorf("a portion of another kind: %d changed, %v", changed, err)
 			}
 		}
@@ -281,7 +281,7 @@ func FuzzApplyStamps(f *testing.F) {
 	before := digest()
 	f.Fuzz(func(t *testing.T, portion []byte) {
 		for _, kind := range []StampKind{StampsLRU, StampsLFU} {
-			_, _ = s.ApplyStamps(portion, kind, now)
+			_, _ = s.ApplyStamps(portion, kind, now, 0)
 		}
 		if digest() != before {
 			t.Fatal("a portion changed what the store holds")
@@ -325,7 +325,7 @@ func TestSlotThatShrinksDuringAPassGivesWellFormedPortions(t *testing.T) {
 			if len(portion) == 0 {
 				continue
 			}
-			if _, err := follower.ApplyStamps(portion, StampsLRU, now); err != nil {
+			if _, err := follower.ApplyStamps(portion, StampsLRU, now, 0); err != nil {
 				t.Fatal(err)
 			}
 		}
