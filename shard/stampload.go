@@ -14,8 +14,8 @@ const (
 	loadingJump = 8192
 )
 
-// loading tells until when a replica got its keys from snapshots and old entries: their access stamps are of the time of
-// loading, and say nothing of uses. To take a replica for one that loads costs it the uses that it alone saw.
+// loading tells until when a replica got its keys from snapshots and old entries: their access stamps are old, or of the
+// time of loading, which says nothing of uses. To take a replica for one that loads costs it the uses that it alone saw.
 type loading struct {
 	// target is where the log ended when it was opened.
 	target uint64

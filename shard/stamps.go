@@ -22,9 +22,13 @@ type StampWire interface {
 
 var _ StampWire = (*transport.Group)(nil)
 
+// StampRoundDefault is how long a round of access stamps takes unless somebody says otherwise.
+const StampRoundDefault = 30 * time.Second
+
 // StampPacing says how fast a leader carries access stamps to its followers; zero fields take their defaults.
 type StampPacing struct {
-	// Round is how long a pass over all slots takes at least: a failover forgets the uses of that time. Default 30 s.
+	// Round is how long a pass over all slots takes at least: a failover forgets the uses of that time. Default
+	// StampRoundDefault.
 	Round time.Duration
 	// BytesPerSecond bounds what is sent, to all followers together; a round that has more to tell takes longer. Default
 	// 1 MiB: two followers of a shard of two million keys, all of them used in 30 s, get half of that.
@@ -33,7 +37,7 @@ type StampPacing struct {
 
 func (p StampPacing) withDefaults() StampPacing {
 	if p.Round == 0 {
-		p.Round = 30 * time.Second
+		p.Round = StampRoundDefault
 	}
 	if p.BytesPerSecond == 0 {
 		p.BytesPerSecond = 1 << 20
@@ -49,18 +53,19 @@ type stampCarrier struct {
 	wire   StampWire
 	pacing StampPacing
 	store  *store.Store
-	rules  func() executor.Eviction
+	// policy is how all stamps of the store can be read now, false while they are converted.
+	policy func() (executor.EvictionPolicy, bool)
 	now    func() int64 // the shard's time
 	state  func() raftfsm.State
 	log    *slog.Logger
 
 	// The fields of this group are those of a leader. pass is nil where there is nothing to carry.
-	pass   *store.StampPass
-	policy executor.EvictionPolicy
-	term   uint64
-	budget int // bytes that may be sent to each follower now; below 0 where the last portion was larger
-	rounds int // since all stamps were given
-	missed bool
+	pass    *store.StampPass
+	carries executor.EvictionPolicy
+	term    uint64
+	budget  int // bytes that may be sent to each follower now; below 0 where the last portion was larger
+	rounds  int // since all stamps were given
+	missed  bool
 	// reached tells of each follower whether the last portion could be sent to it.
 	reached map[string]bool
 	buf     []byte
@@ -81,7 +86,7 @@ var _ stampGroup = (*member)(nil)
 
 func (r *Replica) newStampCarrier(wire StampWire) *stampCarrier {
 	return &stampCarrier{
-		group: r.member, wire: wire, pacing: r.cfg.Stamps.withDefaults(), store: r.store, rules: r.exec.Eviction, now: r.exec.Clock().Now,
+		group: r.member, wire: wire, pacing: r.cfg.Stamps.withDefaults(), store: r.store, policy: r.exec.StampPolicy, now: r.exec.Clock().Now,
 		state: r.fsm.State, loading: loading{target: r.LastIndex()}, log: r.cfg.Logger,
 	}
 }
@@ -117,8 +122,9 @@ func stampKind(p executor.EvictionPolicy) (kind store.StampKind, volatileOnly, o
 // receive applies a portion of the leader that this replica follows.
 func (c *stampCarrier) receive(got transport.Stamps) {
 	leader, term := c.group.KnownLeader()
-	kind, _, needed := stampKind(c.rules().Policy)
-	if !needed || leader != got.From || term != got.Term {
+	policy, settled := c.policy()
+	kind, _, needed := stampKind(policy)
+	if !settled || !needed || leader != got.From || term != got.Term {
 		return
 	}
 	if _, err := c.store.ApplyStamps(got.Portion, kind, c.now(), c.loading.until); err != nil && c.refused != term {

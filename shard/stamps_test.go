@@ -85,7 +85,7 @@ func (cs *carriers) join(id string) {
 	n := carrierNode{cs, id}
 	cs.nodes[id] = &stampCarrier{
 		group: n, wire: n, pacing: StampPacing{}.withDefaults(), store: st, log: slog.New(slog.DiscardHandler),
-		rules: func() executor.Eviction { return executor.Eviction{Policy: cs.policy} }, now: func() int64 { return cs.now },
+		policy: func() (executor.EvictionPolicy, bool) { return cs.policy, true }, now: func() int64 { return cs.now },
 	}
 }
 
@@ -265,16 +265,49 @@ func TestFollowerTakesStampsOfItsLeaderOnly(t *testing.T) {
 func TestFollowerThatHearsOfThePolicyLateIsWarmToo(t *testing.T) {
 	cs := newCarriers(t, 5000)
 	late := cs.nodes["f"]
-	rules := late.rules
-	late.rules = func() executor.Eviction { return executor.Eviction{} }
+	policy := late.policy
+	late.policy = func() (executor.EvictionPolicy, bool) { return executor.NoEviction, true }
 	cs.round()
 	if f := cs.wrong("f"); f != 5000 {
 		t.Fatalf("%d of 5000 stamps differ under no policy, want all", f)
 	}
-	late.rules = rules
+	late.policy = policy
 	cs.round()
 	if f := cs.wrong("f"); f != 0 {
 		t.Errorf("%d stamps differ a round later", f)
+	}
+}
+
+// While stamps are converted to those of another policy, some of either kind are in the store: nobody sends them, not even
+// those of a step that had begun before, and nobody takes any.
+func TestNoStampsAreCarriedWhileTheyAreConverted(t *testing.T) {
+	const keys = 5000
+	cs := newCarriers(t, keys)
+	converting := func() (executor.EvictionPolicy, bool) { return cs.policy, false }
+	leader, f, g := cs.nodes["l"], cs.nodes["f"], cs.nodes["g"]
+	settled := leader.policy
+	f.policy = converting
+	cs.round()
+	if f, g := cs.wrong("f"), cs.wrong("g"); f != keys || g != 0 {
+		t.Errorf("%d and %d stamps differ, want all of the follower that converts and none of the other", f, g)
+	}
+	f.policy, g.policy = settled, converting
+	clear(cs.bytes)
+	leader.policy = converting
+	cs.round()
+	asked := 0
+	leader.policy = func() (executor.EvictionPolicy, bool) { // begins in the middle of a step
+		asked++
+		return cs.policy, asked == 1
+	}
+	leader.step()
+	if len(cs.bytes) != 0 || leader.pass != nil || asked < 2 {
+		t.Errorf("%v bytes were sent while the leader converts, asked %d times", cs.bytes, asked)
+	}
+	leader.policy, g.policy = settled, settled
+	cs.round()
+	if f := cs.wrong("f"); f != 0 {
+		t.Errorf("%d stamps differ when all have converted", f)
 	}
 }
 

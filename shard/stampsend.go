@@ -22,17 +22,17 @@ const (
 // step sends what changed in the next slots.
 func (c *stampCarrier) step() {
 	term, leads := c.group.Leader()
-	policy := c.rules().Policy
+	policy, settled := c.policy()
 	kind, volatileOnly, needed := stampKind(policy)
 	var followers []string
-	if leads && needed {
+	if leads && settled && needed {
 		followers = c.group.others()
 	}
 	if len(followers) == 0 {
 		c.pass = nil
 		return
 	}
-	if c.pass == nil || term != c.term || policy != c.policy {
+	if c.pass == nil || term != c.term || policy != c.carries {
 		c.begin(store.NewStampPass(c.store, kind, volatileOnly), term, policy, followers)
 	}
 	share := max(c.pacing.BytesPerSecond/stampTicks*int(c.pacing.Round/time.Millisecond)/1000/len(followers), 1)
@@ -43,6 +43,10 @@ func (c *stampCarrier) step() {
 		slots -= visited
 		c.budget -= len(portion)
 		c.buf = portion
+		if current, settled := c.policy(); !settled || current != policy { // what was read is mixed
+			c.pass = nil
+			return
+		}
 		if len(portion) > 0 {
 			c.send(followers, portion)
 		}
@@ -55,7 +59,7 @@ func (c *stampCarrier) step() {
 // begin starts a pass whose first two rounds give all stamps: where the policy has just changed, followers that go by the old
 // one still pass over the first.
 func (c *stampCarrier) begin(pass *store.StampPass, term uint64, policy executor.EvictionPolicy, followers []string) {
-	c.pass, c.term, c.policy = pass, term, policy
+	c.pass, c.term, c.carries = pass, term, policy
 	c.budget, c.rounds, c.missed = 0, 0, true
 	c.reached = map[string]bool{}
 	for _, id := range followers {
