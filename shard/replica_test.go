@@ -130,7 +130,7 @@ func (c *trio) start(id string, disk *crashstore.Disk) {
 		Slots:    func() []slot.Range { return slot.Split(1) },
 		Nonce:    rand.Uint64,
 		Logger:   slog.New(slog.DiscardHandler),
-		HashSeed: 0x5eed, Stamps: shard.StampPacing{Round: time.Second, BytesPerSecond: 16 << 20},
+		HashSeed: 0x5eed, Stamps: shard.StampPacing{Round: time.Second / 2, BytesPerSecond: 16 << 20},
 	})
 	if err != nil {
 		c.t.Fatal(err)

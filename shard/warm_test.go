@@ -75,14 +75,16 @@ func TestNewLeaderOrdersKeysByTheirUsesAtTheOldOne(t *testing.T) {
 			for i, rank := range rand.Perm(warmKeys) {
 				used[i] = uses(rank)
 			}
+			// As if all had been written long ago. Nothing is carried before there is a policy: the stamps of the writes are newer
+			// than those of the test, so a follower that still got them would keep them.
+			for _, n := range c.nodes {
+				c.until(ctx, "a replica has all keys", func() bool { return n.stamps() != nil && n.replica.State().Applied >= leader.replica.State().Applied })
+				for i := range used {
+					n.stamp(i, store.LRU(now-(warmKeys+60)*60_000))
+				}
+			}
 			for _, n := range c.nodes {
 				n.replica.Executor().SetEviction(executor.Eviction{Policy: policy})
-			}
-			for _, n := range c.nodes { // as if all had been written long ago
-				c.until(ctx, "a replica has all keys", func() bool { return n.stamps() != nil })
-				for i := range used {
-					n.stamp(i, uses(0)-3600)
-				}
 			}
 			warm := func(n *node) bool { return slices.Equal(order(n.stamps(), value), order(used, value)) }
 			// All keys are used at whoever leads: on a busy machine that may become another.
