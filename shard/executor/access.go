@@ -32,6 +32,12 @@ func (e *Executor) restamp(from, to *Eviction) {
 	e.use.Store(&use{lfu: lfu, rule: to.lfu(), random: e.random})
 }
 
+// StampPolicy is the policy by which the access stamps of all keys can be read, false while they are converted.
+func (e *Executor) StampPolicy() (EvictionPolicy, bool) {
+	policy, u := e.Eviction().Policy, e.use.Load()
+	return policy, u != nil && u.lfu == policy.lfu()
+}
+
 // stampWrites lets keys that are written from now on be stamped with the present time.
 func (e *Executor) stampWrites() {
 	e.stampMu.Lock()

@@ -157,7 +157,7 @@ func TestStampsAreConvertedWhenThePolicyChangesTheirMeaning(t *testing.T) {
 	}
 }
 
-// What is loaded from a snapshot is as if it were used now, whatever the policy: the stamps are not in it.
+// What is loaded without a stamp is as if it were used now, whatever the policy.
 func TestLoadedKeysAreStampedWithThePresent(t *testing.T) {
 	b, _ := wallBench(t)
 	b.exec.SetEviction(Eviction{Policy: AllKeysLFU, LFULogFactor: 10, LFUDecayMinutes: 1})
@@ -170,6 +170,31 @@ func TestLoadedKeysAreStampedWithThePresent(t *testing.T) {
 	b.store.Replace(loaded)
 	if u, ok := b.usage(ReadStale, "k"); !ok || u.Freq != 5 || u.Idle > time.Minute {
 		t.Errorf("%+v, %v", u, ok)
+	}
+}
+
+// The conversion has to wait for a slot, so that it can be seen while it goes on.
+func TestStampsAreOfNoPolicyWhileTheyAreConverted(t *testing.T) {
+	b := newLeader(t)
+	for _, to := range []EvictionPolicy{AllKeysLRU, AllKeysLFU, VolatileLRU} {
+		before := b.exec.Eviction().Policy
+		converts := to.lfu() != before.lfu()
+		sl := b.store.Slot(slot.Count - 1)
+		sl.Lock()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			b.exec.SetEviction(Eviction{Policy: to})
+		}()
+		b.eventually("new policy", func() bool { return b.exec.Eviction().Policy == to })
+		if policy, settled := b.exec.StampPolicy(); settled && converts {
+			t.Errorf("from %v to %v: stamps count as those of %v while they are converted", before, to, policy)
+		}
+		sl.Unlock()
+		<-done
+		if policy, settled := b.exec.StampPolicy(); policy != to || !settled {
+			t.Errorf("from %v to %v: stamps are of %v, %v in the end", before, to, policy, settled)
+		}
 	}
 }
 

@@ -39,8 +39,8 @@ type Folder struct {
 	policy sync.Mutex // held while the sync policy changes, across its I/O
 	fatal  sync.Once
 	failed atomic.Bool // Fatal was called
-	// identity is what identity.json says. It is replaced as a whole, by whoever opens the folder or makes the node
-	// belong to a cluster: one at a time.
+	// identity is what identity.json says. It is replaced as a whole, by whoever opens the folder, makes the node
+	// belong to a cluster or corrects its hash seed: one at a time.
 	identity atomic.Pointer[storagev1.Identity]
 	lock     *os.File
 	fresh    bool // nothing was in the folder

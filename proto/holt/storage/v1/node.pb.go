@@ -93,7 +93,10 @@ type Identity struct {
 	// How many times a node was started on this folder; raised, durably, before the node speaks to any other.
 	StartCount uint64 `protobuf:"varint,4,opt,name=start_count,json=startCount,proto3" json:"start_count,omitempty"`
 	// When the folder was made, in milliseconds since the Unix epoch.
-	CreatedMs     int64 `protobuf:"varint,5,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
+	CreatedMs int64 `protobuf:"varint,5,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
+	// Seed of the hash by which the stores of all replicas of the cluster place keys, kept here too so that replicas open
+	// before the meta group's state is known; 0: none. A secret: clients that know it can choose keys that collide.
+	HashSeed      uint64 `protobuf:"fixed64,6,opt,name=hash_seed,json=hashSeed,proto3" json:"hash_seed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -159,6 +162,13 @@ func (x *Identity) GetStartCount() uint64 {
 func (x *Identity) GetCreatedMs() int64 {
 	if x != nil {
 		return x.CreatedMs
+	}
+	return 0
+}
+
+func (x *Identity) GetHashSeed() uint64 {
+	if x != nil {
+		return x.HashSeed
 	}
 	return 0
 }
@@ -333,7 +343,7 @@ var File_holt_storage_v1_node_proto protoreflect.FileDescriptor
 
 const file_holt_storage_v1_node_proto_rawDesc = "" +
 	"\n" +
-	"\x1aholt/storage/v1/node.proto\x12\x0fholt.storage.v1\"\xa9\x01\n" +
+	"\x1aholt/storage/v1/node.proto\x12\x0fholt.storage.v1\"\xc6\x01\n" +
 	"\bIdentity\x12%\n" +
 	"\x0eformat_version\x18\x01 \x01(\rR\rformatVersion\x12\x1d\n" +
 	"\n" +
@@ -342,7 +352,8 @@ const file_holt_storage_v1_node_proto_rawDesc = "" +
 	"\vstart_count\x18\x04 \x01(\x04R\n" +
 	"startCount\x12\x1d\n" +
 	"\n" +
-	"created_ms\x18\x05 \x01(\x03R\tcreatedMs\"\xa4\x01\n" +
+	"created_ms\x18\x05 \x01(\x03R\tcreatedMs\x12\x1b\n" +
+	"\thash_seed\x18\x06 \x01(\x06R\bhashSeed\"\xa4\x01\n" +
 	"\tGroupMark\x12%\n" +
 	"\x0eformat_version\x18\x01 \x01(\rR\rformatVersion\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\x04R\x05group\x121\n" +
