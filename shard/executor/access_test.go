@@ -157,6 +157,35 @@ func TestStampsAreConvertedWhenThePolicyChangesTheirMeaning(t *testing.T) {
 	}
 }
 
+// A start loads the snapshot before it knows the policy: counters are taken for counters then, not for clocks.
+func TestCountersSurviveARestart(t *testing.T) {
+	lfu := Eviction{Policy: AllKeysLFU, LFULogFactor: 0, LFUDecayMinutes: 1}
+	b, _ := wallBench(t)
+	load := func(kind store.StampKind, access store.Access) {
+		loaded := b.store.Empty()
+		sl := loaded.Slot(slot.Of([]byte("k")))
+		sl.Lock()
+		sl.SetStateLocked(store.SlotOwned)
+		sl.LoadLocked([]byte("k"), &store.Item{Type: entry.TypeString, Value: []byte("v"), Version: 1, Access: access})
+		sl.Unlock()
+		loaded.SetStampKind(kind)
+		b.store.Replace(loaded)
+	}
+	now := b.exec.Clock().Now()
+	used := lfu.lfu().Initial(now) + 95
+	load(store.StampsLFU, used)
+	b.exec.stampWrites()
+	b.exec.SetEviction(lfu)
+	if u, ok := b.usage(ReadStale, "k"); !ok || u.Freq != 100 {
+		t.Errorf("after a start: %+v, %v; want counter 100", u, ok)
+	}
+	load(store.StampsLRU, store.LRU(now)) // the leader's snapshot, written before it heard of the policy
+	b.exec.stampWrites()
+	if u, ok := b.usage(ReadStale, "k"); !ok || u.Freq != 5 {
+		t.Errorf("stamps of the other kind came with a snapshot: %+v, %v; want counter 5", u, ok)
+	}
+}
+
 // What is loaded without a stamp is as if it were used now, whatever the policy.
 func TestLoadedKeysAreStampedWithThePresent(t *testing.T) {
 	b, _ := wallBench(t)
