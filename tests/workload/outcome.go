@@ -19,6 +19,9 @@ func outcomeOf(err error) model.Outcome {
 	if errors.As(err, new(withheld)) {
 		return model.NotApplied
 	}
+	if f := (*failedCall)(nil); errors.As(err, &f) {
+		return f.outcome
+	}
 	for _, prefix := range refusals {
 		if strings.HasPrefix(err.Error(), prefix) {
 			return model.NotApplied
@@ -31,6 +34,9 @@ func outcomeOf(err error) model.Outcome {
 func unexpected(err error) bool {
 	if err == nil {
 		return false
+	}
+	if f := (*failedCall)(nil); errors.As(err, &f) {
+		return f.unexpected()
 	}
 	for _, prefix := range []string{"ERR ", "WRONGTYPE", "CROSSSLOT", "NOAUTH", "NOPERM"} {
 		if strings.HasPrefix(err.Error(), prefix) {

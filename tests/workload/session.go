@@ -42,10 +42,20 @@ func (s *Session) crew(shard int, lane *Lane, count int, modes ...Modes) {
 }
 
 func (s *Session) pinned(node int, modes Modes) Client {
+	if s.config.Kind == GRPC {
+		return s.wrapped(PinnedStubs(s.target.GRPC[node], modes))
+	}
 	return s.wrapped(Pinned(s.target.RESP[node], modes))
 }
 
-func (s *Session) roam(_ int, modes Modes) Client {
+// roam is a client that finds its way by itself; i chooses the library where there are several.
+func (s *Session) roam(i int, modes Modes) Client {
+	switch {
+	case s.config.Kind == GRPC:
+		return s.wrapped(Stubs(s.target.GRPC, modes))
+	case i%4 == 2:
+		return s.wrapped(Rueidis(s.target.RESP, modes))
+	}
 	return s.wrapped(GoRedis(s.target.RESP, modes))
 }
 
@@ -58,6 +68,9 @@ func (s *Session) wrapped(c Client) Client {
 
 // observer reads what one node's replicas hold.
 func (s *Session) observer(node int) Client {
+	if s.config.Kind == GRPC {
+		return PinnedStubs(s.target.GRPC[node], Modes{Read: stale})
+	}
 	return Pinned(s.target.RESP[node], Modes{Read: stale})
 }
 
