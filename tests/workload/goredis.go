@@ -3,7 +3,6 @@ package workload
 import (
 	"context"
 	"errors"
-	"net"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -49,6 +48,10 @@ func (g *goRedis) do(args []string) (any, error) {
 	return reply, g.explain(err)
 }
 
+// errRedirected is for what go-redis 9.23 calls a success: its Watch returns nil without having done anything where WATCH
+// was redirected and no redirection is allowed.
+var errRedirected = ServerError("MOVED at WATCH")
+
 func (g *goRedis) transact(t *transaction) error {
 	ctx := context.Background()
 	exec := func(pipelined func(context.Context, func(redis.Pipeliner) error) ([]redis.Cmder, error)) error {
@@ -86,8 +89,11 @@ func (g *goRedis) transact(t *transaction) error {
 		sent = true
 		return exec(tx.TxPipelined)
 	}, t.watch)
+	if !sent && err == nil {
+		err = errRedirected
+	}
 	err = g.explain(err)
-	if err != nil && !sent {
+	if !sent {
 		return withheld{err}
 	}
 	return err
@@ -99,11 +105,7 @@ func (g *goRedis) explain(err error) error {
 		return nil
 	}
 	g.client.ReloadState(context.Background())
-	var failed *net.OpError
-	if errors.As(err, &failed) && failed.Op == "dial" {
-		return errNotSent
-	}
-	return err
+	return notSent(err)
 }
 
 func (g *goRedis) Close() error { return g.client.Close() }

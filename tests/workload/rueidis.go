@@ -64,11 +64,16 @@ func value(result rueidis.RedisResult) (any, error) {
 	if rueidis.IsRedisNil(err) {
 		return nil, nil
 	}
+	return v, notSent(err)
+}
+
+// notSent finds the errors of requests that had no connection to leave by.
+func notSent(err error) error {
 	var failed *net.OpError
 	if errors.As(err, &failed) && failed.Op == "dial" {
-		err = errNotSent
+		return errNotSent
 	}
-	return v, err
+	return err
 }
 
 func (r *viaRueidis) transact(t *transaction) error {
@@ -81,7 +86,7 @@ func (r *viaRueidis) transact(t *transaction) error {
 		if t.watch != "" {
 			if err := c.Do(ctx, c.B().Watch().Key(t.watch).Build()).Error(); err != nil {
 				c.Close()
-				return withheld{err}
+				return withheld{notSent(err)}
 			}
 			seen, err := value(c.Do(ctx, r.command([]string{"GET", t.watch})))
 			if err != nil {
@@ -100,7 +105,7 @@ func (r *viaRueidis) transact(t *transaction) error {
 				if _, refused := rueidis.IsRedisErr(err); refused {
 					return withheld{err} // so EXEC was refused too
 				}
-				return err
+				return notSent(err)
 			}
 		}
 		replies, err := value(results[len(results)-1])

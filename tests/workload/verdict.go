@@ -45,6 +45,9 @@ type Verdict struct {
 	Loss model.Loss
 	// Evicted counts reads that found an acknowledged key gone, where keys may be evicted.
 	Evicted int
+	// LogEntries counts the committed log entries on which the replicas were compared (JudgeLogs), LogsCut the shards whose
+	// log does not go back to its beginning any more, so that it could not be compared with the history.
+	LogEntries, LogsCut int
 	// Gaps tells how long clients were not served around each fault.
 	Gaps []model.Gap
 	// Why says why the run proves nothing, "" if it does.
@@ -100,6 +103,9 @@ func (v Verdict) String() string {
 	}
 	if v.Evicted > 0 {
 		fmt.Fprintf(&b, "; %d reads of evicted keys", v.Evicted)
+	}
+	if v.LogEntries > 0 {
+		fmt.Fprintf(&b, "; %d log entries compared, %d logs cut", v.LogEntries, v.LogsCut)
 	}
 	if v.Why != "" {
 		fmt.Fprintf(&b, "; %s", v.Why)
