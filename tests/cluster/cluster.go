@@ -29,14 +29,17 @@ type Options struct {
 	Settings *clusterv1.Settings
 	// Args are further flags of every node.
 	Args []string
-	// Homes are where the first nodes live; those beyond live in folders of their own below Dir.
+	// Homes are where the first nodes live; those beyond live on loopback in folders of their own.
 	Homes []Home
 }
 
 // Home is where a node lives.
 type Home struct {
-	// Dir is its data folder, which outlives the cluster.
+	// Dir is its data folder, which outlives the cluster; where it is empty, the node has one of its own below Cluster.Dir.
 	Dir string
+	// IP is the address of its own that it listens on, with the ports of the design; where it is empty, it listens on free
+	// ports of loopback.
+	IP string
 	// Under is a command that the program is run by, with its arguments in front. It ends by executing the program, so
 	// that the process is the node's.
 	Under []string
@@ -72,7 +75,7 @@ func New(t T, o Options) *Cluster {
 		c.Add(o.Args...)
 	}
 	for i, home := range o.Homes {
-		c.Nodes[i].Dir, c.Nodes[i].Under = home.Dir, home.Under
+		c.Nodes[i].settle(home)
 	}
 	c.JoinAll()
 	return c

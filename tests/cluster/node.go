@@ -36,6 +36,18 @@ type Node struct {
 	admin   *client.Admin
 }
 
+// settle gives a node that was not started yet a home.
+func (n *Node) settle(home Home) {
+	n.Under = home.Under
+	if home.Dir != "" {
+		n.Dir = home.Dir
+	}
+	if home.IP != "" {
+		at := func(port string) string { return net.JoinHostPort(home.IP, port) }
+		n.Addr = Addresses{RESP: at("6379"), GRPC: at("6380"), Cluster: at("6381"), Gossip: at("6382"), HTTP: at("6383")}
+	}
+}
+
 // Command is the command line, without the program, that starts the node.
 func (n *Node) Command() []string {
 	args := []string{
