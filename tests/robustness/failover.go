@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/holtcache/holt/tests/cluster"
+	"github.com/holtcache/holt/tests/nemesis"
 )
 
 // loss is a way in which a leader goes.
@@ -24,6 +25,15 @@ type loss struct {
 }
 
 var losses = map[string]loss{
+	"partition": {"the leader is cut off from all other nodes, and clients reach it", false,
+		func(m *measuring, old cluster.Leadership) {
+			m.cut = m.network.Isolate(old.Node.Number)
+			m.must(m.cut.Begin())
+		},
+		func(m *measuring, _ cluster.Leadership) {
+			m.must(m.cut.End())
+			m.must(m.cut.TookEffect())
+		}},
 	"kill": {"kill -9 of the leader", false,
 		func(_ *measuring, old cluster.Leadership) { old.Node.Kill() },
 		func(_ *measuring, old cluster.Leadership) { old.Node.Start() }},
@@ -48,6 +58,16 @@ type measuring struct {
 	loss   loss
 	probes *probes
 	result Failovers
+
+	// network is what the nodes are the hosts of, and cut its present fault, where the loss is a partition.
+	network *nemesis.Network
+	cut     *nemesis.Cut
+}
+
+func (m *measuring) must(err error) {
+	if err != nil {
+		m.t.Fatalf("%v", err)
+	}
 }
 
 // Failovers is what a measurement of failovers has found, as it stands in a file of results.
@@ -104,7 +124,12 @@ func runFailover(ctx context.Context, args []string) error {
 }
 
 func (m *measuring) run(ctx context.Context, n, nodes int) {
-	m.c = cluster.Start(m.t, cluster.Options{Nodes: nodes})
+	options := cluster.Options{Nodes: nodes}
+	if m.result.Fault == "partition" {
+		m.network = nemesis.NewNetwork(m.t, nodes)
+		options.Homes = cluster.On(m.network)
+	}
+	m.c = cluster.Start(m.t, options)
 	shards := m.c.ShardIDs()
 	keys := map[uint64]string{}
 	for _, shard := range shards {
@@ -128,6 +153,9 @@ func (m *measuring) run(ctx context.Context, n, nodes int) {
 	}
 }
 
+// afterwards is for how long after a planned move its consequences are looked for.
+const afterwards = 500 * time.Millisecond
+
 // once takes one leader away and brings it back.
 func (m *measuring) once(shard uint64) {
 	old := m.c.Leader(shard)
@@ -146,6 +174,7 @@ func (m *measuring) once(shard uint64) {
 		return
 	}
 	m.c.WaitSettled() // the way back is a planned move, too
+	m.waitWritten(shard, time.Now().Add(afterwards))
 	attempts := m.probes.take()
 	m.result.Times = append(m.result.Times, Duration(longestPause(attempts, shard)))
 	m.count(attempts)

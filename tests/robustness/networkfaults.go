@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -31,6 +30,14 @@ var networkFaults = []fault{
 		return net.ClientLinks(host)
 	})},
 	{name: "flapping", about: "a leader is cut off and back again and again", network: true, longOnly: true, make: flapping},
+	{name: "delay", about: "packets of a leader come late and overtake each other", network: true, longOnly: true, make: disturb(leaderOf, nemesis.Quality{
+		Delay: 60 * time.Millisecond, Jitter: 250 * time.Millisecond,
+	})},
+	{name: "loss", about: "one packet in five between nodes is lost", network: true, longOnly: true, unseen: true, make: disturb(everyNode, nemesis.Quality{Loss: 0.2})},
+	{name: "duplicates", about: "one packet in three between nodes arrives twice, some late", network: true, longOnly: true, unseen: true, make: disturb(everyNode, nemesis.Quality{
+		Duplicates: 0.3, Jitter: 15 * time.Millisecond,
+	})},
+	{name: "narrow", about: "20 KiB a second get out of a leader", network: true, longOnly: true, unseen: true, make: disturb(leaderOf, nemesis.Quality{BytesPerSecond: 20 << 10})},
 }
 
 func cut(pick picking, shape cutting) func(*rig, *rand.Rand) nemesis.Fault {
@@ -48,40 +55,22 @@ func cutPair(shape func(net *nemesis.Network, a, b int) *nemesis.Cut) func(*rig,
 	}
 }
 
-// How often a link flaps, and how long each state lasts.
-const (
-	flaps            = 6
-	flapMin, flapMax = 50 * time.Millisecond, 600 * time.Millisecond
-)
+// flapMax is how long a link that flaps is cut at most, and mended: a tenth of it is far shorter than an election takes.
+const flapMax = 600 * time.Millisecond
 
-// flapping cuts and mends for shorter than an election takes, for about as long, and for longer.
 func flapping(r *rig, random *rand.Rand) nemesis.Fault {
 	isolated := r.network.Isolate(leaderOf(r, random)[0].Number)
-	effects := 0
-	return &happening{
-		name: isolated.Name() + ", again and again",
-		begin: func() error {
-			for range flaps {
-				if err := isolated.Begin(); err != nil {
-					return err
-				}
-				r.pause(between(random, flapMin, flapMax))
-				if err := isolated.End(); err != nil {
-					return err
-				}
-				if isolated.TookEffect() == nil {
-					effects++
-				}
-				r.pause(between(random, flapMin, flapMax))
-			}
-			return nil
-		},
-		end: func() error { return nil },
-		effect: func() error {
-			if effects == 0 {
-				return errors.New("no packet was dropped")
-			}
-			return nil
-		},
+	return &nemesis.Flapping{Fault: isolated, Random: random, On: flapMax, Off: flapMax}
+}
+
+// disturb makes the links between nodes worse: those of one node, or all.
+func disturb(pick picking, q nemesis.Quality) func(*rig, *rand.Rand) nemesis.Fault {
+	return func(r *rig, random *rand.Rand) nemesis.Fault {
+		nodes := pick(r, random)
+		links := r.network.Isolate(nodes[0].Number).Links
+		if len(nodes) > 1 {
+			links = r.network.HostLinks().Links
+		}
+		return r.network.Disturb(q, random, links...)
 	}
 }

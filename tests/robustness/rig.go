@@ -3,7 +3,6 @@ package main
 import (
 	"math/rand/v2"
 	"slices"
-	"time"
 
 	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
 	"github.com/holtcache/holt/tests/cluster"
@@ -69,13 +68,6 @@ func (o Options) network() bool {
 		}
 	}
 	return false
-}
-
-// pause lets time pass within a fault.
-func (r *rig) pause(d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	<-timer.C
 }
 
 // shard draws one.

@@ -232,6 +232,12 @@ func (r *run) finish(ctx context.Context) {
 			r.allowLoss(s, &r.verdicts[i])
 		}
 	}
+	r.compareReplicas()
+	r.compareLogs()
+}
+
+// compareReplicas waits until all replicas hold the same.
+func (r *run) compareReplicas() {
 	var last error
 	for end := time.Now().Add(liveMax); ; time.Sleep(readyEvery) {
 		if last = r.rig.c.SameEverywhere(); last == nil {
@@ -245,4 +251,20 @@ func (r *run) finish(ctx context.Context) {
 		r.result.Diverged++
 	}
 	r.t.Errorf("%v after the end of all writes: %v", liveMax, last)
+}
+
+// compareLogs looks for the histories in the logs, which say what was applied, also in between. What was lost as allowed
+// is not there.
+func (r *run) compareLogs() {
+	r.crashes()
+	r.rig.c.KillAll()
+	if r.o.mayLose() {
+		return
+	}
+	logs := r.rig.c.Logs(r.rig.shards)
+	for i, s := range r.sessions {
+		if s.name != "async" {
+			s.JudgeLogs(&r.verdicts[i], logs)
+		}
+	}
 }

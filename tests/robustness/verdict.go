@@ -42,12 +42,14 @@ type Checked struct {
 	// far apart their acknowledgements were, or how long before the fault the first of them was.
 	LostAsAllowed int      `json:",omitempty"`
 	LossWindow    Duration `json:",omitempty"`
+	// LogEntries counts the committed log entries on which the replicas were compared.
+	LogEntries int `json:",omitempty"`
 }
 
 func checked(v workload.Verdict) Checked {
 	c := Checked{
 		Workload: v.Workload, OK: v.OK, NotApplied: v.NotApplied, Unknown: v.Unknown, Keys: v.Keys, Operations: v.Checked,
-		LostAsAllowed: v.Loss.Writes, LossWindow: Duration(v.Loss.Span), Violations: map[string]int{},
+		LogEntries: v.LogEntries, LostAsAllowed: v.Loss.Writes, LossWindow: Duration(v.Loss.Span), Violations: map[string]int{},
 	}
 	for class, n := range v.Counts {
 		c.Violations[class.String()] += n
@@ -76,9 +78,9 @@ const (
 
 // conclude judges a run while its nodes are still there, ends them, and keeps what is worth it.
 func (r *run) conclude() {
-	r.crashes()
 	marks := r.leaders()
 	if !r.stopped { // the run has been cut short
+		r.crashes()
 		for _, s := range r.sessions {
 			_ = s.Stop() // what went wrong is known
 		}
