@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -36,7 +37,9 @@ type fault struct {
 	longOnly bool
 	// unseen: nobody need notice, since what it hits may be idle.
 	unseen bool
-	make   func(*rig, *rand.Rand) nemesis.Fault
+	// wants, where it is set, says what the machine lacks beside what the place of the nodes needs.
+	wants func() error
+	make  func(*rig, *rand.Rand) nemesis.Fault
 }
 
 // faults is the matrix.
@@ -56,6 +59,24 @@ func faultByName(name string) (fault, error) {
 // fits tells whether a fault can be in a run whose nodes live somewhere already.
 func (f fault) fits(at place) bool {
 	return f.place == anywhere || at == anywhere || f.place == at
+}
+
+// missing is nil where this machine can do it.
+func (f fault) missing() error {
+	var errs []error
+	if f.network {
+		errs = append(errs, (&nemesis.Disturbance{}).Missing())
+	}
+	switch f.place {
+	case machinesPlace:
+		errs = append(errs, (&nemesis.PowerCut{}).Missing())
+	case smallDisksPlace:
+		errs = append(errs, (&nemesis.FullDisk{}).Missing())
+	}
+	if f.wants != nil {
+		errs = append(errs, f.wants())
+	}
+	return errors.Join(errs...)
 }
 
 // allowed is nil if a fault can be in a run with the options.

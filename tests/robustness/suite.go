@@ -16,8 +16,9 @@ import (
 type suite struct {
 	wishes
 	random *rand.Rand
-	until  time.Time // zero: until everything has been covered once
-	count  map[string]int
+	until  time.Time      // zero: until everything has been covered once
+	matrix []fault        // what there is to cover
+	count  map[string]int // how often each was there
 	counts map[string]int // by verdict
 }
 
@@ -27,7 +28,24 @@ const faultsPerRun = 3
 // triesMax is how often something that showed nothing is tried again before it counts against the suite.
 const triesMax = 3
 
-func newSuite() *suite { return &suite{count: map[string]int{}, counts: map[string]int{}} }
+func newSuite() *suite {
+	return &suite{matrix: slices.Clone(faults), count: map[string]int{}, counts: map[string]int{}}
+}
+
+// leaveOut takes out of the matrix what was not asked for, and what this machine cannot do, and says so.
+func (s *suite) leaveOut() {
+	names := split(s.wishes.faults)
+	s.matrix = slices.DeleteFunc(s.matrix, func(f fault) bool {
+		if len(names) > 0 && !slices.Contains(names, f.name) || s.nodes == 3 && f.nodes > 3 {
+			return true
+		}
+		err := f.missing()
+		if err != nil {
+			fmt.Printf("left out %s: %v\n", f.name, err)
+		}
+		return err != nil
+	})
+}
 
 func (s *suite) reseed() { s.random = rand.New(rand.NewPCG(s.seed, 100)) }
 
@@ -41,6 +59,10 @@ func runSuite(ctx context.Context, args []string) error {
 		return err
 	}
 	s.reseed()
+	s.leaveOut()
+	if len(s.matrix) == 0 {
+		return invalidError("no fault is left")
+	}
 	began := time.Now()
 	if *length > 0 {
 		s.until = began.Add(*length)
@@ -85,7 +107,7 @@ func (s *suite) goOn() bool {
 	if !s.until.IsZero() {
 		return time.Now().Before(s.until)
 	}
-	for _, f := range s.wanted() {
+	for _, f := range s.matrix {
 		if s.count["fault "+f.name] == 0 {
 			return true
 		}
@@ -126,9 +148,7 @@ func (s *suite) next(ctx context.Context) (RunResult, error) {
 func (s *suite) choose() asked {
 	a := s.asks()
 	a.time = time.Second // one occurrence of each fault, however long
-	if len(a.faults) == 0 {
-		a.faults = s.chooseFaults()
-	}
+	a.faults = s.chooseFaults()
 	for _, name := range a.faults {
 		if f, err := faultByName(name); err == nil && a.nodes < f.nodes {
 			a.nodes = f.nodes
@@ -153,19 +173,6 @@ func (s *suite) choose() asked {
 	return a
 }
 
-func (s *suite) wanted() []fault {
-	if names := split(s.wishes.faults); len(names) > 0 {
-		var list []fault
-		for _, f := range faults {
-			if slices.Contains(names, f.name) {
-				list = append(list, f)
-			}
-		}
-		return list
-	}
-	return faults
-}
-
 func (s *suite) wantedWorkloads() []workload.Workload {
 	names := split(s.wishes.workloads)
 	return slices.DeleteFunc(workload.All(), func(w workload.Workload) bool {
@@ -178,9 +185,8 @@ func (s *suite) chooseFaults() []string {
 	at := anywhere
 	for len(names) < faultsPerRun {
 		var fitting []string
-		for _, f := range faults {
-			five := s.nodes == 3 && f.nodes > 3
-			if !five && !slices.Contains(names, f.name) && f.fits(at) {
+		for _, f := range s.matrix {
+			if !slices.Contains(names, f.name) && f.fits(at) {
 				fitting = append(fitting, f.name)
 			}
 		}
