@@ -18,7 +18,7 @@ import (
 const stopMax = 10 * time.Second
 
 func serverCommand() *cobra.Command {
-	cfg := node.Config{Version: version, Listen: node.DefaultListen()}
+	cfg := node.Config{Version: version, Listen: node.DefaultListen(), Wall: wall}
 	var advertise, logStore, appendfsync, maxMemory, level string
 	c := &cobra.Command{
 		Use:   "server",

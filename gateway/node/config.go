@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/holtcache/holt/gateway/ops"
 	"github.com/holtcache/holt/raftfsm/meta"
@@ -35,7 +36,9 @@ type Config struct {
 	// MaxMemoryBytes is what keys and values may take on this node, 0 for no limit; nil leaves it at what the cluster
 	// remembers of this node, which for a new one is no limit.
 	MaxMemoryBytes *int64
-	Logger         *slog.Logger
+	// Wall is the wall clock, by which keys expire; time.Now where it is nil.
+	Wall   func() time.Time
+	Logger *slog.Logger
 	// Fatal stops the process: a write to disk failed, and whatever this node would go on saying could be wrong.
 	Fatal func(error)
 }

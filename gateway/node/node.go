@@ -208,7 +208,7 @@ func (n *Node) openHost() error {
 	refresh := make(chan struct{}, 1)
 	h, err := host.Open(host.Config{
 		Folder: n.folder, Self: self, Settings: meta.SettingsFromProto(stored), MaxMemoryBytes: n.cfg.MaxMemoryBytes, Gossip: g, Nodes: n.nodes, Book: n.book,
-		Dial: dial, Observer: n.resp, Logger: n.log,
+		Dial: dial, Observer: n.resp, Wall: n.cfg.Wall, Logger: n.log,
 		Changed: func() {
 			select {
 			case refresh <- struct{}{}:

@@ -140,7 +140,7 @@ func (h *Host) config(group slot.ShardID, folder string, bootstrap []string) (sh
 		Amnesia:     amnesia{h.cfg.Folder.Run, uint64(group)},
 		OpenStorage: func(hooks shard.Hooks) (shard.Storage, error) { return h.openStorage(group, folder, wire, hooks) },
 		Changed:     h.signal, Observer: h.cfg.Observer, Limits: h.cfg.Limits,
-		Nonce: rand.Uint64, Logger: h.cfg.Logger,
+		Nonce: rand.Uint64, Wall: h.cfg.Wall, Logger: h.cfg.Logger,
 	}, nil
 }
 

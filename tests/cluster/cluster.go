@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
+	"github.com/holtcache/holt/tests/nemesis"
 )
 
 // T is what a cluster needs of the test that it runs in; *testing.T and *testing.B are some.
@@ -43,6 +45,8 @@ type Home struct {
 	// Under is a command that the program is run by, with its arguments in front. It ends by executing the program, so
 	// that the process is the node's.
 	Under []string
+	// Clock, where set, is the node's wall clock. The nodes then run a program that is built for tests.
+	Clock *nemesis.Clock
 }
 
 // Cluster is a set of nodes.
@@ -59,6 +63,9 @@ type Cluster struct {
 func New(t T, o Options) *Cluster {
 	t.Helper()
 	program, err := Binary()
+	if slices.ContainsFunc(o.Homes, func(h Home) bool { return h.Clock != nil }) {
+		program, err = BinaryWithClock()
+	}
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
@@ -163,7 +170,7 @@ func (c *Cluster) WaitReady() {
 func (c *Cluster) Running() []*Node {
 	var nodes []*Node
 	for _, n := range c.Nodes {
-		if n.Running() && !n.paused {
+		if n.Running() && !n.Paused() {
 			nodes = append(nodes, n)
 		}
 	}
@@ -180,7 +187,7 @@ func (c *Cluster) KillAll() {
 func (c *Cluster) Kill(nodes ...*Node) {
 	c.t.Helper()
 	for _, n := range nodes {
-		n.must(n.process.Signal(syscall.SIGKILL))
+		n.must(n.signal(syscall.SIGKILL))
 	}
 	for _, n := range nodes {
 		n.WaitExit()
@@ -192,8 +199,8 @@ func (c *Cluster) StopAll() {
 	c.t.Helper()
 	var wg sync.WaitGroup
 	for _, n := range c.Running() {
-		n.must(n.process.Signal(syscall.SIGTERM))
-		wg.Go(func() { <-n.process.ended })
+		n.must(n.signal(syscall.SIGTERM))
+		wg.Go(func() { <-n.run().ended })
 	}
 	wg.Wait()
 }
@@ -213,8 +220,8 @@ const logBytesMax = 12 << 10
 func (c *Cluster) close() {
 	for _, n := range c.Nodes {
 		n.hangUp()
-		if n.process != nil {
-			if err := n.process.Kill(); err != nil {
+		if p := n.run(); p != nil {
+			if err := p.Kill(); err != nil {
 				c.t.Logf("node %d: %v", n.Number, err)
 			}
 		}
