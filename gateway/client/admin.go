@@ -54,6 +54,12 @@ func (a *Admin) Shards(ctx context.Context) (*clusterv1.ListShardsResponse, erro
 	return reply, a.explain(err)
 }
 
+// Digests tells what the replicas on the node that is asked hold: it reads all of it.
+func (a *Admin) Digests(ctx context.Context) ([]*clusterv1.ReplicaDigest, error) {
+	reply, err := a.rpc.DigestReplicas(ctx, &clusterv1.DigestReplicasRequest{})
+	return reply.GetReplicas(), a.explain(err)
+}
+
 // Transfer moves the leadership of a shard (0: the meta group) to a node, or with "" to the voter that is furthest.
 func (a *Admin) Transfer(ctx context.Context, shard uint64, to string) (*clusterv1.TransferLeadershipResponse, error) {
 	var there peer.Peer

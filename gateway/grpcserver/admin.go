@@ -21,6 +21,8 @@ type Admin interface {
 	Nodes(ctx context.Context) ([]*clusterv1.NodeStatus, error)
 	// Shards lists the shards in the order of their ids, and the epoch of the slot map that this is about.
 	Shards(ctx context.Context) (epoch uint64, shards []*clusterv1.ShardStatus, err error)
+	// Digests tells what the replicas on this node hold, in the order of their shards.
+	Digests() ([]*clusterv1.ReplicaDigest, error)
 	// TransferLeadership moves the leadership of a shard, of the meta group where it is 0; to is a node id, or empty for
 	// the voter whose log is longest.
 	TransferLeadership(ctx context.Context, shard slot.ShardID, to string) (leader string, term uint64, err error)
@@ -104,6 +106,15 @@ func (a *adminService) ListShards(ctx context.Context, _ *clusterv1.ListShardsRe
 		return nil, err
 	}
 	return &clusterv1.ListShardsResponse{Epoch: epoch, Shards: shards}, nil
+}
+
+// DigestReplicas computes the digests of the replicas on this node.
+func (a *adminService) DigestReplicas(context.Context, *clusterv1.DigestReplicasRequest) (*clusterv1.DigestReplicasResponse, error) {
+	replicas, err := a.s.cfg.Admin.Digests()
+	if err != nil {
+		return nil, err
+	}
+	return &clusterv1.DigestReplicasResponse{Replicas: replicas}, nil
 }
 
 // TransferLeadership moves the leadership of a shard.

@@ -279,6 +279,10 @@ func (a *fakeAdmin) AcceptDataLoss(_ context.Context, dryRun bool) (string, []*c
 	return nodeID(1), []*clusterv1.GuardedReplica{{ShardId: 2, Reason: fmt.Sprint("dry run: ", dryRun)}}, nil
 }
 
+func (a *fakeAdmin) Digests() ([]*clusterv1.ReplicaDigest, error) {
+	return []*clusterv1.ReplicaDigest{{ShardId: 3, Digest: 5}}, a.err
+}
+
 func (a *fakeAdmin) TransferLeadership(_ context.Context, shard slot.ShardID, to string) (string, uint64, error) {
 	a.transferred, a.to = shard, to
 	return nodeID(1), 9, a.err

@@ -9,12 +9,13 @@ const (
 	executorPkg  = "shard/executor"
 	fsmPkg       = "raftfsm"
 	simPkg       = "tests/sim"
+	suitePkg     = "tests/robustness"
 	// anySeed is the random simulation of the core.
 	anySeed = "^TestCoreKeepsItsPromisesOverAnAdversarialLog$"
 )
 
 // bugs is the table.
-var bugs = slices.Concat(coreBugs, raftBugs, snapshotBugs, gatewayBugs, evictBugs, settingBugs, diskBugs, restartBugs, stampBugs)
+var bugs = slices.Concat(coreBugs, raftBugs, snapshotBugs, gatewayBugs, evictBugs, settingBugs, diskBugs, restartBugs, stampBugs, suiteBugs)
 
 // coreBugs are the executable model's mutations, under its names where it has one, and others of the same layers.
 var coreBugs = []bug{

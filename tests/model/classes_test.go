@@ -76,6 +76,7 @@ func TestCheckersNameWhatIsWrong(t *testing.T) {
 		{"ttl: resurrected", CheckExpiry, []Op{op(0, 10, Set, "a", ttl(500)), op(480, 481, Get, ""), op(500, 501, Get, "", saw("a"))}, Resurrected},
 
 		{"eviction: gone", evictable, []Op{op(0, 1, Set, "a"), op(2, 3, Get, ""), op(4, 5, SetNX, "b"), op(6, 7, Get, "", saw("b"))}, 0},
+		{"eviction: gone before an unknown write", evictable, []Op{op(0, 1, Set, "a"), op(2, 3, SetNX, "b", is(Unknown)), op(4, 5, Get, "", saw("b"))}, 0},
 		{"eviction: came back", evictable, []Op{op(0, 1, Set, "a"), op(2, 3, Get, ""), op(4, 5, Get, "", saw("a"))}, Resurrected},
 		{"eviction: overwritten came back", evictable, []Op{op(0, 1, Set, "a"), op(2, 3, Set, "b"), op(4, 5, Get, "", saw("a"))}, Resurrected},
 		{"eviction: deleted came back", evictable, []Op{op(0, 1, Set, "a"), op(2, 3, GetDel, "", saw("a")), op(4, 5, Get, "", saw("a"))}, Resurrected},

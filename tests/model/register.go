@@ -96,7 +96,11 @@ func registerModel(step func(register, Op) (bool, register)) porcupine.Model {
 }
 
 // stepOrEvict lets the key go just before the first operation that finds it gone: when it really went shows nowhere.
+// A SetNX of unknown outcome that is still in the history was seen, so it found the key gone.
 func (r register) stepOrEvict(o Op) (bool, register) {
+	if o.Kind == SetNX && o.Outcome == Unknown {
+		return register{}.step(o)
+	}
 	if ok, next := r.step(o); ok {
 		return true, next
 	}

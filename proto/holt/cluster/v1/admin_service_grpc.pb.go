@@ -25,6 +25,7 @@ const (
 	AdminService_GetClusterStatus_FullMethodName   = "/holt.cluster.v1.AdminService/GetClusterStatus"
 	AdminService_ListNodes_FullMethodName          = "/holt.cluster.v1.AdminService/ListNodes"
 	AdminService_ListShards_FullMethodName         = "/holt.cluster.v1.AdminService/ListShards"
+	AdminService_DigestReplicas_FullMethodName     = "/holt.cluster.v1.AdminService/DigestReplicas"
 	AdminService_TransferLeadership_FullMethodName = "/holt.cluster.v1.AdminService/TransferLeadership"
 	AdminService_ListSettings_FullMethodName       = "/holt.cluster.v1.AdminService/ListSettings"
 	AdminService_ChangeSettings_FullMethodName     = "/holt.cluster.v1.AdminService/ChangeSettings"
@@ -46,6 +47,9 @@ type AdminServiceClient interface {
 	ListNodes(ctx context.Context, in *ListNodesRequest, opts ...grpc.CallOption) (*ListNodesResponse, error)
 	// ListShards lists the shards with their replicas. Each replica is asked for its state.
 	ListShards(ctx context.Context, in *ListShardsRequest, opts ...grpc.CallOption) (*ListShardsResponse, error)
+	// DigestReplicas computes what tells whether replicas hold the same, for the replicas on the node that is asked. It reads
+	// all that they hold.
+	DigestReplicas(ctx context.Context, in *DigestReplicasRequest, opts ...grpc.CallOption) (*DigestReplicasResponse, error)
 	// TransferLeadership moves the leadership of a shard without a failed request.
 	TransferLeadership(ctx context.Context, in *TransferLeadershipRequest, opts ...grpc.CallOption) (*TransferLeadershipResponse, error)
 	// ListSettings lists what holds for the whole cluster.
@@ -100,6 +104,16 @@ func (c *adminServiceClient) ListShards(ctx context.Context, in *ListShardsReque
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListShardsResponse)
 	err := c.cc.Invoke(ctx, AdminService_ListShards_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) DigestReplicas(ctx context.Context, in *DigestReplicasRequest, opts ...grpc.CallOption) (*DigestReplicasResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DigestReplicasResponse)
+	err := c.cc.Invoke(ctx, AdminService_DigestReplicas_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +175,9 @@ type AdminServiceServer interface {
 	ListNodes(context.Context, *ListNodesRequest) (*ListNodesResponse, error)
 	// ListShards lists the shards with their replicas. Each replica is asked for its state.
 	ListShards(context.Context, *ListShardsRequest) (*ListShardsResponse, error)
+	// DigestReplicas computes what tells whether replicas hold the same, for the replicas on the node that is asked. It reads
+	// all that they hold.
+	DigestReplicas(context.Context, *DigestReplicasRequest) (*DigestReplicasResponse, error)
 	// TransferLeadership moves the leadership of a shard without a failed request.
 	TransferLeadership(context.Context, *TransferLeadershipRequest) (*TransferLeadershipResponse, error)
 	// ListSettings lists what holds for the whole cluster.
@@ -192,6 +209,9 @@ func (UnimplementedAdminServiceServer) ListNodes(context.Context, *ListNodesRequ
 }
 func (UnimplementedAdminServiceServer) ListShards(context.Context, *ListShardsRequest) (*ListShardsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListShards not implemented")
+}
+func (UnimplementedAdminServiceServer) DigestReplicas(context.Context, *DigestReplicasRequest) (*DigestReplicasResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DigestReplicas not implemented")
 }
 func (UnimplementedAdminServiceServer) TransferLeadership(context.Context, *TransferLeadershipRequest) (*TransferLeadershipResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method TransferLeadership not implemented")
@@ -298,6 +318,24 @@ func _AdminService_ListShards_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_DigestReplicas_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DigestReplicasRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).DigestReplicas(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_DigestReplicas_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).DigestReplicas(ctx, req.(*DigestReplicasRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AdminService_TransferLeadership_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(TransferLeadershipRequest)
 	if err := dec(in); err != nil {
@@ -392,6 +430,10 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListShards",
 			Handler:    _AdminService_ListShards_Handler,
+		},
+		{
+			MethodName: "DigestReplicas",
+			Handler:    _AdminService_DigestReplicas_Handler,
 		},
 		{
 			MethodName: "TransferLeadership",
