@@ -3,6 +3,7 @@ package meta
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -21,7 +22,7 @@ func TestReplicasAgreeWhateverTheLogAndWheneverOneIsRestored(t *testing.T) {
 		a, b := New(), New()
 		index := uint64(0)
 		// Half of the logs begin with a cluster that has shards, which random commands reach seldom.
-		for _, command := range beginning[:rapid.SampledFrom([]int{0, 6}).Draw(t, "beginning")] {
+		for _, command := range beginning[:rapid.SampledFrom([]int{0, 8}).Draw(t, "beginning")] {
 			index++
 			a.Apply(index, Encode(command))
 			b.Apply(index, Encode(command))
@@ -93,7 +94,7 @@ func drawCommand(t *rapid.T, s *State) *storagev1.MetaCommand {
 		}
 		return nil
 	}
-	switch rapid.IntRange(0, 10).Draw(t, "kind") {
+	switch rapid.IntRange(0, 11).Draw(t, "kind") {
 	case 0:
 		return initCommand("c1", 3)
 	case 1, 2:
@@ -111,14 +112,17 @@ func drawCommand(t *rapid.T, s *State) *storagev1.MetaCommand {
 		id := shard.Draw(t, "shard")
 		found, _ := s.Shard(slot.ShardID(id))
 		return preferCommand(id, found.PreferredLeader, node.Draw(t, "preferred"))
-	case 8:
+	case 8, 9:
 		id := shard.Draw(t, "shard")
-		next := append([]string{node.Draw(t, "more")}, replicas(id)...)
-		if len(next) > 3 {
-			next = next[:len(next)-rapid.IntRange(0, 2).Draw(t, "less")]
+		next := slices.Clone(replicas(id))
+		if less := rapid.IntRange(0, 5).Draw(t, "less"); less < len(next) {
+			next = slices.Delete(next, less, less+1)
+		}
+		if rapid.Bool().Draw(t, "more") {
+			next = append(next, node.Draw(t, "added"))
 		}
 		return replicasCommand(id, replicas(id), next)
-	case 9:
+	case 10:
 		changes := &storagev1.ChangeSettings{}
 		for range rapid.IntRange(0, 3).Draw(t, "changes") {
 			changes.Changes = append(changes.Changes, drawChange(t))
