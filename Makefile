@@ -26,7 +26,7 @@ RACE_PACKAGES = $(UNIT_PACKAGES) $$(go list ./tests/... | grep -E '/tests/sim(/|
 
 # How long each fuzz target runs.
 FUZZTIME ?= 5s
-# How many times `make diskfaults` lets each fault of a disk happen.
+# How many times `make diskfaults` and `make networkfaults` let each fault happen.
 ROUNDS ?= 10
 # What `make run` gives to `holt dev`, and `make bench` to what it measures.
 ARGS ?=
@@ -51,7 +51,7 @@ build: ## bin/holt
 run: build ## a cluster of three nodes on this machine (ARGS='--dir x --port 7001' goes to holt dev)
 	bin/holt dev $(ARGS)
 
-.PHONY: test race fuzz bench bugs diskfaults tools
+.PHONY: test race fuzz bench bugs diskfaults networkfaults tools
 test: tools build ## all tests: each package alone, then whole clusters
 	go test $(UNIT_PACKAGES)
 	go test -p 1 ./tests/...
@@ -77,6 +77,10 @@ bugs: ## plant defects one at a time; a test has to notice each (ARGS='-only nam
 diskfaults: tools ## power cuts, full, failing and hanging disks, damaged files under whole clusters, many times (ROUNDS=10); wants root
 	go test ./tests/nemesis
 	go test ./tests/cluster -count=1 -timeout 10h -v -run 'TestPowerCut|TestNodeWithA|TestNodeNeverGoesOn' -args -diskfaults=$(ROUNDS)
+
+networkfaults: tools ## cuts, bad links, killed, paused and starved nodes, wrong clocks under whole clusters, many times (ROUNDS=10); wants root
+	go test ./tests/nemesis
+	go test ./tests/cluster -count=$(ROUNDS) -timeout 10h -v -run 'Isolated|WhileLinksAreCut|OnlyClients|AllIsSlow|HappensToProcesses|WithoutMemory|WhateverClocksDo'
 
 tools: ## install what the tests use beside Go, where that needs no question
 	@.ci/install-tools test
