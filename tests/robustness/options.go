@@ -149,7 +149,7 @@ func drawWorkloads(random *rand.Rand, names []string, o Options) ([]string, erro
 	var shared, alone []string
 	for _, w := range workload.All() {
 		switch {
-		case o.mayLose() && !survivesLoss(w.Name):
+		case o.judges(w.Name) != nil:
 		case w.Alone:
 			alone = append(alone, w.Name)
 		default:
@@ -185,8 +185,8 @@ func (o Options) check() error {
 		if w.Alone && len(o.Workloads) > 1 {
 			return fmt.Errorf("workload %s works alone, not beside %s", name, strings.Join(o.Workloads, ", "))
 		}
-		if o.mayLose() && !survivesLoss(name) {
-			return fmt.Errorf("workload %s proves nothing where acknowledged writes may be lost, as by these faults with appendfsync %s", name, o.AppendFsync)
+		if err := o.judges(name); err != nil {
+			return err
 		}
 	}
 	at := anywhere
@@ -208,12 +208,18 @@ func (o Options) check() error {
 
 // mayLose tells whether these options allow that acknowledged writes are lost, although the default promises none.
 func (o Options) mayLose() bool {
-	for _, one := range o.Faults {
-		if f, err := faultByName(one.Fault); err == nil && f.loses && o.AppendFsync != "always" {
-			return true
-		}
+	return o.AppendFsync != "always" && o.any(func(f fault) bool { return f.loses })
+}
+
+// judges is nil if a workload can be judged under the faults.
+func (o Options) judges(name string) error {
+	switch {
+	case o.mayLose() && !survivesLoss(name):
+		return fmt.Errorf("workload %s proves nothing where acknowledged writes may be lost, as by these faults with appendfsync %s", name, o.AppendFsync)
+	case !timeless(name) && o.any(func(f fault) bool { return f.clocks }):
+		return fmt.Errorf("workload %s is about time, and cannot be judged while clocks are wrong", name)
 	}
-	return false
+	return nil
 }
 
 // folder is the name of a run's folder.

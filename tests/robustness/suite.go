@@ -211,7 +211,7 @@ func (s *suite) chooseWorkloads(a asked) []string {
 	var names []string
 	alone := map[string]bool{}
 	for _, w := range workload.All() {
-		if !o.mayLose() || survivesLoss(w.Name) {
+		if o.judges(w.Name) == nil {
 			names, alone[w.Name] = append(names, w.Name), w.Alone
 		}
 	}

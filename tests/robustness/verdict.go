@@ -105,6 +105,9 @@ var crash = regexp.MustCompile(`(?m)^(panic: |fatal error: |WARNING: DATA RACE|u
 
 // crashes looks for nodes that died of a defect, even where nobody noticed.
 func (r *run) crashes() {
+	if r.o.any(func(f fault) bool { return f.dies }) {
+		return
+	}
 	for _, n := range r.rig.c.Nodes {
 		log, err := os.ReadFile(n.LogFile())
 		if err != nil {
