@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -92,12 +93,20 @@ func runServer(cfg node.Config) error {
 		cfg.Logger.Error("stopped: the disk failed, or the log contradicts what was applied; look at the disk, then start the node again", "err", err)
 		os.Exit(2)
 	}
-	n, err := node.Open(cfg)
+	n, err := node.Start(cfg)
 	if err != nil {
 		return err
 	}
 	a := n.Addresses()
-	cfg.Logger.Info("node is up", "node", n.ID(), "resp", a.RESP, "grpc", a.GRPC, "cluster", a.Cluster, "gossip", a.Gossip, "http", a.HTTP, "version", version)
+	err = n.Loaded(ctx)
+	if err != nil && ctx.Err() == nil {
+		closed, cancel := context.WithCancel(context.Background())
+		cancel() // nobody was served yet
+		return errors.Join(err, n.Close(closed))
+	}
+	if err == nil {
+		cfg.Logger.Info("node is up", "node", n.ID(), "resp", a.RESP, "grpc", a.GRPC, "cluster", a.Cluster, "gossip", a.Gossip, "http", a.HTTP, "version", version)
+	}
 	<-ctx.Done()
 	stop() // a second signal ends the process at once
 	cfg.Logger.Info("stopping")

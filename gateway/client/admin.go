@@ -80,6 +80,13 @@ func (a *Admin) ChangeSettings(ctx context.Context, settings ...*clusterv1.Named
 	return a.explainChange(err, there)
 }
 
+// AcceptDataLoss lists the replicas of the node that neither vote nor campaign and, unless it is a dry run, ends that.
+func (a *Admin) AcceptDataLoss(ctx context.Context, dryRun bool) (*clusterv1.AcceptDataLossResponse, error) {
+	var to peer.Peer
+	reply, err := a.rpc.AcceptDataLoss(ctx, &clusterv1.AcceptDataLossRequest{DryRun: dryRun}, grpc.Peer(&to))
+	return reply, a.explainChange(err, to)
+}
+
 // explain is a server's error without the decoration of gRPC. Whether a change may have taken effect is in the text.
 func (a *Admin) explain(err error) error {
 	if err == nil {

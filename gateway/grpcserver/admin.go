@@ -30,6 +30,8 @@ type Admin interface {
 	Settings(ctx context.Context) ([]*clusterv1.NamedSetting, error)
 	// ChangeSettings changes settings of the cluster, all or none, and returns when that is committed.
 	ChangeSettings(ctx context.Context, settings []*clusterv1.NamedSetting) error
+	// AcceptDataLoss lists this node's replicas that are guarded and, unless it is a dry run, ends that.
+	AcceptDataLoss(ctx context.Context, dryRun bool) (node string, guarded []*clusterv1.GuardedReplica, err error)
 }
 
 // adminService is AdminService.
@@ -156,6 +158,15 @@ func (a *adminService) ChangeSettings(ctx context.Context, r *clusterv1.ChangeSe
 		return nil, err
 	}
 	return &clusterv1.ChangeSettingsResponse{}, nil
+}
+
+// AcceptDataLoss ends the amnesia guard of this node.
+func (a *adminService) AcceptDataLoss(ctx context.Context, r *clusterv1.AcceptDataLossRequest) (*clusterv1.AcceptDataLossResponse, error) {
+	node, guarded, err := a.s.cfg.Admin.AcceptDataLoss(ctx, r.GetDryRun())
+	if err != nil {
+		return nil, err
+	}
+	return &clusterv1.AcceptDataLossResponse{NodeId: node, Replicas: guarded}, nil
 }
 
 func isNodeID(id string) bool {

@@ -2,6 +2,7 @@ package grpcserver
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -41,6 +42,12 @@ func TestAdminCallsReachTheNodeAndComeBack(t *testing.T) {
 	must[*clusterv1.ChangeSettingsResponse](t)(n.adminClient.ChangeSettings(ctx, changeOf("save", "maxmemory-policy")))
 	if len(n.admin.changed) != 2 || n.admin.changed[1].Name != "maxmemory-policy" {
 		t.Errorf("change of settings: asked %+v", n.admin)
+	}
+	for _, dry := range []bool{true, false} {
+		got := must[*clusterv1.AcceptDataLossResponse](t)(n.adminClient.AcceptDataLoss(ctx, &clusterv1.AcceptDataLossRequest{DryRun: dry}))
+		if got.NodeId != nodeID(1) || len(got.Replicas) != 1 || got.Replicas[0].Reason != fmt.Sprint("dry run: ", dry) {
+			t.Errorf("accept data loss: %v", got)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -41,6 +42,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Fatal stops the process: a write to disk failed, and whatever this node would go on saying could be wrong.
 	Fatal func(error)
+
+	beforeLoad func(context.Context, loadStage) // for tests
 }
 
 // DefaultListen are the ports of the design, on loopback.

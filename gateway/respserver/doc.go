@@ -45,5 +45,7 @@
 //   - SAVE writes the snapshots of this node's shards and holds no other connection. BGREWRITEAOF does what BGSAVE does: a
 //     snapshot is what makes the log shorter. INFO's rdb fields tell of snapshots, its aof fields of the log.
 //   - ASKING is accepted and changes nothing: no shard imports slots yet.
+//   - Commands that only tell of the cluster are answered while the node loads its data, once it knows the
+//     cluster.
 //   - CLIENT UNPAUSE is not held back by CLIENT PAUSE.
 package respserver

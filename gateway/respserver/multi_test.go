@@ -98,6 +98,18 @@ func TestWatchSeesWritesOfOthersThatAreNotCommittedYet(t *testing.T) {
 	}
 }
 
+// What another leader did meanwhile is not counted here, so a missing key is taken for changed.
+func TestWatchOfAMissingKeyDoesNotOutliveTheLeadership(t *testing.T) {
+	f := start(t, fixtureConfig{})
+	c, r := f.dial(), f.replicas[0]
+	c.want("WATCH k", "+OK")
+	r.lead(false)
+	eventually(t, "the replica has stopped serving", func() bool { _, serving := r.exec.Serving(); return !serving })
+	r.lead(true)
+	r.awaitServing(t)
+	c.want("MULTI", "+OK", "SET k 1", "+QUEUED", "EXEC", "(nil)", "MULTI", "+OK", "SET k 1", "+QUEUED", "EXEC", "[+OK]")
+}
+
 func TestTransactionLimitsAtTheEdge(t *testing.T) {
 	f := start(t, fixtureConfig{limits: Limits{TransactionCommandsMax: 3, TransactionBytesMax: 40, WatchedKeysMax: 2}})
 	full := "-ERR a transaction may hold 3 commands of 40 bytes in all"

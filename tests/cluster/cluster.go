@@ -149,21 +149,24 @@ func (c *Cluster) Init(settings *clusterv1.Settings) {
 // WaitReady returns when the shards have been created and every node that runs says that it can serve every slot.
 func (c *Cluster) WaitReady() {
 	c.t.Helper()
-	Eventually(c.t, "every slot is served", func() error {
-		for _, n := range c.Running() {
-			if err := n.Ready(); err != nil {
-				return err
-			}
-			status, err := c.status(n)
-			if err != nil {
-				return err
-			}
-			if status.Phase != clusterv1.ClusterPhase_CLUSTER_PHASE_RUNNING {
-				return fmt.Errorf("node %d: %v", n.Number, status.Phase)
-			}
+	Eventually(c.t, "every slot is served", c.Ready)
+}
+
+// Ready is nil if the shards have been created and every node that runs says that it can serve every slot.
+func (c *Cluster) Ready() error {
+	for _, n := range c.Running() {
+		if err := n.Ready(); err != nil {
+			return err
 		}
-		return nil
-	})
+		status, err := c.status(n)
+		if err != nil {
+			return err
+		}
+		if status.Phase != clusterv1.ClusterPhase_CLUSTER_PHASE_RUNNING {
+			return fmt.Errorf("node %d: %v", n.Number, status.Phase)
+		}
+	}
+	return nil
 }
 
 // Running lists the nodes that run and are not paused.

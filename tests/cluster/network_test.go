@@ -11,19 +11,23 @@ import (
 	"github.com/holtcache/holt/tests/model"
 	"github.com/holtcache/holt/tests/nemesis"
 	"github.com/holtcache/holt/tests/workload"
+
+	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
 )
 
-// apart is a cluster of three nodes of one shard, each on a host of its own.
+// apart is a cluster of one shard, each node on a host of its own.
 type apart struct {
 	*cluster.Cluster
 	net   *nemesis.Network
 	shard uint64
 }
 
-func startApart(t *testing.T) *apart {
+func startApart(t *testing.T, nodes int) *apart {
 	t.Helper()
-	net := nemesis.NewNetwork(t, 3)
-	c := cluster.Start(t, cluster.Options{Nodes: net.Hosts(), Settings: oneShard, Homes: cluster.On(net)})
+	net := nemesis.NewNetwork(t, nodes)
+	c := cluster.Start(t, cluster.Options{
+		Nodes: nodes, Homes: cluster.On(net), Settings: &clusterv1.Settings{Shards: 1, Replicas: uint32(nodes)},
+	})
 	return &apart{c, net, c.ShardIDs()[0]}
 }
 
@@ -41,23 +45,28 @@ func (a *apart) others(one *cluster.Node) []*cluster.Node {
 // writesMeanwhile take longer than an election does.
 const writesMeanwhile = 10 * writesBetween
 
-// hold runs a cut while clients work, who make progress before it, during it and after it, and judges their history.
-func (a *apart) hold(t *testing.T, run *workload.Run, cut *nemesis.Cut, during func()) {
+// hold lets something go wrong while clients work, who make progress before it, during it and after it.
+func (a *apart) hold(t *testing.T, run *workload.Run, f nemesis.Fault, during func()) {
 	t.Helper()
 	instant(t, run, drawing())
-	nemesis.During(t, cut, func() {
+	nemesis.During(t, f, func() {
 		during()
-		progress(t, run, "while there is: "+cut.Name(), writesMeanwhile)
+		progress(t, run, "while there is: "+f.Name(), writesMeanwhile)
 	})
-	t.Logf("%s: packets dropped %v", cut.Name(), cut.Dropped())
+	switch f := f.(type) {
+	case *nemesis.Cut:
+		t.Logf("%s: packets dropped %v", f.Name(), f.Dropped())
+	case *nemesis.Disturbance:
+		t.Logf("%s: %+v", f.Name(), f.Effects())
+	}
 	allReady(t, a.Cluster)
-	progress(t, run, "after the cut", writesBetween)
+	progress(t, run, "after "+f.Name(), writesBetween)
 }
 
 // A leader that is cut off from the other nodes, and not from its clients, is replaced. It answers no read that the next
 // leader's writes could have changed, by no way of reading that promises anything; who asks for stale data gets some.
 func TestIsolatedLeaderIsReplacedAndAnswersNothingStale(t *testing.T) {
-	a := startApart(t)
+	a := startApart(t, 3)
 	run := work(t, a.Cluster, []uint64{a.shard})
 	for i := range *rounds {
 		old := a.Leader(a.shard)
@@ -118,7 +127,7 @@ func (a *apart) refuses(t *testing.T, run *workload.Run, conns []*workload.Conn,
 
 // Cuts of some links, none of which keeps a majority from working: the clients make progress and see nothing wrong.
 func TestHistoriesAreLinearizableWhileLinksAreCut(t *testing.T) {
-	a := startApart(t)
+	a := startApart(t, 3)
 	run := work(t, a.Cluster, []uint64{a.shard})
 	for range *rounds {
 		for _, c := range []struct {
@@ -140,12 +149,51 @@ func TestHistoriesAreLinearizableWhileLinksAreCut(t *testing.T) {
 	accept(t, run)
 }
 
+// Cuts that only five nodes can have: a majority is left, or there is one for everybody, each another.
+func TestHistoriesOfFiveNodesAreLinearizableWhileLinksAreCut(t *testing.T) {
+	a := startApart(t, 5)
+	run := work(t, a.Cluster, []uint64{a.shard})
+	for _, cut := range []func(leader int) *nemesis.Cut{
+		a.net.Minority, // the leader is in it
+		a.net.Majority,
+		a.net.Bridge,
+		func(int) *nemesis.Cut { return a.net.Ring() },
+	} {
+		a.hold(t, run, cut(a.Leader(a.shard).Node.Number), func() {})
+	}
+	accept(t, run)
+}
+
+// Links and programs that are bad and not broken: everything goes on, if slowly, and nobody sees anything wrong.
+func TestHistoriesAreLinearizableWhileAllIsSlow(t *testing.T) {
+	a := startApart(t, 3)
+	run := work(t, a.Cluster, []uint64{a.shard})
+	random := drawing()
+	leader := func() *cluster.Node { return a.Leader(a.shard).Node }
+	links := func() []nemesis.Link { return a.net.Isolate(leader().Number).Links }
+	for _, makes := range []func() nemesis.Fault{
+		func() nemesis.Fault {
+			return a.net.Disturb(nemesis.Quality{Delay: time.Millisecond, Jitter: 30 * time.Millisecond, Duplicates: 0.1}, random, links()...)
+		},
+		func() nemesis.Fault { return a.net.Disturb(nemesis.Quality{Loss: 0.05}, random, links()...) },
+		func() nemesis.Fault {
+			return &nemesis.Flapping{Fault: a.net.Isolate(leader().Number), Random: random, On: time.Second, Off: time.Second}
+		},
+		func() nemesis.Fault {
+			return &nemesis.Slowness{Program: cluster.Programs(leader())[0], Share: 0.5}
+		},
+	} {
+		a.hold(t, run, makes(), func() {})
+	}
+	accept(t, run)
+}
+
 // unreachedWrites take seconds: longer than an election.
 const unreachedWrites = 2
 
 // Clients that cannot reach the leader are no reason to have another one.
 func TestLeaderThatOnlyClientsCannotReachStaysLeader(t *testing.T) {
-	a := startApart(t)
+	a := startApart(t, 3)
 	run := work(t, a.Cluster, []uint64{a.shard})
 	old := a.Leader(a.shard)
 	instant(t, run, drawing())

@@ -18,8 +18,11 @@ type Gap struct {
 	Longest time.Duration
 }
 
-// Gaps finds for each fault and each of the clients how long it was not served. A gap counts if the fault began before it
-// was over, and it began before the next fault did, or before the end of the history.
+// aftermathMax is how much later than a fault a gap may begin that counts as its consequence: longer than elections take.
+const aftermathMax = 3 * time.Second
+
+// Gaps finds for each fault and each of the clients how long it was not served. A gap counts if it was not over when the
+// fault began, and began before the next fault did, and in the fault's time or shortly after it.
 func Gaps(ops []Op, marks []Mark, clients []int) []Gap {
 	successes := map[int][]time.Duration{}
 	for _, o := range ops {
@@ -32,9 +35,9 @@ func Gaps(ops []Op, marks []Mark, clients []int) []Gap {
 		at := successes[client]
 		slices.Sort(at)
 		for i, m := range marks {
-			end := forever
+			end := m.End + aftermathMax
 			if i+1 < len(marks) {
-				end = max(marks[i+1].Begin, m.End)
+				end = min(end, max(marks[i+1].Begin, m.End))
 			}
 			if longest := longestGap(at, m.Begin, end); longest > 0 {
 				gaps = append(gaps, Gap{m.Name, client, longest})

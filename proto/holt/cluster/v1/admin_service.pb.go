@@ -1408,6 +1408,189 @@ func (*ChangeSettingsResponse) Descriptor() ([]byte, []int) {
 	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{20}
 }
 
+// AcceptDataLossRequest ends the amnesia guard of the replicas of one node.
+type AcceptDataLossRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Change nothing; only list what is guarded.
+	DryRun        bool `protobuf:"varint,1,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcceptDataLossRequest) Reset() {
+	*x = AcceptDataLossRequest{}
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcceptDataLossRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcceptDataLossRequest) ProtoMessage() {}
+
+func (x *AcceptDataLossRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcceptDataLossRequest.ProtoReflect.Descriptor instead.
+func (*AcceptDataLossRequest) Descriptor() ([]byte, []int) {
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *AcceptDataLossRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+// AcceptDataLossResponse is the answer to an AcceptDataLossRequest.
+type AcceptDataLossResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the answering node.
+	NodeId string `protobuf:"bytes,1,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
+	// The replicas that were guarded when the request came.
+	Replicas      []*GuardedReplica `protobuf:"bytes,2,rep,name=replicas,proto3" json:"replicas,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcceptDataLossResponse) Reset() {
+	*x = AcceptDataLossResponse{}
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcceptDataLossResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcceptDataLossResponse) ProtoMessage() {}
+
+func (x *AcceptDataLossResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcceptDataLossResponse.ProtoReflect.Descriptor instead.
+func (*AcceptDataLossResponse) Descriptor() ([]byte, []int) {
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *AcceptDataLossResponse) GetNodeId() string {
+	if x != nil {
+		return x.NodeId
+	}
+	return ""
+}
+
+func (x *AcceptDataLossResponse) GetReplicas() []*GuardedReplica {
+	if x != nil {
+		return x.Replicas
+	}
+	return nil
+}
+
+// GuardedReplica is a replica that neither votes nor campaigns.
+type GuardedReplica struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The shard; 0: the meta group.
+	ShardId uint64 `protobuf:"varint,1,opt,name=shard_id,json=shardId,proto3" json:"shard_id,omitempty"`
+	// Why entries may be missing.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What the replica waits for; empty: it has not looked yet.
+	WaitingFor string `protobuf:"bytes,3,opt,name=waiting_for,json=waitingFor,proto3" json:"waiting_for,omitempty"`
+	// The index of the last entry in its log.
+	LastIndex uint64 `protobuf:"varint,4,opt,name=last_index,json=lastIndex,proto3" json:"last_index,omitempty"`
+	// The term of that entry.
+	LastTerm      uint64 `protobuf:"varint,5,opt,name=last_term,json=lastTerm,proto3" json:"last_term,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GuardedReplica) Reset() {
+	*x = GuardedReplica{}
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GuardedReplica) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GuardedReplica) ProtoMessage() {}
+
+func (x *GuardedReplica) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GuardedReplica.ProtoReflect.Descriptor instead.
+func (*GuardedReplica) Descriptor() ([]byte, []int) {
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *GuardedReplica) GetShardId() uint64 {
+	if x != nil {
+		return x.ShardId
+	}
+	return 0
+}
+
+func (x *GuardedReplica) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *GuardedReplica) GetWaitingFor() string {
+	if x != nil {
+		return x.WaitingFor
+	}
+	return ""
+}
+
+func (x *GuardedReplica) GetLastIndex() uint64 {
+	if x != nil {
+		return x.LastIndex
+	}
+	return 0
+}
+
+func (x *GuardedReplica) GetLastTerm() uint64 {
+	if x != nil {
+		return x.LastTerm
+	}
+	return 0
+}
+
 var File_holt_cluster_v1_admin_service_proto protoreflect.FileDescriptor
 
 const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
@@ -1497,7 +1680,20 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\bsettings\x18\x01 \x03(\v2\x1d.holt.cluster.v1.NamedSettingR\bsettings\"R\n" +
 	"\x15ChangeSettingsRequest\x129\n" +
 	"\bsettings\x18\x01 \x03(\v2\x1d.holt.cluster.v1.NamedSettingR\bsettings\"\x18\n" +
-	"\x16ChangeSettingsResponse*\xb1\x01\n" +
+	"\x16ChangeSettingsResponse\"0\n" +
+	"\x15AcceptDataLossRequest\x12\x17\n" +
+	"\adry_run\x18\x01 \x01(\bR\x06dryRun\"n\n" +
+	"\x16AcceptDataLossResponse\x12\x17\n" +
+	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12;\n" +
+	"\breplicas\x18\x02 \x03(\v2\x1f.holt.cluster.v1.GuardedReplicaR\breplicas\"\xa0\x01\n" +
+	"\x0eGuardedReplica\x12\x19\n" +
+	"\bshard_id\x18\x01 \x01(\x04R\ashardId\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x1f\n" +
+	"\vwaiting_for\x18\x03 \x01(\tR\n" +
+	"waitingFor\x12\x1d\n" +
+	"\n" +
+	"last_index\x18\x04 \x01(\x04R\tlastIndex\x12\x1b\n" +
+	"\tlast_term\x18\x05 \x01(\x04R\blastTerm*\xb1\x01\n" +
 	"\fClusterPhase\x12\x1d\n" +
 	"\x19CLUSTER_PHASE_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bCLUSTER_PHASE_UNINITIALIZED\x10\x01\x12#\n" +
@@ -1510,7 +1706,7 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\x14SHARD_STATE_CREATING\x10\x01\x12\x19\n" +
 	"\x15SHARD_STATE_NO_LEADER\x10\x02\x12\x18\n" +
 	"\x14SHARD_STATE_STARTING\x10\x03\x12\x17\n" +
-	"\x13SHARD_STATE_SERVING\x10\x042\x8e\x06\n" +
+	"\x13SHARD_STATE_SERVING\x10\x042\xf1\x06\n" +
 	"\fAdminService\x12X\n" +
 	"\vInitCluster\x12#.holt.cluster.v1.InitClusterRequest\x1a$.holt.cluster.v1.InitClusterResponse\x12g\n" +
 	"\x10GetClusterStatus\x12(.holt.cluster.v1.GetClusterStatusRequest\x1a).holt.cluster.v1.GetClusterStatusResponse\x12R\n" +
@@ -1520,7 +1716,8 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\x0eDigestReplicas\x12&.holt.cluster.v1.DigestReplicasRequest\x1a'.holt.cluster.v1.DigestReplicasResponse\x12m\n" +
 	"\x12TransferLeadership\x12*.holt.cluster.v1.TransferLeadershipRequest\x1a+.holt.cluster.v1.TransferLeadershipResponse\x12[\n" +
 	"\fListSettings\x12$.holt.cluster.v1.ListSettingsRequest\x1a%.holt.cluster.v1.ListSettingsResponse\x12a\n" +
-	"\x0eChangeSettings\x12&.holt.cluster.v1.ChangeSettingsRequest\x1a'.holt.cluster.v1.ChangeSettingsResponseB;Z9github.com/holtcache/holt/proto/holt/cluster/v1;clusterv1b\x06proto3"
+	"\x0eChangeSettings\x12&.holt.cluster.v1.ChangeSettingsRequest\x1a'.holt.cluster.v1.ChangeSettingsResponse\x12a\n" +
+	"\x0eAcceptDataLoss\x12&.holt.cluster.v1.AcceptDataLossRequest\x1a'.holt.cluster.v1.AcceptDataLossResponseB;Z9github.com/holtcache/holt/proto/holt/cluster/v1;clusterv1b\x06proto3"
 
 var (
 	file_holt_cluster_v1_admin_service_proto_rawDescOnce sync.Once
@@ -1535,7 +1732,7 @@ func file_holt_cluster_v1_admin_service_proto_rawDescGZIP() []byte {
 }
 
 var file_holt_cluster_v1_admin_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_holt_cluster_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_holt_cluster_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_holt_cluster_v1_admin_service_proto_goTypes = []any{
 	(ClusterPhase)(0),                  // 0: holt.cluster.v1.ClusterPhase
 	(ShardState)(0),                    // 1: holt.cluster.v1.ShardState
@@ -1560,47 +1757,53 @@ var file_holt_cluster_v1_admin_service_proto_goTypes = []any{
 	(*ListSettingsResponse)(nil),       // 20: holt.cluster.v1.ListSettingsResponse
 	(*ChangeSettingsRequest)(nil),      // 21: holt.cluster.v1.ChangeSettingsRequest
 	(*ChangeSettingsResponse)(nil),     // 22: holt.cluster.v1.ChangeSettingsResponse
-	(*Settings)(nil),                   // 23: holt.cluster.v1.Settings
-	(*Node)(nil),                       // 24: holt.cluster.v1.Node
-	(*Shard)(nil),                      // 25: holt.cluster.v1.Shard
-	(ReplicaRole)(0),                   // 26: holt.cluster.v1.ReplicaRole
+	(*AcceptDataLossRequest)(nil),      // 23: holt.cluster.v1.AcceptDataLossRequest
+	(*AcceptDataLossResponse)(nil),     // 24: holt.cluster.v1.AcceptDataLossResponse
+	(*GuardedReplica)(nil),             // 25: holt.cluster.v1.GuardedReplica
+	(*Settings)(nil),                   // 26: holt.cluster.v1.Settings
+	(*Node)(nil),                       // 27: holt.cluster.v1.Node
+	(*Shard)(nil),                      // 28: holt.cluster.v1.Shard
+	(ReplicaRole)(0),                   // 29: holt.cluster.v1.ReplicaRole
 }
 var file_holt_cluster_v1_admin_service_proto_depIdxs = []int32{
-	23, // 0: holt.cluster.v1.InitClusterRequest.settings:type_name -> holt.cluster.v1.Settings
-	23, // 1: holt.cluster.v1.InitClusterResponse.settings:type_name -> holt.cluster.v1.Settings
+	26, // 0: holt.cluster.v1.InitClusterRequest.settings:type_name -> holt.cluster.v1.Settings
+	26, // 1: holt.cluster.v1.InitClusterResponse.settings:type_name -> holt.cluster.v1.Settings
 	0,  // 2: holt.cluster.v1.GetClusterStatusResponse.phase:type_name -> holt.cluster.v1.ClusterPhase
-	23, // 3: holt.cluster.v1.GetClusterStatusResponse.settings:type_name -> holt.cluster.v1.Settings
+	26, // 3: holt.cluster.v1.GetClusterStatusResponse.settings:type_name -> holt.cluster.v1.Settings
 	8,  // 4: holt.cluster.v1.ListNodesResponse.nodes:type_name -> holt.cluster.v1.NodeStatus
-	24, // 5: holt.cluster.v1.NodeStatus.node:type_name -> holt.cluster.v1.Node
+	27, // 5: holt.cluster.v1.NodeStatus.node:type_name -> holt.cluster.v1.Node
 	11, // 6: holt.cluster.v1.ListShardsResponse.shards:type_name -> holt.cluster.v1.ShardStatus
-	25, // 7: holt.cluster.v1.ShardStatus.shard:type_name -> holt.cluster.v1.Shard
+	28, // 7: holt.cluster.v1.ShardStatus.shard:type_name -> holt.cluster.v1.Shard
 	1,  // 8: holt.cluster.v1.ShardStatus.state:type_name -> holt.cluster.v1.ShardState
 	12, // 9: holt.cluster.v1.ShardStatus.replicas:type_name -> holt.cluster.v1.ReplicaStatus
-	26, // 10: holt.cluster.v1.ReplicaStatus.role:type_name -> holt.cluster.v1.ReplicaRole
+	29, // 10: holt.cluster.v1.ReplicaStatus.role:type_name -> holt.cluster.v1.ReplicaRole
 	15, // 11: holt.cluster.v1.DigestReplicasResponse.replicas:type_name -> holt.cluster.v1.ReplicaDigest
 	18, // 12: holt.cluster.v1.ListSettingsResponse.settings:type_name -> holt.cluster.v1.NamedSetting
 	18, // 13: holt.cluster.v1.ChangeSettingsRequest.settings:type_name -> holt.cluster.v1.NamedSetting
-	2,  // 14: holt.cluster.v1.AdminService.InitCluster:input_type -> holt.cluster.v1.InitClusterRequest
-	4,  // 15: holt.cluster.v1.AdminService.GetClusterStatus:input_type -> holt.cluster.v1.GetClusterStatusRequest
-	6,  // 16: holt.cluster.v1.AdminService.ListNodes:input_type -> holt.cluster.v1.ListNodesRequest
-	9,  // 17: holt.cluster.v1.AdminService.ListShards:input_type -> holt.cluster.v1.ListShardsRequest
-	13, // 18: holt.cluster.v1.AdminService.DigestReplicas:input_type -> holt.cluster.v1.DigestReplicasRequest
-	16, // 19: holt.cluster.v1.AdminService.TransferLeadership:input_type -> holt.cluster.v1.TransferLeadershipRequest
-	19, // 20: holt.cluster.v1.AdminService.ListSettings:input_type -> holt.cluster.v1.ListSettingsRequest
-	21, // 21: holt.cluster.v1.AdminService.ChangeSettings:input_type -> holt.cluster.v1.ChangeSettingsRequest
-	3,  // 22: holt.cluster.v1.AdminService.InitCluster:output_type -> holt.cluster.v1.InitClusterResponse
-	5,  // 23: holt.cluster.v1.AdminService.GetClusterStatus:output_type -> holt.cluster.v1.GetClusterStatusResponse
-	7,  // 24: holt.cluster.v1.AdminService.ListNodes:output_type -> holt.cluster.v1.ListNodesResponse
-	10, // 25: holt.cluster.v1.AdminService.ListShards:output_type -> holt.cluster.v1.ListShardsResponse
-	14, // 26: holt.cluster.v1.AdminService.DigestReplicas:output_type -> holt.cluster.v1.DigestReplicasResponse
-	17, // 27: holt.cluster.v1.AdminService.TransferLeadership:output_type -> holt.cluster.v1.TransferLeadershipResponse
-	20, // 28: holt.cluster.v1.AdminService.ListSettings:output_type -> holt.cluster.v1.ListSettingsResponse
-	22, // 29: holt.cluster.v1.AdminService.ChangeSettings:output_type -> holt.cluster.v1.ChangeSettingsResponse
-	22, // [22:30] is the sub-list for method output_type
-	14, // [14:22] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	25, // 14: holt.cluster.v1.AcceptDataLossResponse.replicas:type_name -> holt.cluster.v1.GuardedReplica
+	2,  // 15: holt.cluster.v1.AdminService.InitCluster:input_type -> holt.cluster.v1.InitClusterRequest
+	4,  // 16: holt.cluster.v1.AdminService.GetClusterStatus:input_type -> holt.cluster.v1.GetClusterStatusRequest
+	6,  // 17: holt.cluster.v1.AdminService.ListNodes:input_type -> holt.cluster.v1.ListNodesRequest
+	9,  // 18: holt.cluster.v1.AdminService.ListShards:input_type -> holt.cluster.v1.ListShardsRequest
+	13, // 19: holt.cluster.v1.AdminService.DigestReplicas:input_type -> holt.cluster.v1.DigestReplicasRequest
+	16, // 20: holt.cluster.v1.AdminService.TransferLeadership:input_type -> holt.cluster.v1.TransferLeadershipRequest
+	19, // 21: holt.cluster.v1.AdminService.ListSettings:input_type -> holt.cluster.v1.ListSettingsRequest
+	21, // 22: holt.cluster.v1.AdminService.ChangeSettings:input_type -> holt.cluster.v1.ChangeSettingsRequest
+	23, // 23: holt.cluster.v1.AdminService.AcceptDataLoss:input_type -> holt.cluster.v1.AcceptDataLossRequest
+	3,  // 24: holt.cluster.v1.AdminService.InitCluster:output_type -> holt.cluster.v1.InitClusterResponse
+	5,  // 25: holt.cluster.v1.AdminService.GetClusterStatus:output_type -> holt.cluster.v1.GetClusterStatusResponse
+	7,  // 26: holt.cluster.v1.AdminService.ListNodes:output_type -> holt.cluster.v1.ListNodesResponse
+	10, // 27: holt.cluster.v1.AdminService.ListShards:output_type -> holt.cluster.v1.ListShardsResponse
+	14, // 28: holt.cluster.v1.AdminService.DigestReplicas:output_type -> holt.cluster.v1.DigestReplicasResponse
+	17, // 29: holt.cluster.v1.AdminService.TransferLeadership:output_type -> holt.cluster.v1.TransferLeadershipResponse
+	20, // 30: holt.cluster.v1.AdminService.ListSettings:output_type -> holt.cluster.v1.ListSettingsResponse
+	22, // 31: holt.cluster.v1.AdminService.ChangeSettings:output_type -> holt.cluster.v1.ChangeSettingsResponse
+	24, // 32: holt.cluster.v1.AdminService.AcceptDataLoss:output_type -> holt.cluster.v1.AcceptDataLossResponse
+	24, // [24:33] is the sub-list for method output_type
+	15, // [15:24] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_holt_cluster_v1_admin_service_proto_init() }
@@ -1616,7 +1819,7 @@ func file_holt_cluster_v1_admin_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_cluster_v1_admin_service_proto_rawDesc), len(file_holt_cluster_v1_admin_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   21,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -29,6 +29,7 @@ const (
 	AdminService_TransferLeadership_FullMethodName = "/holt.cluster.v1.AdminService/TransferLeadership"
 	AdminService_ListSettings_FullMethodName       = "/holt.cluster.v1.AdminService/ListSettings"
 	AdminService_ChangeSettings_FullMethodName     = "/holt.cluster.v1.AdminService/ChangeSettings"
+	AdminService_AcceptDataLoss_FullMethodName     = "/holt.cluster.v1.AdminService/AcceptDataLoss"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -56,6 +57,9 @@ type AdminServiceClient interface {
 	// ChangeSettings changes settings of the whole cluster, all or none. It answers once the change is committed; every node
 	// goes by it within moments.
 	ChangeSettings(ctx context.Context, in *ChangeSettingsRequest, opts ...grpc.CallOption) (*ChangeSettingsResponse, error)
+	// AcceptDataLoss lists the replicas of this node that neither vote nor campaign, because entries that they acknowledged
+	// may be missing after a power cut, and ends that: what is missing on all replicas stays lost.
+	AcceptDataLoss(ctx context.Context, in *AcceptDataLossRequest, opts ...grpc.CallOption) (*AcceptDataLossResponse, error)
 }
 
 type adminServiceClient struct {
@@ -146,6 +150,16 @@ func (c *adminServiceClient) ChangeSettings(ctx context.Context, in *ChangeSetti
 	return out, nil
 }
 
+func (c *adminServiceClient) AcceptDataLoss(ctx context.Context, in *AcceptDataLossRequest, opts ...grpc.CallOption) (*AcceptDataLossResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AcceptDataLossResponse)
+	err := c.cc.Invoke(ctx, AdminService_AcceptDataLoss_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -171,6 +185,9 @@ type AdminServiceServer interface {
 	// ChangeSettings changes settings of the whole cluster, all or none. It answers once the change is committed; every node
 	// goes by it within moments.
 	ChangeSettings(context.Context, *ChangeSettingsRequest) (*ChangeSettingsResponse, error)
+	// AcceptDataLoss lists the replicas of this node that neither vote nor campaign, because entries that they acknowledged
+	// may be missing after a power cut, and ends that: what is missing on all replicas stays lost.
+	AcceptDataLoss(context.Context, *AcceptDataLossRequest) (*AcceptDataLossResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -204,6 +221,9 @@ func (UnimplementedAdminServiceServer) ListSettings(context.Context, *ListSettin
 }
 func (UnimplementedAdminServiceServer) ChangeSettings(context.Context, *ChangeSettingsRequest) (*ChangeSettingsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ChangeSettings not implemented")
+}
+func (UnimplementedAdminServiceServer) AcceptDataLoss(context.Context, *AcceptDataLossRequest) (*AcceptDataLossResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AcceptDataLoss not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -370,6 +390,24 @@ func _AdminService_ChangeSettings_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_AcceptDataLoss_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AcceptDataLossRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).AcceptDataLoss(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_AcceptDataLoss_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).AcceptDataLoss(ctx, req.(*AcceptDataLossRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -408,6 +446,10 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ChangeSettings",
 			Handler:    _AdminService_ChangeSettings_Handler,
+		},
+		{
+			MethodName: "AcceptDataLoss",
+			Handler:    _AdminService_AcceptDataLoss_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
