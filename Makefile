@@ -26,7 +26,7 @@ RACE_PACKAGES = $(UNIT_PACKAGES) $$(go list ./tests/... | grep -E '/tests/sim(/|
 
 # How long each fuzz target runs.
 FUZZTIME ?= 5s
-# How many times `make diskfaults` lets each fault of a disk happen.
+# How many times `make diskfaults` and `make networkfaults` let each fault happen.
 ROUNDS ?= 10
 # How long `make robustness` and `make robustness-long` go on; empty: until everything has been covered once.
 ROBUSTNESS_TIME ?=
@@ -56,7 +56,7 @@ build: ## bin/holt
 run: build ## a cluster of three nodes on this machine (ARGS='--dir x --port 7001' goes to holt dev)
 	bin/holt dev $(ARGS)
 
-.PHONY: test race fuzz bench bugs diskfaults robustness robustness-long figures tools
+.PHONY: test race fuzz bench bugs diskfaults networkfaults robustness robustness-long figures tools
 test: tools build ## all tests: each package alone, then whole clusters
 	go test $(UNIT_PACKAGES)
 	go test -p 1 ./tests/...
@@ -82,6 +82,10 @@ bugs: ## plant defects one at a time; a test has to notice each (ARGS='-only nam
 diskfaults: tools ## power cuts, full, failing and hanging disks, damaged files under whole clusters, many times (ROUNDS=10); wants root
 	go test ./tests/nemesis
 	go test ./tests/cluster -count=1 -timeout 10h -v -run 'TestPowerCut|TestNodeWithA|TestNodeNeverGoesOn' -args -diskfaults=$(ROUNDS)
+
+networkfaults: tools ## cuts, bad links, killed, paused and starved nodes, wrong clocks under whole clusters, many times (ROUNDS=10); wants root
+	go test ./tests/nemesis
+	go test ./tests/cluster -count=$(ROUNDS) -timeout 10h -v -run 'Isolated|WhileLinksAreCut|OnlyClients|AllIsSlow|HappensToProcesses|WithoutMemory|WhateverClocksDo'
 
 # A program of its own rather than `go run`, which tells every failure by the same exit code.
 ROBUSTNESS = go build -o bin/robustness ./tests/robustness && bin/robustness suite -quiet $(if $(RESULTS),-results $(RESULTS))

@@ -270,7 +270,7 @@ func TestProgramWithoutMemoryEndsAndIsStartedAgain(t *testing.T) {
 
 func TestProgramWithEnoughMemoryNoticedNothing(t *testing.T) {
 	p := startProgram(t)
-	m := &LowMemory{Program: p, RoomBytes: 64 << 20}
+	m := &LowMemory{Program: p, RoomBytes: 8 << 30}
 	Need(t, m)
 	must(t, m.Begin())
 	p.answers()
