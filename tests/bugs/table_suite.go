@@ -23,7 +23,7 @@ var suiteBugs = []bug{
 
 // inSuite is the defect of a name, to be found by the suite with these arguments.
 func inSuite(name, args string) bug {
-	for _, b := range slices.Concat(coreBugs, raftBugs, snapshotBugs, gatewayBugs, evictBugs, settingBugs, diskBugs) {
+	for _, b := range slices.Concat(coreBugs, raftBugs, snapshotBugs, gatewayBugs, evictBugs, settingBugs, diskBugs, networkBugs) {
 		if b.name == name {
 			return bug{name: name + "/suite", rule: b.rule, edits: b.edits, pkg: suitePkg, test: args}
 		}

@@ -36,6 +36,9 @@ func (c *Cluster) LeaderAfter(shard, term uint64) Leadership {
 		if !ok || l.Term <= term {
 			return fmt.Errorf("served in %d shards; shard %d in term %d", len(all), shard, l.Term)
 		}
+		if l.Node == nil {
+			return fmt.Errorf("shard %d is led in term %d by a node that is none of these", shard, l.Term)
+		}
 		found = l
 		return nil
 	})

@@ -15,42 +15,6 @@ import (
 	"github.com/holtcache/holt/tests/nemesis"
 )
 
-// loss is a way in which a leader goes.
-type loss struct {
-	about string
-	// planned: nobody's request may fail, and what counts is the longest pause.
-	planned bool
-	// begin makes the leader go; end, where there is one, brings the node back.
-	begin, end func(m *measuring, old cluster.Leadership)
-}
-
-var losses = map[string]loss{
-	"partition": {"the leader is cut off from all other nodes, and clients reach it", false,
-		func(m *measuring, old cluster.Leadership) {
-			m.cut = m.network.Isolate(old.Node.Number)
-			m.must(m.cut.Begin())
-		},
-		func(m *measuring, _ cluster.Leadership) {
-			m.must(m.cut.End())
-			m.must(m.cut.TookEffect())
-		}},
-	"kill": {"kill -9 of the leader", false,
-		func(_ *measuring, old cluster.Leadership) { old.Node.Kill() },
-		func(_ *measuring, old cluster.Leadership) { old.Node.Start() }},
-	"pause": {"SIGSTOP of the leader", false,
-		func(_ *measuring, old cluster.Leadership) { old.Node.Pause() },
-		func(_ *measuring, old cluster.Leadership) { old.Node.Resume() }},
-	"transfer": {"cluster transfer to another replica", true,
-		func(m *measuring, old cluster.Leadership) {
-			if _, err := m.c.Transfer(old.Shard, nil); err != nil {
-				m.t.Errorf("transfer of shard %d: %v", old.Shard, err)
-			}
-		}, nil},
-	"term": {"SIGTERM of the leader", true,
-		func(_ *measuring, old cluster.Leadership) { old.Node.Stop() },
-		func(_ *measuring, old cluster.Leadership) { old.Node.Start() }},
-}
-
 // measuring is a measurement of failovers under way.
 type measuring struct {
 	t      *step
@@ -68,20 +32,6 @@ func (m *measuring) must(err error) {
 	if err != nil {
 		m.t.Fatalf("%v", err)
 	}
-}
-
-// Failovers is what a measurement of failovers has found, as it stands in a file of results.
-type Failovers struct {
-	Fault   string
-	Planned bool
-	Nodes   int
-	// Times are from the fault to the first acknowledged write that began after it; where it was planned, the longest
-	// pauses between two acknowledged writes.
-	Times []Duration
-	// Requests and Failed count the writes of probes around planned losses.
-	Requests, Failed int
-	// Failures are the first errors of those.
-	Failures []string `json:",omitempty"`
 }
 
 // The time that a probe gives a node to answer. Where a leader vanishes it is short, so that nobody waits for one that is
@@ -206,14 +156,4 @@ func (m *measuring) waitWritten(shard uint64, after time.Time) time.Time {
 		return nil
 	})
 	return first
-}
-
-// String is one line.
-func (f Failovers) String() string {
-	s := spreadOf(f.Times)
-	line := fmt.Sprintf("%s, %d nodes, %d times: median %v, p99 %v, maximum %v", losses[f.Fault].about, f.Nodes, s.Count, s.Median, s.P99, s.Max)
-	if f.Planned {
-		return fmt.Sprintf("%s without an acknowledged write; %d of %d requests failed", line, f.Failed, f.Requests)
-	}
-	return line + " to the next acknowledged write"
 }

@@ -29,6 +29,10 @@ type fault struct {
 	place place
 	// network: the nodes are the hosts of a network.
 	network bool
+	// clocks: each node has a wall clock of its own.
+	clocks bool
+	// dies: a node may say that it crashes, which is what the fault wants.
+	dies bool
 	// nodes is how many there have to be at least; 0: 3.
 	nodes int
 	// loses: under everysec and no, writes that were acknowledged may be lost by it.
@@ -43,7 +47,7 @@ type fault struct {
 }
 
 // faults is the matrix.
-var faults = slices.Concat(processFaults, networkFaults, diskFaults)
+var faults = slices.Concat(processFaults, networkFaults, clockFaults, diskFaults)
 
 func faultByName(name string) (fault, error) {
 	var names []string

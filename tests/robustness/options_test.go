@@ -141,3 +141,15 @@ func TestEveryFaultHasItsRow(t *testing.T) {
 		names = append(names, f.name)
 	}
 }
+
+// A scenario that can't be run any more guards nothing.
+func TestEveryScenarioCanBeRun(t *testing.T) {
+	for _, name := range scenarioNames() {
+		if _, err := readScenario(name); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := readScenario("no such"); err == nil {
+		t.Error("a scenario that is not there is read")
+	}
+}

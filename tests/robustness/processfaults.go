@@ -64,6 +64,8 @@ var processFaults = []fault{
 	{name: "pause-leader", about: "SIGSTOP of a leader", make: pause(leaderOf)},
 	{name: "pause-follower", about: "SIGSTOP of a follower", make: pause(followerOf), unseen: true},
 	{name: "pause-all", about: "SIGSTOP of all nodes", make: pause(everyNode)},
+	{name: "slow-leader", about: "a leader gets a part of its time", longOnly: true, unseen: true, make: slow},
+	{name: "low-memory", about: "a leader gets no more memory", longOnly: true, unseen: true, dies: true, wants: (&nemesis.LowMemory{}).Missing, make: lowMemory},
 	{name: "term-leader", about: "SIGTERM of a leader", make: term, unseen: true},
 	{name: "rolling-restart", about: "SIGTERM of each node in turn", make: rolling, unseen: true},
 	{name: "transfer", about: "leaderships handed over", make: transfer, unseen: true},
@@ -88,22 +90,27 @@ func kill(pick picking) func(*rig, *rand.Rand) nemesis.Fault {
 func pause(pick picking) func(*rig, *rand.Rand) nemesis.Fault {
 	return func(r *rig, random *rand.Rand) nemesis.Fault {
 		nodes := pick(r, random)
-		return &happening{
-			name: "SIGSTOP of " + numbers(nodes),
-			begin: func() error {
-				for _, n := range nodes {
-					n.Pause()
-				}
-				return nil
-			},
-			end: func() error {
-				for _, n := range nodes {
-					n.Resume()
-				}
-				return nil
-			},
-		}
+		stopped := &nemesis.Pause{Programs: cluster.Programs(nodes...)}
+		return &happening{name: "SIGSTOP of " + numbers(nodes), begin: stopped.Begin, end: stopped.End, effect: stopped.TookEffect}
 	}
+}
+
+// slowShare is what a slow node gets of the time that it wants. It goes on sending heartbeats.
+const slowShare = 0.15
+
+func slow(r *rig, random *rand.Rand) nemesis.Fault {
+	n := leaderOf(r, random)[0]
+	slowed := &nemesis.Slowness{Program: cluster.Programs(n)[0], Share: slowShare}
+	return &happening{name: slowed.Name() + ": " + numbers([]*cluster.Node{n}), begin: slowed.Begin, end: slowed.End, effect: slowed.TookEffect}
+}
+
+// memoryLeft is too little for a node to go on for long.
+const memoryLeft = 4 << 20
+
+func lowMemory(r *rig, random *rand.Rand) nemesis.Fault {
+	n := leaderOf(r, random)[0]
+	low := &nemesis.LowMemory{Program: cluster.Programs(n)[0], RoomBytes: memoryLeft}
+	return &happening{name: low.Name() + ": " + numbers([]*cluster.Node{n}), begin: low.Begin, end: low.End, effect: low.TookEffect}
 }
 
 func term(r *rig, random *rand.Rand) nemesis.Fault {

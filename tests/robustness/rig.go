@@ -17,15 +17,16 @@ type rig struct {
 	// machines and disks are those of the nodes, where they have some.
 	machines map[*cluster.Node]*nemesis.Machine
 	disks    map[*cluster.Node]*nemesis.SmallDisk
+	clocks   map[*cluster.Node]*nemesis.Clock
 	// network is the one that the nodes are hosts of, where a fault wants that.
 	network *nemesis.Network
 }
 
 // newRig starts what the options say.
 func newRig(t *step, o Options) *rig {
-	r := &rig{t: t, machines: map[*cluster.Node]*nemesis.Machine{}, disks: map[*cluster.Node]*nemesis.SmallDisk{}}
+	r := &rig{t: t, machines: map[*cluster.Node]*nemesis.Machine{}, disks: map[*cluster.Node]*nemesis.SmallDisk{}, clocks: map[*cluster.Node]*nemesis.Clock{}}
 	homes := make([]cluster.Home, o.Nodes)
-	if o.network() {
+	if o.any(func(f fault) bool { return f.network }) {
 		r.network = nemesis.NewNetwork(t, o.Nodes)
 		homes = cluster.On(r.network)
 	}
@@ -40,11 +41,17 @@ func newRig(t *step, o Options) *rig {
 		disks[0] = nemesis.NewSmallDisk(t, diskBytes)
 		homes[0].Dir = disks[0].Dir
 	}
+	if o.any(func(f fault) bool { return f.clocks }) {
+		for i := range homes {
+			homes[i].Clock = nemesis.NewClock(t)
+		}
+	}
 	r.c = cluster.Start(t, cluster.Options{
 		Nodes: o.Nodes, Homes: homes, Args: []string{"--appendfsync", o.AppendFsync}, Settings: &clusterv1.Settings{Shards: uint32(o.Shards)},
 	})
 	for i, n := range r.c.Nodes {
 		r.machines[n], r.disks[n] = machines[i], disks[i]
+		r.clocks[n] = homes[i].Clock
 	}
 	r.shards = r.c.ShardIDs()
 	return r
@@ -60,10 +67,10 @@ func (o Options) place() place {
 	return anywhere
 }
 
-// network tells whether a fault wants the nodes to be hosts of one.
-func (o Options) network() bool {
+// any tells whether one of the faults is of a kind.
+func (o Options) any(is func(fault) bool) bool {
 	for _, one := range o.Faults {
-		if f, err := faultByName(one.Fault); err == nil && f.network {
+		if f, err := faultByName(one.Fault); err == nil && is(f) {
 			return true
 		}
 	}

@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
-	"sync"
 	"time"
 
-	"github.com/holtcache/holt/tests/cluster"
 	"github.com/holtcache/holt/tests/model"
 	"github.com/holtcache/holt/tests/report"
 	"github.com/holtcache/holt/tests/workload"
@@ -151,120 +147,5 @@ func (r *run) wait(ctx context.Context, d time.Duration) {
 	case <-timer.C:
 	case <-ctx.Done():
 		r.t.Skipf("interrupted")
-	}
-}
-
-// inject lets one fault happen, and waits until every node is ready again.
-func (r *run) inject(ctx context.Context, one Occurrence, random *rand.Rand) {
-	row, err := faultByName(one.Fault)
-	if err != nil {
-		r.t.Fatalf("%v", err)
-	}
-	f := row.make(r.rig, random)
-	if err := f.Missing(); err != nil {
-		r.t.Skipf("%s: %v", one.Fault, err)
-	}
-	happened := Happened{Fault: one.Fault, What: f.Name()}
-	r.t.Logf("%s for %v", f.Name(), time.Duration(one.Hold))
-	var ends []func()
-	for _, s := range r.sessions {
-		ends = append(ends, s.Fault(one.Fault))
-	}
-	band := report.Band{Name: one.Fault, From: time.Since(r.began), Note: f.Name()}
-	if err := f.Begin(); err != nil {
-		r.t.Fatalf("%s: begin: %v", f.Name(), err)
-	}
-	r.wait(ctx, time.Duration(one.Hold))
-	if err := f.End(); err != nil {
-		r.t.Fatalf("%s: end: %v", f.Name(), err)
-	}
-	for _, end := range ends {
-		end()
-	}
-	band.To = time.Since(r.began)
-	r.whole(f.Name())
-	happened.Whole = Duration(time.Since(r.began) - band.To)
-	if err := f.TookEffect(); err != nil {
-		happened.NoEffect = err.Error()
-		band.Note += "; without effect: " + err.Error()
-	}
-	r.bands = append(r.bands, band)
-	r.result.Faults = append(r.result.Faults, happened)
-}
-
-// whole waits until every node runs and serves every slot.
-func (r *run) whole(after string) {
-	var last error
-	for end := time.Now().Add(liveMax); ; time.Sleep(readyEvery) {
-		last = nil
-		for _, n := range r.rig.c.Nodes {
-			if !n.Running() {
-				last = cluster.Never(fmt.Errorf("node %d has ended", n.Number))
-			} else if err := n.Ready(); err != nil {
-				last = err
-			}
-		}
-		if last == nil {
-			return
-		}
-		if time.Now().After(end) {
-			r.t.Fatalf("not live: %v after %s: %v", liveMax, after, last)
-		}
-	}
-}
-
-// readyEvery is how often nodes are asked whether they are ready.
-const readyEvery = 20 * time.Millisecond
-
-// finish stops the work and judges it. All workloads end at once, since what replicas hold is compared when nobody writes.
-func (r *run) finish(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, finishMax)
-	defer cancel()
-	r.verdicts = make([]workload.Verdict, len(r.sessions))
-	r.stopped = true
-	var wg sync.WaitGroup
-	for i, s := range r.sessions {
-		wg.Go(func() { r.verdicts[i] = s.Finish(ctx) })
-	}
-	wg.Wait()
-	for i, s := range r.sessions {
-		if r.o.mayLose() {
-			r.allowLoss(s, &r.verdicts[i])
-		}
-	}
-	r.compareReplicas()
-	r.compareLogs()
-}
-
-// compareReplicas waits until all replicas hold the same.
-func (r *run) compareReplicas() {
-	var last error
-	for end := time.Now().Add(liveMax); ; time.Sleep(readyEvery) {
-		if last = r.rig.c.SameEverywhere(); last == nil {
-			return
-		}
-		if time.Now().After(end) {
-			break
-		}
-	}
-	if errors.Is(last, cluster.ErrDiverged) {
-		r.result.Diverged++
-	}
-	r.t.Errorf("%v after the end of all writes: %v", liveMax, last)
-}
-
-// compareLogs looks for the histories in the logs, which say what was applied, also in between. What was lost as allowed
-// is not there.
-func (r *run) compareLogs() {
-	r.crashes()
-	r.rig.c.KillAll()
-	if r.o.mayLose() {
-		return
-	}
-	logs := r.rig.c.Logs(r.rig.shards)
-	for i, s := range r.sessions {
-		if s.name != "async" {
-			s.JudgeLogs(&r.verdicts[i], logs)
-		}
 	}
 }

@@ -64,12 +64,16 @@ func runOne(ctx context.Context, args []string) error {
 	w.define(flags)
 	flags.DurationVar(&w.time, "length", 0, "how long the faults go on")
 	file := flags.String("options", "", "do the run whose options are in this file; nothing else is asked then")
+	scenario := flags.String("scenario", "", "the same, of a scenario: "+strings.Join(scenarioNames(), ", "))
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	o, err := expand(w.asks())
-	if *file != "" {
+	switch {
+	case *file != "":
 		o, err = readOptions(*file)
+	case *scenario != "":
+		o, err = readScenario(*scenario)
 	}
 	if err != nil {
 		return err
@@ -83,13 +87,17 @@ func runOne(ctx context.Context, args []string) error {
 }
 
 func readOptions(path string) (Options, error) {
-	var o Options
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return o, err
+		return Options{}, err
 	}
+	return parseOptions(path, data)
+}
+
+func parseOptions(name string, data []byte) (Options, error) {
+	var o Options
 	if err := json.Unmarshal(data, &o); err != nil {
-		return o, fmt.Errorf("%s: %w", path, err)
+		return o, fmt.Errorf("%s: %w", name, err)
 	}
 	return o, o.check()
 }

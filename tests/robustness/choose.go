@@ -1,0 +1,120 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/holtcache/holt/tests/workload"
+)
+
+// leaveOut takes out of the matrix what was not asked for, and what this machine cannot do, and says so.
+func (s *suite) leaveOut() {
+	names := split(s.wishes.faults)
+	s.matrix = slices.DeleteFunc(s.matrix, func(f fault) bool {
+		if len(names) > 0 && !slices.Contains(names, f.name) || s.nodes == 3 && f.nodes > 3 {
+			return true
+		}
+		err := f.missing()
+		if err != nil {
+			fmt.Printf("left out %s: %v\n", f.name, err)
+		}
+		return err != nil
+	})
+}
+
+// choose draws, among what was covered least, faults that can be in one run, workloads that can be judged under them, and
+// the rest.
+func (s *suite) choose() asked {
+	a := s.asks()
+	a.time = time.Second // one occurrence of each fault, however long
+	a.faults = s.chooseFaults()
+	for _, name := range a.faults {
+		if f, err := faultByName(name); err == nil && a.nodes < f.nodes {
+			a.nodes = f.nodes
+		}
+		s.count["fault "+name]++
+	}
+	policies := []string{"always", "everysec", "no"}
+	if a.fsync == "" {
+		a.fsync = s.least("appendfsync ", policies)
+	}
+	if a.client == "" {
+		a.client = s.least("client ", []string{"resp", "grpc"})
+	}
+	if len(a.workloads) == 0 {
+		a.workloads = s.chooseWorkloads(a)
+	}
+	s.count["appendfsync "+a.fsync]++
+	s.count["client "+a.client]++
+	for _, name := range a.workloads {
+		s.count["workload "+name]++
+	}
+	return a
+}
+
+func (s *suite) wantedWorkloads() []workload.Workload {
+	names := split(s.wishes.workloads)
+	return slices.DeleteFunc(workload.All(), func(w workload.Workload) bool {
+		return len(names) > 0 && !slices.Contains(names, w.Name)
+	})
+}
+
+func (s *suite) chooseFaults() []string {
+	var names []string
+	at := anywhere
+	for len(names) < faultsPerRun {
+		var fitting []string
+		for _, f := range s.matrix {
+			if !slices.Contains(names, f.name) && f.fits(at) {
+				fitting = append(fitting, f.name)
+			}
+		}
+		if len(fitting) == 0 {
+			break
+		}
+		name := s.least("fault ", fitting)
+		f, err := faultByName(name)
+		if err != nil {
+			break
+		}
+		names, at = append(names, name), max(at, f.place)
+	}
+	return names
+}
+
+func (s *suite) chooseWorkloads(a asked) []string {
+	o := Options{AppendFsync: a.fsync}
+	for _, name := range a.faults {
+		o.Faults = append(o.Faults, Occurrence{Fault: name})
+	}
+	var names []string
+	alone := map[string]bool{}
+	for _, w := range workload.All() {
+		if o.judges(w.Name) == nil {
+			names, alone[w.Name] = append(names, w.Name), w.Alone
+		}
+	}
+	first := s.least("workload ", names)
+	chosen := []string{first}
+	for !alone[first] && len(chosen) < workloadsMax {
+		names = slices.DeleteFunc(names, func(name string) bool { return alone[name] || slices.Contains(chosen, name) })
+		if len(names) == 0 {
+			break
+		}
+		chosen = append(chosen, s.least("workload ", names))
+	}
+	return chosen
+}
+
+// least draws among the names those that were there least often.
+func (s *suite) least(kind string, names []string) string {
+	least := slices.MinFunc(names, func(a, b string) int { return s.count[kind+a] - s.count[kind+b] })
+	var list []string
+	for _, name := range names {
+		if s.count[kind+name] == s.count[kind+least] {
+			list = append(list, name)
+		}
+	}
+	return list[s.random.IntN(len(list))]
+}
