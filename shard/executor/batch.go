@@ -22,6 +22,7 @@ type batch struct {
 	proposed bool
 	since    time.Time // when it was proposed
 	bytes    int
+	waits    int    // how many of its requests Executor.unanswered counts
 	index    uint64 // in the log, once it is applied
 	// requests have effects in the batch; readers have none, and saw values that are pending in it.
 	requests []*Request
@@ -54,6 +55,7 @@ func (e *Executor) removeLocked(b *batch, v verdict) {
 	if b.proposed {
 		e.inFlight--
 		e.inFlightBytes -= b.bytes
+		e.unanswered -= b.waits
 	}
 	b.verdict = v
 	close(b.done)

@@ -105,9 +105,9 @@ func (e *Executor) step(ctx context.Context) time.Duration {
 			return wait
 		}
 		e.serve()
-		e.work(ctx)
+		return e.work(ctx)
 	case phaseServing:
-		e.work(ctx)
+		return e.work(ctx)
 	case phaseDraining:
 		e.drain()
 	}
