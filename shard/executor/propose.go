@@ -33,7 +33,7 @@ func (e *Executor) due(now time.Time) (at time.Time, due bool) {
 	case e.inFlight == 0:
 		return now, true
 	case e.inFlight >= e.cfg.Limits.BatchesInFlight:
-		return now.Add(idleCheck), false // the next verdict makes room
+		return now.Add(patience), false // the next verdict makes room
 	}
 	at = e.oldestLocked().Add(patience)
 	return at, len(e.open.requests) >= e.unanswered || !at.After(now)
