@@ -72,6 +72,7 @@ type Executor struct {
 	batches       []*batch
 	inFlight      int // proposed, without verdict
 	inFlightBytes int
+	unanswered    int // requests of the batches in flight that nobody has answered yet
 	applied       BatchID
 	notes         []note
 	changed       chan struct{} // closed and replaced whenever tenure or leadership may have changed
