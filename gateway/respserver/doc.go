@@ -21,8 +21,9 @@
 //
 // The connection's goroutine writes replies. A connection with CLIENT TRACKING on has a second goroutine that writes
 // invalidations while the first one waits for commands; while a round runs, invalidations are kept until its replies
-// are written, so that a value never reaches the client behind the message that it is outdated. State machines call
-// KeyChanged and SlotsChanged; those only append to a bounded buffer.
+// are written, so that a value never reaches the client behind the message that it is outdated. Invalidations from before
+// a round go before its replies: a client that has heard of a change by another way hears of it here too before it is
+// answered. State machines call KeyChanged and SlotsChanged; those only append to a bounded buffer.
 //
 // # Locks
 //

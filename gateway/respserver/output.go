@@ -33,13 +33,15 @@ type output struct {
 	ready chan struct{}
 }
 
-// begin begins a round.
+// begin begins a round. Invalidations that nobody has written yet go before its replies: the client's commands came after
+// those changes, and none of its reads has run.
 func (o *output) begin() {
 	if !o.shared {
 		return
 	}
 	o.mu.Lock()
 	o.held = true
+	o.buf = o.takePushesLocked(o.buf)
 	o.mu.Unlock()
 }
 

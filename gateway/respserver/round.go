@@ -35,12 +35,12 @@ func (c *conn) round() (more bool) {
 	}
 	c.settle()
 	c.reader.Release()
+	c.server.stats.lookups.add(c.id, c.lookups) // before the replies: whoever has seen them finds their reads counted
+	c.lookups = ops.Lookups{}
 	if !c.out.finish() {
 		c.closing = true
 	}
 	c.server.stats.latency.add(time.Since(started), c.runs)
-	c.server.stats.lookups.add(c.id, c.lookups)
-	c.lookups = ops.Lookups{}
 	return more && !c.closing && !c.server.isStopping()
 }
 

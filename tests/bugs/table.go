@@ -14,7 +14,7 @@ const (
 )
 
 // bugs is the table.
-var bugs = slices.Concat(coreBugs, raftBugs, snapshotBugs, gatewayBugs, evictBugs, diskBugs)
+var bugs = slices.Concat(coreBugs, raftBugs, snapshotBugs, gatewayBugs, evictBugs, settingBugs, diskBugs)
 
 // coreBugs are the executable model's mutations, under its names where it has one, and others of the same layers.
 var coreBugs = []bug{
@@ -101,7 +101,7 @@ var coreBugs = []bug{
 	{"spinOnEndedIncarnation", "25", []edit{{executorPkg + "/evaluate.go", "if e.tenure.Load() != ten { // what", "if ten == nil { // what"}}, executorPkg, "^TestEffectFreeRequestDoesNotSpin"},
 	{"skipKeepsServing", "25", []edit{{executorPkg + "/applied.go", "	e.endTenureOf(id.Incarnation)\n", ""}}, executorPkg, "^TestEffectFreeRequestDoesNotSpin"},
 	{"clearedBeforeStored", "5", []edit{{fsmFile, `	sl := f.store.Slot(id)
-	sl.Lock()
+	f.lock(sl)
 	defer sl.Unlock()
 	if drop {`, `	sl := f.store.Slot(id)
 	if section != nil {

@@ -9,7 +9,7 @@ const (
 // diskBugs show when disks fail under real processes. Their tests are skipped, and so miss them, where the machine cannot
 // make a disk fail (tests/nemesis says what it needs).
 var diskBugs = []bug{
-	{"alwaysWithoutSync", "DESIGN 6", []edit{{logstorePkg + "/walwrite.go", "		if q.sync {", "		if q.sync && w.cfg.Sync != SyncAlways {"}}, clusterPkg, "^TestPowerCutsUnderAlwaysLoseNoAcknowledgedWrite$"},
+	{"alwaysWithoutSync", "DESIGN 6", []edit{{logstorePkg + "/walwrite.go", "	always := w.Sync() == SyncAlways\n", "	always := w.Sync() == SyncAlways && len(batch) < 0\n"}}, clusterPkg, "^TestPowerCutsUnderAlwaysLoseNoAcknowledgedWrite$"},
 	{"noGuardAfterReboot", "13", []edit{{logstorePkg + "/run.go", `(cfg.Boot == "" || cfg.Boot != s.boot)`, `cfg.Boot == ""`}}, clusterPkg, "^TestPowerCutOfOneNodeUnderEverySecLosesNoAcknowledgedWrite$"},
 	{"noGuardAfterTailCut", "23", []edit{{storageFile, "if cut, was := f.WAL.TailCut(); was {", "if cut, was := f.WAL.TailCut(); was && fresh {"}}, clusterPkg, "^TestNodeWithATornLogRecovers$"},
 	{"noGuardAfterIOError", "23", []edit{{storageFile, "!errors.Is(err, logstore.ErrDamaged)", "errors.Is(err, logstore.ErrDamaged)"}}, clusterPkg, "^TestNodeNeverGoesOnAfterAFailedSyncOrWrite$"},

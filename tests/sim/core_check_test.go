@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"bytes"
 	"cmp"
 	"math"
 	"slices"
@@ -43,11 +42,11 @@ func (w *coreWorld) count(o *coreOp) {
 
 // checkReplicas: equal logs give equal replicas.
 func (w *coreWorld) checkReplicas() {
-	first := w.nodes[0].takeSnapshot()
+	first := w.nodes[0].store.Digest()
 	for _, n := range w.nodes {
 		if n.applied != w.nodes[0].applied {
 			w.fail("node %d has applied %d, node 0 %d", n.id, n.applied, w.nodes[0].applied)
-		} else if n.fsm.State() != w.nodes[0].fsm.State() || !bytes.Equal(n.takeSnapshot(), first) {
+		} else if n.fsm.State() != w.nodes[0].fsm.State() || n.store.Digest() != first {
 			w.fail("node %d differs from node 0 at index %d: %+v, %+v", n.id, n.applied, n.fsm.State(), w.nodes[0].fsm.State())
 		}
 	}

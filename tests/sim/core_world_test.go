@@ -376,7 +376,7 @@ func (w *coreWorld) digest() uint64 {
 	}
 	for _, n := range w.nodes {
 		fmt.Fprintf(h, "%+v", n.fsm.State())
-		h.Write(n.takeSnapshot())
+		fmt.Fprint(h, n.store.Digest())
 	}
 	fmt.Fprintf(h, "%+v", w.stat)
 	return h.Sum64()
