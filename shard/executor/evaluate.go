@@ -33,7 +33,11 @@ evaluation:
 		requests := e.queue.pop(taken[:0], evaluateAtOnce)
 		e.mu.Unlock()
 		if len(requests) == 0 {
-			break
+			if e.open == nil || !e.expectsCompany() {
+				break
+			}
+			e.cfg.yield()
+			continue
 		}
 		for i, r := range requests {
 			if e.tenure.Load() != ten { // what ended it has to be acted upon first

@@ -39,6 +39,19 @@ func (e *Executor) due(now time.Time) (at time.Time, due bool) {
 	return at, len(e.open.requests) >= e.unanswered || !at.After(now)
 }
 
+// expectsCompany tells, once after each verdict, that nothing is in flight any more and that callers who were answered
+// together are likely to come again: a batch that goes before them makes two rounds of one, and from then on they stay
+// apart. A caller who is alone waits for nobody.
+func (e *Executor) expectsCompany() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	expects := e.inFlight == 0 && e.answered > 1
+	if expects {
+		e.answered = 0
+	}
+	return expects
+}
+
 // oldestLocked is when the oldest batch in flight was proposed.
 func (e *Executor) oldestLocked() time.Time {
 	for _, b := range e.batches {

@@ -65,6 +65,43 @@ func TestBatchThatWaitsGoesWhenTheOneBeforeTakesLong(t *testing.T) {
 	b.proposes("the first batch has been in flight for long", 2)
 }
 
+// Callers who were answered together come again while the executor lets others run, and share the next round.
+func TestCallersWhoWereAnsweredTogetherStayTogether(t *testing.T) {
+	var b *bench
+	yields, again := 0, 0
+	b = newLeader(t, func(c *Config) {
+		c.yield = func() {
+			yields++
+			for i := range again {
+				b.set(fmt.Sprint("again", i), "v")
+			}
+		}
+	})
+	for _, callers := range []int{3, 1} {
+		for i := range callers {
+			b.set(fmt.Sprint("first", i), "v")
+		}
+		b.proposes("nothing was in flight", 1)
+		b.commit()
+		yields, again = 0, callers-1
+		b.proposes("nobody has come again", 0)
+		last := b.set("last", "v")
+		b.proposes("nothing is in flight", 1)
+		if want := min(callers-1, 1); yields != want {
+			t.Errorf("%d callers were answered together: the executor yielded %d times, want %d", callers, yields, want)
+		}
+		if got := len(decode(t, b.proposed[0].record)); got != callers {
+			t.Errorf("%d callers were answered together, %d are in the next batch", callers, got)
+		}
+		b.commit()
+		b.wantApplied("the last write", last)
+		again = 0
+		b.set("alone", "v") // so that a verdict of one is the last
+		b.proposes("nothing is in flight", 1)
+		b.commit()
+	}
+}
+
 // In async mode nobody waits for a batch that is in the log.
 func TestBatchDoesNotWaitBehindAcknowledgedOnes(t *testing.T) {
 	b := newLeader(t)
