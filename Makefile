@@ -28,6 +28,11 @@ RACE_PACKAGES = $(UNIT_PACKAGES) $$(go list ./tests/... | grep -E '/tests/sim(/|
 FUZZTIME ?= 5s
 # How many times `make diskfaults` lets each fault of a disk happen.
 ROUNDS ?= 10
+# How long `make robustness` and `make robustness-long` go on; empty: until everything has been covered once.
+ROBUSTNESS_TIME ?=
+TIME ?= 2h
+# Where runs append their results for `go run ./tests/robustness figures -from`; empty: nowhere.
+RESULTS ?=
 # What `make run` gives to `holt dev`, and `make bench` to what it measures.
 ARGS ?=
 # What `make bench` measures; `go run ./tests/bench` lists all.
@@ -51,7 +56,7 @@ build: ## bin/holt
 run: build ## a cluster of three nodes on this machine (ARGS='--dir x --port 7001' goes to holt dev)
 	bin/holt dev $(ARGS)
 
-.PHONY: test race fuzz bench bugs diskfaults tools
+.PHONY: test race fuzz bench bugs diskfaults robustness robustness-long figures tools
 test: tools build ## all tests: each package alone, then whole clusters
 	go test $(UNIT_PACKAGES)
 	go test -p 1 ./tests/...
@@ -77,6 +82,18 @@ bugs: ## plant defects one at a time; a test has to notice each (ARGS='-only nam
 diskfaults: tools ## power cuts, full, failing and hanging disks, damaged files under whole clusters, many times (ROUNDS=10); wants root
 	go test ./tests/nemesis
 	go test ./tests/cluster -count=1 -timeout 10h -v -run 'TestPowerCut|TestNodeWithA|TestNodeNeverGoesOn' -args -diskfaults=$(ROUNDS)
+
+# A program of its own rather than `go run`, which tells every failure by the same exit code.
+ROBUSTNESS = go build -o bin/robustness ./tests/robustness && bin/robustness suite -quiet $(if $(RESULTS),-results $(RESULTS))
+
+robustness: tools ## whole clusters under faults and work: each fault and workload once, under 8 minutes (ROBUSTNESS_TIME=2m, ARGS='-fault x'); wants root
+	$(ROBUSTNESS) $(if $(ROBUSTNESS_TIME),-time $(ROBUSTNESS_TIME)) $(ARGS)
+
+robustness-long: tools ## the same for hours (TIME=2h, RESULTS=file)
+	$(ROBUSTNESS) -time $(TIME) $(ARGS)
+
+figures: ## the tables of tests/FIGURES.md, from tests/figures.json (ARGS='-from results' makes that first)
+	go run ./tests/robustness figures $(ARGS)
 
 tools: ## install what the tests use beside Go, where that needs no question
 	@.ci/install-tools test

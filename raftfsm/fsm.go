@@ -112,6 +112,7 @@ func (f *FSM) applyRecord(log *raft.Log, state State) {
 			state.Version = max(state.Version, f.batch.Version)
 			f.applyBatch(header)
 		}
+		f.batch.Forget()
 	case entry.KindLeaseRelease:
 		err = entry.DecodeLeaseRelease(body)
 		state.Released = true

@@ -66,7 +66,7 @@ func (f *FSM) Held() HeldStats { return f.snapshots.held.stats() }
 // Snapshot captures state and store, which costs the same whatever they hold; the slow part is left to Persist.
 func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
 	began := time.Now()
-	s := &snapshot{group: f.group, state: f.state, changes: f.snapshots.changes.Load(), own: &f.snapshots, capture: f.store.Capture()}
+	s := &snapshot{group: f.group, state: f.state, changes: f.snapshots.changes.Load(), own: &f.snapshots, capture: f.store.Capture(), stamps: f.store.StampKind()}
 	f.snapshots.held.add(time.Since(began))
 	return s, nil
 }
@@ -77,6 +77,7 @@ type snapshot struct {
 	changes uint64
 	own     *snapshots
 	capture *store.Capture
+	stamps  store.StampKind
 }
 
 // Persist writes the snapshot while entries go on being applied.

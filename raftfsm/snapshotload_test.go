@@ -303,3 +303,19 @@ func TestClaimedLengthCostsNoMemory(t *testing.T) {
 		t.Errorf("%d bytes were allocated for a frame that is not there", allocated)
 	}
 }
+
+// Counters that are read as clocks would make every key the oldest or the newest of all.
+func TestSnapshotTellsHowItsStampsAreRead(t *testing.T) {
+	for _, kind := range []store.StampKind{store.StampsLRU, store.StampsLFU} {
+		from := New(7, filled(10), &deaf{})
+		from.store.SetStampKind(kind)
+		to := New(7, store.New(), &deaf{})
+		to.store.SetStampKind(store.StampsLRU + store.StampsLFU - kind)
+		if err := to.Restore(io.NopCloser(bytes.NewReader(bytesOf(t, from, PaceFull)))); err != nil {
+			t.Fatal(err)
+		}
+		if got := to.store.StampKind(); got != kind {
+			t.Errorf("kind %d after the load, want %d", got, kind)
+		}
+	}
+}

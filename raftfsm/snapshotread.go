@@ -78,6 +78,7 @@ func (l *snapshotLoader) load() (State, error) {
 	if keys := l.keys.Load(); keys != footer.KeyCount || uint64(read) != uint64(footer.ChunkCount) {
 		return State{}, fmt.Errorf("%w: %d keys in %d chunks, its footer says %d in %d", ErrBadSnapshot, keys, read, footer.KeyCount, footer.ChunkCount)
 	}
+	l.store.SetStampKind(store.StampKind(header.StampKind))
 	if err := l.own(footer); err != nil {
 		return State{}, err
 	}
@@ -106,6 +107,9 @@ func (l *snapshotLoader) header() (*storagev1.SnapshotHeader, error) {
 	}
 	if header.FormatVersion != snapshotVersion {
 		return nil, fmt.Errorf("format version %d, this program reads %d: run the newer program", header.FormatVersion, snapshotVersion)
+	}
+	if header.StampKind > uint32(store.StampsLFU) {
+		return nil, fmt.Errorf("%w: stamps of kind %d", ErrBadSnapshot, header.StampKind)
 	}
 	if header.Group != l.group {
 		return nil, fmt.Errorf("%w: it is of group %d", ErrBadSnapshot, header.Group)

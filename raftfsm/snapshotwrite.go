@@ -44,7 +44,7 @@ func newSnapshotWriter(capture *store.Capture, to io.Writer, own *snapshots) *sn
 
 // header is the state as it stands in a snapshot.
 func (s *snapshot) header() *storagev1.SnapshotHeader {
-	return &storagev1.SnapshotHeader{
+	h := &storagev1.SnapshotHeader{
 		FormatVersion: snapshotVersion,
 		Group:         s.group,
 		AppliedIndex:  s.state.Applied,
@@ -56,6 +56,10 @@ func (s *snapshot) header() *storagev1.SnapshotHeader {
 		Released:      s.state.Released,
 		Assigned:      s.state.Assigned,
 	}
+	if s.stamps != store.StampsLRU {
+		h.StampKind = uint32(s.stamps)
+	}
+	return h
 }
 
 func (w *snapshotWriter) write(header *storagev1.SnapshotHeader) error {

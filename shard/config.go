@@ -79,6 +79,9 @@ type Config struct {
 	Slots    func() []slot.Range
 	Observer executor.Observer
 	Limits   executor.Limits
+	// HashSeed is the seed of the store's hash: the same on all replicas, so that a SCAN goes on at another one, and not
+	// known to clients.
+	HashSeed uint64
 	// Nonce returns a number that no other call on any node returns.
 	Nonce func() uint64
 	// Wall is the wall clock, time.Now where it is nil. Intervals are measured without it.
@@ -88,6 +91,8 @@ type Config struct {
 	Snapshots SnapshotPolicy
 	// Turn is the node's: who has it writes a snapshot. nil stands for one of this replica's own.
 	Turn *Turn
+	// Stamps says how fast access stamps are carried, where the wire is a StampWire; zero fields take their defaults.
+	Stamps StampPacing
 }
 
 // SnapshotPolicy says when a snapshot is taken and how much log stays behind it.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/shard/transport"
 )
 
@@ -57,7 +58,8 @@ type guard struct {
 	term       uint64     // the latest term in which a leader was heard
 	target     uint64     // its last index at the first contact
 	longest    transport.LogEnd
-	hasLongest bool // every voter has answered, and longest is the end of the longest log
+	hasLongest bool   // every voter has answered, and longest is the end of the longest log
+	waiting    string // what it waits for, as far as it has looked
 }
 
 // guarded tells whether the guard is on.
@@ -220,9 +222,15 @@ func (m *member) watchGuard() {
 			continue
 		}
 		if _, leader := m.raft.LeaderWithID(); leader != "" {
-			continue // its entries end the guard
+			m.guard.waitFor(fmt.Sprintf("the entries of leader %s", leader)) // they end the guard
+			continue
 		}
 		err := m.guard.round()
+		if err == nil {
+			m.guard.waitFor("an election that the longest log of all voters wins")
+		} else {
+			m.guard.waitFor(err.Error())
+		}
 		if err != nil && err.Error() != missing && m.ctx.Err() == nil {
 			missing = err.Error()
 			m.cfg.Logger.Info("replica stays guarded; start the other voters, or accept the loss with holt cluster recover --accept-data-loss",
@@ -236,6 +244,37 @@ func (m *member) noteGuard(err error) {
 	if err != nil {
 		m.cfg.Logger.Error("the end of the guard could not be written, so the replica stays guarded; look at the disk", "shard", m.cfg.Group, "err", err)
 	}
+}
+
+func (g *guard) waitFor(what string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waiting = what
+}
+
+// GuardStatus is a replica that is guarded.
+type GuardStatus struct {
+	Group slot.ShardID
+	// Reason is why entries may be missing, Waiting what the replica waits for, "" before it has looked.
+	Reason, Waiting string
+	// Last and LastTerm are where its log ends.
+	Last, LastTerm uint64
+}
+
+// Guard tells whether the amnesia guard is on, and how it stands.
+func (m *member) Guard() (GuardStatus, bool) {
+	if !m.Guarded() {
+		return GuardStatus{}, false
+	}
+	_, reason := m.cfg.Amnesia.Guarded()
+	s := GuardStatus{Group: m.cfg.Group, Reason: reason}
+	m.guard.mu.Lock()
+	s.Waiting = m.guard.waiting
+	m.guard.mu.Unlock()
+	if end, err := m.logEnd(); err == nil {
+		s.Last, s.LastTerm = end.Index, end.Term
+	}
+	return s, true
 }
 
 // Guarded tells whether this replica neither votes nor campaigns, because entries that it acknowledged may be missing.

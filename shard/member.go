@@ -95,12 +95,14 @@ func openMember(cfg Config, fsm raft.FSM, appended func([]*raft.Log), applied fu
 		Floor: floor.index,
 	})
 	if err != nil {
+		m.cancel()
 		return nil, fmt.Errorf("open shard %d: %w", cfg.Group, err)
 	}
 	m.storage = storage
 	m.logBytes.Add(backlogBytes(storage))
 	m.saves.status.Last = newestBegan(storage.Snapshots)
 	if err := m.startRaft(fsm); err != nil {
+		m.cancel()
 		return nil, errors.Join(fmt.Errorf("open shard %d: %w", cfg.Group, err), storage.Close.Close())
 	}
 	floor.raft.Store(m.raft)

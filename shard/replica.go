@@ -29,7 +29,7 @@ var _ executor.Log = (*Replica)(nil)
 
 // Open opens a replica: newest snapshot, then the log, then raft. It serves as soon as it leads.
 func Open(cfg Config) (*Replica, error) {
-	r := &Replica{store: store.New(), execDone: make(chan struct{})}
+	r := &Replica{store: store.NewSeeded(cfg.HashSeed), execDone: make(chan struct{})}
 	r.exec = executor.New(executor.Config{
 		Shard: cfg.Group, Node: cfg.Node, Log: r, Gate: lateGate{r}, Nonce: cfg.Nonce,
 		LeaseMax: cfg.Timings.LeaseMax, Slots: cfg.Slots, Observer: cfg.Observer, Limits: cfg.Limits, Wall: cfg.Wall, Logger: cfg.Logger,
@@ -49,6 +49,10 @@ func Open(cfg Config) (*Replica, error) {
 		return nil, err
 	}
 	r.member = m
+	if wire, ok := cfg.Wire.(StampWire); ok {
+		carrier := r.newStampCarrier(wire)
+		m.wg.Go(func() { carrier.run(m.ctx) })
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stopExec = cancel
 	go func() {

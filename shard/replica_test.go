@@ -127,9 +127,10 @@ func (c *trio) start(id string, disk *crashstore.Disk) {
 			wire.SetSuspended(func() bool { return s.Log.WritingFor() > 2*timings.Election })
 			return shard.Storage{Log: s.Log, Stable: s.Stable, Snapshots: s.Snapshots, Close: s}, nil
 		},
-		Slots:  func() []slot.Range { return slot.Split(1) },
-		Nonce:  rand.Uint64,
-		Logger: slog.New(slog.DiscardHandler),
+		Slots:    func() []slot.Range { return slot.Split(1) },
+		Nonce:    rand.Uint64,
+		Logger:   slog.New(slog.DiscardHandler),
+		HashSeed: 0x5eed, Stamps: shard.StampPacing{Round: time.Second / 2, BytesPerSecond: 16 << 20},
 	})
 	if err != nil {
 		c.t.Fatal(err)

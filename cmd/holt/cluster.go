@@ -39,7 +39,7 @@ func clusterCommand() *cobra.Command {
 		&cobra.Command{Use: "nodes", Short: "List the nodes", Args: cobra.NoArgs, RunE: with(printNodes)},
 		&cobra.Command{Use: "shards", Short: "List the shards", Args: cobra.NoArgs, RunE: with(printShards)},
 		&cobra.Command{Use: "settings", Short: "List the settings of the cluster", Args: cobra.NoArgs, RunE: with(printSettings)},
-		setCommand(with), transferCommand(with))
+		setCommand(with), transferCommand(with), recoverCommand(with))
 	return c
 }
 

@@ -176,3 +176,23 @@ func TestLastLineOfALongLogIsFound(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestRecoverTakesARunningNodeOrAFolder(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--survivors", "x"}, "name its data folder with --dir"},
+		{[]string{"--shard", "1"}, "name its data folder with --dir"},
+		{[]string{"--dir", t.TempDir(), "--addr", "127.0.0.1:1"}, "use one of them"},
+		{[]string{"--dir", t.TempDir()}, "no data folder of a node"},
+		{[]string{"--dir", t.TempDir(), "--shard", "-1"}, "invalid"},
+	} {
+		root := clusterCommand()
+		root.SilenceUsage, root.SilenceErrors = true, true
+		root.SetArgs(append([]string{"recover"}, c.args...))
+		if err := root.Execute(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("recover %v: %v, want %q", c.args, err, c.want)
+		}
+	}
+}

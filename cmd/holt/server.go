@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -18,7 +19,7 @@ import (
 const stopMax = 10 * time.Second
 
 func serverCommand() *cobra.Command {
-	cfg := node.Config{Version: version, Listen: node.DefaultListen()}
+	cfg := node.Config{Version: version, Listen: node.DefaultListen(), Wall: wall}
 	var advertise, logStore, appendfsync, maxMemory, level string
 	c := &cobra.Command{
 		Use:   "server",
@@ -92,12 +93,20 @@ func runServer(cfg node.Config) error {
 		cfg.Logger.Error("stopped: the disk failed, or the log contradicts what was applied; look at the disk, then start the node again", "err", err)
 		os.Exit(2)
 	}
-	n, err := node.Open(cfg)
+	n, err := node.Start(cfg)
 	if err != nil {
 		return err
 	}
 	a := n.Addresses()
-	cfg.Logger.Info("node is up", "node", n.ID(), "resp", a.RESP, "grpc", a.GRPC, "cluster", a.Cluster, "gossip", a.Gossip, "http", a.HTTP, "version", version)
+	err = n.Loaded(ctx)
+	if err != nil && ctx.Err() == nil {
+		closed, cancel := context.WithCancel(context.Background())
+		cancel() // nobody was served yet
+		return errors.Join(err, n.Close(closed))
+	}
+	if err == nil {
+		cfg.Logger.Info("node is up", "node", n.ID(), "resp", a.RESP, "grpc", a.GRPC, "cluster", a.Cluster, "gossip", a.Gossip, "http", a.HTTP, "version", version)
+	}
 	<-ctx.Done()
 	stop() // a second signal ends the process at once
 	cfg.Logger.Info("stopping")

@@ -54,6 +54,12 @@ func (a *Admin) Shards(ctx context.Context) (*clusterv1.ListShardsResponse, erro
 	return reply, a.explain(err)
 }
 
+// Digests tells what the replicas on the node that is asked hold: it reads all of it.
+func (a *Admin) Digests(ctx context.Context) ([]*clusterv1.ReplicaDigest, error) {
+	reply, err := a.rpc.DigestReplicas(ctx, &clusterv1.DigestReplicasRequest{})
+	return reply.GetReplicas(), a.explain(err)
+}
+
 // Transfer moves the leadership of a shard (0: the meta group) to a node, or with "" to the voter that is furthest.
 func (a *Admin) Transfer(ctx context.Context, shard uint64, to string) (*clusterv1.TransferLeadershipResponse, error) {
 	var there peer.Peer
@@ -72,6 +78,13 @@ func (a *Admin) ChangeSettings(ctx context.Context, settings ...*clusterv1.Named
 	var there peer.Peer
 	_, err := a.rpc.ChangeSettings(ctx, &clusterv1.ChangeSettingsRequest{Settings: settings}, grpc.Peer(&there))
 	return a.explainChange(err, there)
+}
+
+// AcceptDataLoss lists the replicas of the node that neither vote nor campaign and, unless it is a dry run, ends that.
+func (a *Admin) AcceptDataLoss(ctx context.Context, dryRun bool) (*clusterv1.AcceptDataLossResponse, error) {
+	var to peer.Peer
+	reply, err := a.rpc.AcceptDataLoss(ctx, &clusterv1.AcceptDataLossRequest{DryRun: dryRun}, grpc.Peer(&to))
+	return reply, a.explainChange(err, to)
 }
 
 // explain is a server's error without the decoration of gRPC. Whether a change may have taken effect is in the text.

@@ -21,6 +21,8 @@ type Admin interface {
 	Nodes(ctx context.Context) ([]*clusterv1.NodeStatus, error)
 	// Shards lists the shards in the order of their ids, and the epoch of the slot map that this is about.
 	Shards(ctx context.Context) (epoch uint64, shards []*clusterv1.ShardStatus, err error)
+	// Digests tells what the replicas on this node hold, in the order of their shards.
+	Digests() ([]*clusterv1.ReplicaDigest, error)
 	// TransferLeadership moves the leadership of a shard, of the meta group where it is 0; to is a node id, or empty for
 	// the voter whose log is longest.
 	TransferLeadership(ctx context.Context, shard slot.ShardID, to string) (leader string, term uint64, err error)
@@ -28,6 +30,8 @@ type Admin interface {
 	Settings(ctx context.Context) ([]*clusterv1.NamedSetting, error)
 	// ChangeSettings changes settings of the cluster, all or none, and returns when that is committed.
 	ChangeSettings(ctx context.Context, settings []*clusterv1.NamedSetting) error
+	// AcceptDataLoss lists this node's replicas that are guarded and, unless it is a dry run, ends that.
+	AcceptDataLoss(ctx context.Context, dryRun bool) (node string, guarded []*clusterv1.GuardedReplica, err error)
 }
 
 // adminService is AdminService.
@@ -104,6 +108,15 @@ func (a *adminService) ListShards(ctx context.Context, _ *clusterv1.ListShardsRe
 	return &clusterv1.ListShardsResponse{Epoch: epoch, Shards: shards}, nil
 }
 
+// DigestReplicas computes the digests of the replicas on this node.
+func (a *adminService) DigestReplicas(context.Context, *clusterv1.DigestReplicasRequest) (*clusterv1.DigestReplicasResponse, error) {
+	replicas, err := a.s.cfg.Admin.Digests()
+	if err != nil {
+		return nil, err
+	}
+	return &clusterv1.DigestReplicasResponse{Replicas: replicas}, nil
+}
+
 // TransferLeadership moves the leadership of a shard.
 func (a *adminService) TransferLeadership(ctx context.Context, r *clusterv1.TransferLeadershipRequest) (*clusterv1.TransferLeadershipResponse, error) {
 	if to := r.GetToNodeId(); to != "" && !isNodeID(to) {
@@ -145,6 +158,15 @@ func (a *adminService) ChangeSettings(ctx context.Context, r *clusterv1.ChangeSe
 		return nil, err
 	}
 	return &clusterv1.ChangeSettingsResponse{}, nil
+}
+
+// AcceptDataLoss ends the amnesia guard of this node.
+func (a *adminService) AcceptDataLoss(ctx context.Context, r *clusterv1.AcceptDataLossRequest) (*clusterv1.AcceptDataLossResponse, error) {
+	node, guarded, err := a.s.cfg.Admin.AcceptDataLoss(ctx, r.GetDryRun())
+	if err != nil {
+		return nil, err
+	}
+	return &clusterv1.AcceptDataLossResponse{NodeId: node, Replicas: guarded}, nil
 }
 
 func isNodeID(id string) bool {

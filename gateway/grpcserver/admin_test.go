@@ -2,6 +2,7 @@ package grpcserver
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -28,6 +29,9 @@ func TestAdminCallsReachTheNodeAndComeBack(t *testing.T) {
 	if got := must[*clusterv1.ListShardsResponse](t)(n.adminClient.ListShards(ctx, nil)); got.Epoch != 7 || got.Shards[0].PreferredLeaderNodeId != "p" {
 		t.Errorf("shards: %v", got)
 	}
+	if got := must[*clusterv1.DigestReplicasResponse](t)(n.adminClient.DigestReplicas(ctx, nil)); len(got.Replicas) != 1 || got.Replicas[0].Digest != 5 {
+		t.Errorf("digests: %v", got)
+	}
 	moved := must[*clusterv1.TransferLeadershipResponse](t)(n.adminClient.TransferLeadership(ctx, &clusterv1.TransferLeadershipRequest{ShardId: 2, ToNodeId: nodeID(1)}))
 	if moved.LeaderNodeId != nodeID(1) || moved.Term != 9 || n.admin.transferred != 2 || n.admin.to != nodeID(1) {
 		t.Errorf("transfer: %v, asked %+v", moved, n.admin)
@@ -38,6 +42,12 @@ func TestAdminCallsReachTheNodeAndComeBack(t *testing.T) {
 	must[*clusterv1.ChangeSettingsResponse](t)(n.adminClient.ChangeSettings(ctx, changeOf("save", "maxmemory-policy")))
 	if len(n.admin.changed) != 2 || n.admin.changed[1].Name != "maxmemory-policy" {
 		t.Errorf("change of settings: asked %+v", n.admin)
+	}
+	for _, dry := range []bool{true, false} {
+		got := must[*clusterv1.AcceptDataLossResponse](t)(n.adminClient.AcceptDataLoss(ctx, &clusterv1.AcceptDataLossRequest{DryRun: dry}))
+		if got.NodeId != nodeID(1) || len(got.Replicas) != 1 || got.Replicas[0].Reason != fmt.Sprint("dry run: ", dry) {
+			t.Errorf("accept data loss: %v", got)
+		}
 	}
 }
 
@@ -93,6 +103,7 @@ func TestErrorsOfTheNodeKeepTheirKind(t *testing.T) {
 		func() error { _, err := n.adminClient.GetClusterStatus(ctx, nil); return err },
 		func() error { _, err := n.adminClient.ListNodes(ctx, nil); return err },
 		func() error { _, err := n.adminClient.ListShards(ctx, nil); return err },
+		func() error { _, err := n.adminClient.DigestReplicas(ctx, nil); return err },
 		func() error { _, err := n.adminClient.TransferLeadership(ctx, nil); return err },
 		func() error { _, err := n.adminClient.ListSettings(ctx, nil); return err },
 		func() error { _, err := n.adminClient.ChangeSettings(ctx, changeOf("a")); return err },

@@ -24,6 +24,9 @@ type call struct {
 	hold, commit time.Time
 }
 
+// errLoading is the answer of a node that is loading its data.
+var errLoading = apierr.New(apierr.KindLoading, "this node is loading its data; not applied, retry, or call another node")
+
 // newCall checks a request and fixes its deadlines, which count from now.
 func (s *Server) newCall(ctx context.Context, request any) (*call, error) {
 	op, options, err := s.parse(request)

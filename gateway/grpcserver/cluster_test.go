@@ -272,6 +272,17 @@ func (a *fakeAdmin) Shards(context.Context) (uint64, []*clusterv1.ShardStatus, e
 	return 7, []*clusterv1.ShardStatus{{PreferredLeaderNodeId: "p"}}, a.err
 }
 
+func (a *fakeAdmin) AcceptDataLoss(_ context.Context, dryRun bool) (string, []*clusterv1.GuardedReplica, error) {
+	if a.err != nil {
+		return "", nil, a.err
+	}
+	return nodeID(1), []*clusterv1.GuardedReplica{{ShardId: 2, Reason: fmt.Sprint("dry run: ", dryRun)}}, nil
+}
+
+func (a *fakeAdmin) Digests() ([]*clusterv1.ReplicaDigest, error) {
+	return []*clusterv1.ReplicaDigest{{ShardId: 3, Digest: 5}}, a.err
+}
+
 func (a *fakeAdmin) TransferLeadership(_ context.Context, shard slot.ShardID, to string) (string, uint64, error) {
 	a.transferred, a.to = shard, to
 	return nodeID(1), 9, a.err

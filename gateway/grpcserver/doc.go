@@ -16,8 +16,8 @@
 //
 // # Health
 //
-// The overall status ("") and that of CacheService tell whether the node is ready for clients: it belongs to a cluster
-// and every slot has an owner. A slot that lost its leader does not count, because calls are held during a failover, and a
+// The overall status ("") and that of CacheService tell whether the node is ready for clients: it belongs to a cluster,
+// has loaded its data, and every slot has an owner. A slot that lost its leader does not count, because calls are held during a failover, and a
 // load balancer that took every node away at once would make it worse. TopologyService and AdminService are SERVING from
 // the start: ask for one of them to learn whether the process lives. Everything is NOT_SERVING while the server stops.
 //

@@ -85,6 +85,9 @@ func (s *Server) arrived(c *call, shard slot.ShardID) (router.Replica, error) {
 	if owner := s.ownerOf(c.slot); owner != shard {
 		return nil, c.fail(apierr.New(apierr.KindNotOwned, "slot %d is not served by shard %d; not applied, ask for the slot map again", c.slot, shard), shard, router.Node{})
 	}
+	if s.loading() {
+		return nil, c.fail(errLoading, shard, router.Node{})
+	}
 	if replica, here := s.stale(c); here {
 		return replica, nil
 	}

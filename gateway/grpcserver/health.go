@@ -76,7 +76,7 @@ func (h *healthService) of(service string) healthpb.HealthCheckResponse_ServingS
 	switch service {
 	case "", cachev1.CacheService_ServiceDesc.ServiceName:
 		v := h.s.router.View()
-		serving = v.ClusterID != "" && v.Map.Complete()
+		serving = v.ClusterID != "" && v.Map.Complete() && !h.s.loading()
 	case clusterv1.TopologyService_ServiceDesc.ServiceName, clusterv1.AdminService_ServiceDesc.ServiceName:
 	default:
 		return healthpb.HealthCheckResponse_SERVICE_UNKNOWN

@@ -40,6 +40,9 @@ func (s *Server) serve(ctx context.Context, request any) (any, error) {
 
 // attempt serves the call where the router says now.
 func (s *Server) attempt(ctx context.Context, c *call) (any, error) {
+	if s.loading() && !s.servedElsewhere(c) {
+		return nil, c.fail(errLoading, 0, router.Node{})
+	}
 	if replica, here := s.stale(c); here {
 		return s.local(ctx, c, replica)
 	}
@@ -53,6 +56,12 @@ func (s *Server) attempt(ctx context.Context, c *call) (any, error) {
 		return nil, c.notLeader(target.Shard, target.Leader)
 	}
 	return s.forward(ctx, c, target.Shard, *target.Leader)
+}
+
+// servedElsewhere tells whether another node is known to lead the shard of the call.
+func (s *Server) servedElsewhere(c *call) bool {
+	t, known := s.router.Find(c.slot)
+	return known && t.Leader != nil
 }
 
 // stale finds a replica of this node for a stale read.
@@ -138,7 +147,7 @@ func refused(err error) bool {
 		return false
 	}
 	switch kind, _ := apierr.ByName(d.GetKind()); kind {
-	case apierr.KindNotLeader, apierr.KindNotOwned, apierr.KindShutdown:
+	case apierr.KindNotLeader, apierr.KindNotOwned, apierr.KindShutdown, apierr.KindLoading:
 		return true
 	}
 	return false

@@ -30,6 +30,8 @@ type Config struct {
 	// Defaults returns what the cluster's settings say now; nil stands for AckMajority and ReadLease.
 	Defaults func() Defaults
 	Limits   Limits
+	// Loading tells that the node is loading its data, so that no call on keys can be served; nil: it never is.
+	Loading func() bool
 	// Logger hears of panics and of a stop that took too long; nil: nobody does.
 	Logger *slog.Logger
 	// Options go to grpc.NewServer beside the server's own: credentials, statistics.
@@ -96,6 +98,8 @@ func (s *Server) Stop(ctx context.Context) {
 		<-graceful
 	}
 }
+
+func (s *Server) loading() bool { return s.cfg.Loading != nil && s.cfg.Loading() }
 
 func (s *Server) defaults() Defaults {
 	if s.cfg.Defaults == nil {

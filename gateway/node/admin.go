@@ -16,6 +16,7 @@ import (
 	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/meta"
+	"github.com/holtcache/holt/shard"
 	"github.com/holtcache/holt/shard/host"
 	"github.com/holtcache/holt/shard/placement"
 )
@@ -76,7 +77,7 @@ func (a admin) found(settings meta.Settings) (string, error) {
 	if err := a.n.folder.Belong(id, settings.Proto(), true); err != nil {
 		return "", err
 	}
-	if err := a.n.openHost(); err != nil {
+	if err := a.n.openHost(a.n.ctx); err != nil {
 		return "", apierr.New(apierr.KindUnknownOutcome, "cluster %s has begun and this node could not open it: %w; start the node again, it goes on by itself", id, err)
 	}
 	return id, nil
@@ -86,12 +87,26 @@ func (a admin) host() (*host.Host, error) {
 	if h := a.n.host.Load(); h != nil {
 		return h, nil
 	}
+	if err := a.loading(); err != nil {
+		return nil, err
+	}
 	return nil, apierr.New(apierr.KindClusterDown, "this node belongs to no cluster yet: run holt cluster init at one node, or start this one with --join")
+}
+
+// loading is an error while this node knows nothing of its cluster because it is reading its log.
+func (a admin) loading() error {
+	if !a.n.load.active.Load() || a.n.host.Load() != nil {
+		return nil
+	}
+	return apierr.New(apierr.KindLoading, "this node is loading its data (%.1f%%); nothing was changed, retry, or ask another node", a.n.folder.Loading().Stats().Percent())
 }
 
 // Status tells how the cluster is doing, as far as this node knows.
 func (a admin) Status(context.Context) (*clusterv1.GetClusterStatusResponse, error) {
 	reply := &clusterv1.GetClusterStatusResponse{NodeId: a.n.folder.NodeID(), Phase: clusterv1.ClusterPhase_CLUSTER_PHASE_UNINITIALIZED}
+	if err := a.loading(); err != nil {
+		return nil, err
+	}
 	h := a.n.host.Load()
 	if h == nil || !h.State().Initialized() {
 		return reply, nil
@@ -230,7 +245,7 @@ func (a admin) TransferLeadership(ctx context.Context, id slot.ShardID, to strin
 	if id == 0 {
 		return a.transferMeta(ctx, h, to)
 	}
-	shard, ok := h.State().Shard(id)
+	known, ok := h.State().Shard(id)
 	if !ok {
 		return "", 0, apierr.New(apierr.KindNotFound, "there is no shard %d; holt cluster shards lists them", id)
 	}
@@ -246,9 +261,9 @@ func (a admin) TransferLeadership(ctx context.Context, id slot.ShardID, to strin
 			return "", 0, err
 		}
 	}
-	if leader != shard.PreferredLeader {
+	if leader != known.PreferredLeader {
 		result, err := h.Propose(ctx, &storagev1.MetaCommand{Command: &storagev1.MetaCommand_SetPreferredLeader{
-			SetPreferredLeader: &storagev1.SetPreferredLeader{Shard: uint64(id), Expected: shard.PreferredLeader, Preferred: leader},
+			SetPreferredLeader: &storagev1.SetPreferredLeader{Shard: uint64(id), Expected: known.PreferredLeader, Preferred: leader},
 		}})
 		if err == nil {
 			err = result.Err
@@ -318,4 +333,34 @@ func (a admin) awaitLeader(ctx context.Context, h *host.Host, id slot.ShardID, o
 			return "", 0, handedOver("shard %d was handed over; who leads it now is not known yet; see holt cluster shards", id)
 		}
 	}
+}
+
+// AcceptDataLoss lists the replicas of this node that are guarded and, unless it is a dry run, ends that.
+func (a admin) AcceptDataLoss(_ context.Context, dryRun bool) (string, []*clusterv1.GuardedReplica, error) {
+	h, err := a.host()
+	if err != nil {
+		return "", nil, err
+	}
+	if a.n.load.active.Load() {
+		return "", nil, apierr.New(apierr.KindLoading, "this node is loading its data, so not all its replicas are known yet; nothing was changed, retry when /readyz says that it has loaded")
+	}
+	guarded := h.Guarded()
+	var list []*clusterv1.GuardedReplica
+	for _, g := range guarded {
+		r := &clusterv1.GuardedReplica{ShardId: uint64(g.Group), Reason: g.Reason, WaitingFor: g.Waiting, LastIndex: g.Last, LastTerm: g.LastTerm}
+		if g.Group == shard.MetaGroup {
+			r.ShardId = 0
+		}
+		list = append(list, r)
+	}
+	if dryRun || len(guarded) == 0 {
+		return a.n.folder.NodeID(), list, nil
+	}
+	if err := h.AcceptDataLoss(); err != nil {
+		return "", nil, apierr.New(apierr.KindInternal, "the end of the guard could not be written: %w; nothing was changed, look at the disk", err)
+	}
+	for _, g := range guarded {
+		a.n.log.Warn("an operator accepted that acknowledged entries may be lost; the replica votes again", "group", host.GroupText(g.Group), "last", g.Last, "reason", g.Reason)
+	}
+	return a.n.folder.NodeID(), list, nil
 }

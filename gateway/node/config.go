@@ -1,9 +1,11 @@
 package node
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/holtcache/holt/gateway/ops"
 	"github.com/holtcache/holt/raftfsm/meta"
@@ -35,9 +37,13 @@ type Config struct {
 	// MaxMemoryBytes is what keys and values may take on this node, 0 for no limit; nil leaves it at what the cluster
 	// remembers of this node, which for a new one is no limit.
 	MaxMemoryBytes *int64
-	Logger         *slog.Logger
+	// Wall is the wall clock, by which keys expire; time.Now where it is nil.
+	Wall   func() time.Time
+	Logger *slog.Logger
 	// Fatal stops the process: a write to disk failed, and whatever this node would go on saying could be wrong.
 	Fatal func(error)
+
+	beforeLoad func(context.Context, loadStage) // for tests
 }
 
 // DefaultListen are the ports of the design, on loopback.

@@ -25,6 +25,9 @@ func (n *Node) httpServer() *http.Server {
 // notReady says why clients should not be sent here yet, "" if they should.
 func (n *Node) notReady() string {
 	switch view := n.cluster.View(); {
+	case n.load.active.Load():
+		s := n.folder.Loading().Stats()
+		return fmt.Sprintf("this node is loading its data: %.1f%% of %d bytes", s.Percent(), s.TotalBytes)
 	case n.host.Load() == nil:
 		return "this node belongs to no cluster yet"
 	case !view.Map.Complete():

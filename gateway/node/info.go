@@ -17,6 +17,11 @@ func (n *Node) info() respserver.InfoFacts {
 		Memory: n.memory(), AppendFsync: n.folder.SyncPolicy().String(), Lookups: n.grpc.Lookups(),
 	}
 	facts.CPUUser, facts.CPUSystem = cpuTimes()
+	if s := n.folder.Loading().Stats(); n.load.active.Load() {
+		facts.Loading = &respserver.LoadingFacts{
+			Started: s.Started, TotalBytes: s.TotalBytes, LoadedBytes: s.LoadedBytes, Percent: s.Percent(), Remaining: s.Remaining(time.Now()),
+		}
+	}
 	h := n.host.Load()
 	if h == nil {
 		return facts

@@ -75,9 +75,14 @@ func (n *Node) joinAt(ctx context.Context, addr string) error {
 	if n.host.Load() != nil {
 		return nil
 	}
+	if n.folder.ClusterID() == "" { // before the node belongs: from then on its replicas may be opened
+		if err := n.folder.SetHashSeed(reply.HashSeed); err != nil {
+			return err
+		}
+	}
 	if err := n.folder.Belong(reply.ClusterId, settingsOf(reply.Settings).Proto(), false); err != nil {
 		return err
 	}
 	n.log.Info("joined", "cluster", reply.ClusterId, "by", addr)
-	return n.openHost()
+	return n.openHost(n.ctx)
 }

@@ -47,6 +47,7 @@ type Node struct {
 	host atomic.Pointer[host.Host]
 	// peak is the most that the keys of this node have taken.
 	peak atomic.Int64
+	load load
 
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -62,44 +63,6 @@ type Node struct {
 	stopped bool // nothing is opened any more
 }
 
-// Open starts a server. It serves as soon as it returns: until the node belongs to a cluster, and its shards have
-// leaders, requests are held for a moment and then answered with CLUSTERDOWN.
-func Open(cfg Config) (*Node, error) {
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	cfg.Limits = cfg.Limits.WithDefaults()
-	n := &Node{cfg: cfg, log: cfg.Logger, started: time.Now(), book: host.NewBook(), closing: make(chan struct{})}
-	n.ctx, n.cancel = context.WithCancel(context.Background())
-	var err error
-	if n.folder, err = host.OpenFolder(host.FolderConfig{Dir: cfg.Dir, Log: cfg.LogStore, Fatal: cfg.Fatal}); err != nil {
-		return nil, err
-	}
-	n.log = n.log.With("node", n.folder.NodeID()[:8])
-	if n.listen, err = openListeners(cfg); err != nil {
-		return nil, errors.Join(err, n.folder.Close())
-	}
-	if err := n.assemble(); err != nil {
-		return nil, errors.Join(err, n.listen.close(), n.folder.Close())
-	}
-	n.serve()
-	n.wg.Go(n.watchPeak)
-	if n.folder.ClusterID() != "" {
-		n.begin.Lock()
-		err := n.openHost()
-		n.begin.Unlock()
-		if err != nil {
-			closed, cancel := context.WithCancel(context.Background())
-			cancel() // nobody was served yet
-			return nil, errors.Join(err, n.Close(closed))
-		}
-	}
-	if len(cfg.Join) > 0 {
-		n.wg.Go(func() { n.joinCluster(n.ctx) })
-	}
-	return n, nil
-}
-
 // assemble makes the servers, which know the cluster only by an empty view yet.
 func (n *Node) assemble() error {
 	n.nodes = newNodes(dial)
@@ -110,10 +73,11 @@ func (n *Node) assemble() error {
 		Router: routes, Table: command.NewTable(n.cfg.Limits), Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
 		Limits: respserver.Limits{ClientsMax: n.cfg.ClientsMax}, Password: n.cfg.Password, Info: n.info, Slabs: n.slabs, Purge: purge, Settings: settings{n}, Saver: saver{n}, Logger: n.log,
 		Defaults: func() (router.Ack, router.ReadMode) { d := n.defaults(); return d.Ack, d.ReadMode },
+		Loading:  n.load.active.Load,
 	})
 	var err error
 	n.grpc, err = grpcserver.New(grpcserver.Config{
-		Router: routes, Forward: n.nodes, Admin: admin{n}, Defaults: n.defaults,
+		Router: routes, Forward: n.nodes, Admin: admin{n}, Defaults: n.defaults, Loading: n.load.active.Load,
 		Limits: grpcserver.Limits{Data: n.cfg.Limits}, Logger: n.log,
 	})
 	if err != nil {
@@ -140,6 +104,7 @@ func (n *Node) serveRaft(conn net.Conn) {
 }
 
 func (n *Node) serve() {
+	n.wg.Go(n.watchPeak)
 	for _, s := range []struct {
 		what string
 		run  func() error
@@ -179,8 +144,16 @@ func (n *Node) self() meta.Node {
 	return meta.Node{ID: n.folder.NodeID(), StartCount: n.folder.StartCount(), Addresses: n.listen.addrs, Zone: n.cfg.Zone, Version: n.cfg.Version}
 }
 
-// openHost opens gossip and the Raft groups of a node that belongs to a cluster. n.begin is held.
-func (n *Node) openHost() error {
+// openHost opens gossip and the Raft groups of a node that has become one of a cluster. n.begin is held.
+func (n *Node) openHost(ctx context.Context) error {
+	if err := n.beginHost(); err != nil {
+		return err
+	}
+	return n.host.Load().Load(ctx)
+}
+
+// beginHost opens gossip and the meta group of a node that belongs to a cluster. n.begin is held.
+func (n *Node) beginHost() error {
 	if n.stopped {
 		return apierr.New(apierr.KindShutdown, "this node is shutting down; start it again")
 	}
@@ -211,9 +184,9 @@ func (n *Node) openHost() error {
 		return err
 	}
 	refresh := make(chan struct{}, 1)
-	h, err := host.Open(host.Config{
+	h, err := host.New(host.Config{
 		Folder: n.folder, Self: self, Settings: meta.SettingsFromProto(stored), MaxMemoryBytes: n.cfg.MaxMemoryBytes, Gossip: g, Nodes: n.nodes, Book: n.book,
-		Dial: dial, Observer: n.resp, Logger: n.log,
+		Dial: dial, Observer: n.resp, Wall: n.cfg.Wall, Logger: n.log,
 		Changed: func() {
 			select {
 			case refresh <- struct{}{}:
@@ -273,9 +246,6 @@ func (n *Node) defaults() grpcserver.Defaults {
 // ID is the node's id.
 func (n *Node) ID() string { return n.folder.NodeID() }
 
-// Addresses are those that this node advertises.
-func (n *Node) Addresses() meta.Addresses { return n.listen.addrs }
-
 // Close hands over leaderships, finishes what is in flight and stops; ctx bounds the friendly part. It may be called
 // twice.
 func (n *Node) Close(ctx context.Context) error {
@@ -299,6 +269,7 @@ func (n *Node) drain(ctx context.Context) {
 }
 
 func (n *Node) close(ctx context.Context) error {
+	n.load.stop()
 	n.begin.Lock()
 	n.stopped = true
 	n.begin.Unlock()

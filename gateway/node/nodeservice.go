@@ -58,7 +58,7 @@ func (s *nodeService) Join(ctx context.Context, request *nodev1.JoinRequest) (*n
 	}
 	s.n.book.Note(joining)
 	state := h.State()
-	reply := &nodev1.JoinResponse{ClusterId: own, Settings: settingsProto(state.Settings()), Nodes: []*nodev1.NodeInfo{nodeInfo(s.n.self())}}
+	reply := &nodev1.JoinResponse{ClusterId: own, Settings: settingsProto(state.Settings()), HashSeed: state.HashSeed(), Nodes: []*nodev1.NodeInfo{nodeInfo(s.n.self())}}
 	for _, n := range s.n.book.Nodes() {
 		if n.ID != s.n.folder.NodeID() {
 			reply.Nodes = append(reply.Nodes, nodeInfo(n))

@@ -90,7 +90,7 @@ func TestClosedNodeOpensNoHost(t *testing.T) {
 	closeNode(t, n)
 	n.begin.Lock()
 	defer n.begin.Unlock()
-	if err := n.openHost(); err == nil || !strings.Contains(err.Error(), "shutting down") {
+	if err := n.openHost(t.Context()); err == nil || !strings.Contains(err.Error(), "shutting down") {
 		t.Errorf("err %v", err)
 	}
 }

@@ -41,6 +41,9 @@ func (m *memTx) Get(key []byte) (store.Item, bool) {
 
 func (m *memTx) Peek(key []byte) (store.Item, bool) { return m.Get(key) }
 
+// Deletions is for transactions that watch keys, which this is not used for.
+func (m *memTx) Deletions() (incarnation, count uint64) { return 0, 0 }
+
 // Usage is what the test says, with the bytes of the key.
 func (m *memTx) Usage(key []byte) (store.Usage, bool) {
 	item, ok := m.Get(key)

@@ -17,6 +17,9 @@ type Reader interface {
 	Peek(key []byte) (store.Item, bool)
 	// Usage tells what eviction knows of a key, false where there is none. It is no use of the key.
 	Usage(key []byte) (store.Usage, bool)
+	// Deletions counts the deletions of keys of the slot in the present incarnation of the leader. A key that is missing
+	// twice at the same count of one incarnation was missing all the time between.
+	Deletions() (incarnation, count uint64)
 }
 
 // Tx is the latest state of a shard, with the changes of this and all earlier requests, on the executor of its leader.

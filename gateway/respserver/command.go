@@ -19,6 +19,10 @@ type row struct {
 	inRound bool
 	// atOnce: the command is not queued by MULTI.
 	atOnce bool
+	// whileLoading: the command is answered while the node loads its data.
+	whileLoading bool
+	// ofCluster: it is so too once the node knows the cluster.
+	ofCluster bool
 
 	calls  atomic.Uint64
 	failed atomic.Uint64
@@ -31,7 +35,10 @@ func newRows(table *command.Table) map[*command.Spec]*row {
 	var add func(specs []*command.Spec)
 	add = func(specs []*command.Spec) {
 		for _, spec := range specs {
-			r := &row{spec: spec, handler: handlers[spec.Name], inRound: answeredInRound[spec.Name], atOnce: notQueued[spec.Name]}
+			r := &row{
+				spec: spec, handler: handlers[spec.Name], inRound: answeredInRound[spec.Name], atOnce: notQueued[spec.Name],
+				whileLoading: spec.Flag(command.Loading), ofCluster: ofCluster[spec.Name],
+			}
 			if r.handler == nil {
 				r.handler = unsupported
 			}
@@ -53,6 +60,16 @@ var answeredInRound = map[string]bool{
 var notQueued = map[string]bool{
 	"multi": true, "exec": true, "discard": true, "watch": true, "quit": true, "reset": true,
 }
+
+// ofCluster names the commands that tell what is known of the cluster, which does not wait for this node's data. As long as
+// nothing is known they are answered with LOADING too: clients believe an empty map.
+var ofCluster = map[string]bool{
+	"cluster|slots": true, "cluster|shards": true, "cluster|nodes": true, "cluster|info": true, "cluster|myid": true,
+	"cluster|myshardid": true, "cluster|keyslot": true, "cluster|links": true, "cluster|replicas": true, "cluster|slaves": true,
+}
+
+// errLoading begins with the words that clients of Redis look for, its prefix included.
+var errLoading = apierr.New(apierr.KindLoading, "Holt is loading the dataset in memory")
 
 var (
 	errNoAuth = apierr.New(apierr.KindNoAuth, "Authentication required.")
@@ -83,6 +100,10 @@ func (c *conn) command(args [][]byte) {
 	c.row = r
 	r.calls.Add(1)
 	c.lastSpec.Store(spec)
+	if !r.whileLoading && c.server.cfg.Loading != nil && c.server.cfg.Loading() && !(r.ofCluster && c.server.cfg.Router.View().Map.Complete()) {
+		c.refuse(errorReply(c.whileLoading(spec, args)))
+		return
+	}
 	if c.multi != nil && !r.atOnce {
 		c.queue(r, args)
 		return
@@ -100,6 +121,26 @@ func (c *conn) command(args [][]byte) {
 	if c.multi == nil && spec.Name != "client|caching" {
 		c.track.caching = cachingNotSet
 	}
+}
+
+// whileLoading is the answer to a command that needs data while the node loads its own: MOVED where another node is known
+// to serve the slot, so that clients look at the map again, otherwise LOADING.
+func (c *conn) whileLoading(spec *command.Spec, args [][]byte) *apierr.Error {
+	if spec.Parse == nil || c.multi != nil {
+		return errLoading
+	}
+	call, err := spec.Parse(args)
+	if err != nil || len(call.Keys) == 0 {
+		return errLoading
+	}
+	s, crossed := slotOf(call.Keys)
+	if crossed != nil {
+		return crossed
+	}
+	if t, ok := c.server.cfg.Router.Find(s); ok && t.Leader != nil {
+		return c.movedTo(s, t.Leader)
+	}
+	return errLoading
 }
 
 // refuse answers a command that is not run. Inside of MULTI it spoils the transaction.

@@ -30,8 +30,11 @@ type Config struct {
 	// Settings are what CONFIG GET and SET reach beyond the fixed ones; nil means none.
 	Settings Settings
 	// Saver is what SAVE and BGSAVE ask; nil where nothing can be saved.
-	Saver  Saver
-	Logger *slog.Logger
+	Saver Saver
+	// Loading tells that the node is loading its data, so that only commands that need none are answered; nil means that it
+	// never is.
+	Loading func() bool
+	Logger  *slog.Logger
 }
 
 // Limits bounds what connections hold. Each has a default for its zero value.

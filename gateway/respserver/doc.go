@@ -40,9 +40,12 @@
 //     REDIRECT are refused.
 //   - FLUSHALL and FLUSHDB are refused inside a transaction: they touch every shard that the node leads.
 //   - WAIT asks which replicas hold the log up to the last write, so what it counts survives a failover.
-//   - Keys that one connection watches are of one slot, and so is its transaction.
+//   - Keys that one connection watches are of one slot, and so is its transaction. EXEC may also find a watched key changed
+//     that was missing all the time, where another key of the slot was deleted meanwhile, or the shard's leader began anew.
 //   - SAVE writes the snapshots of this node's shards and holds no other connection. BGREWRITEAOF does what BGSAVE does: a
 //     snapshot is what makes the log shorter. INFO's rdb fields tell of snapshots, its aof fields of the log.
 //   - ASKING is accepted and changes nothing: no shard imports slots yet.
+//   - Commands that only tell of the cluster are answered while the node loads its data, once it knows the
+//     cluster.
 //   - CLIENT UNPAUSE is not held back by CLIENT PAUSE.
 package respserver

@@ -28,6 +28,9 @@ type InfoFacts struct {
 
 	Save SaveFacts
 
+	// Loading is set while the node loads its data.
+	Loading *LoadingFacts
+
 	Shards []ShardFacts
 	// CPUUser and CPUSystem are what the process has used.
 	CPUUser, CPUSystem time.Duration
@@ -53,6 +56,14 @@ type SaveFacts struct {
 	// 5 ms, and longer ones.
 	HeldMax time.Duration
 	Held    [4]uint64
+}
+
+// LoadingFacts is how far the node has come with the loading of its data.
+type LoadingFacts struct {
+	Started                 time.Time
+	TotalBytes, LoadedBytes int64
+	Percent                 float64
+	Remaining               time.Duration
 }
 
 // ShardFacts is one replica of this node.

@@ -22,7 +22,14 @@ func infoPersistence(c *conn, f *InfoFacts, t *infoText) {
 	if s.Failed {
 		status = "err"
 	}
-	t.add("loading", 0)
+	t.flag("loading", f.Loading != nil)
+	if l := f.Loading; l != nil {
+		t.add("loading_start_time", l.Started.Unix())
+		t.add("loading_total_bytes", l.TotalBytes)
+		t.add("loading_loaded_bytes", l.LoadedBytes)
+		t.add("loading_loaded_perc", fmt.Sprintf("%.2f", l.Percent))
+		t.add("loading_eta_seconds", int64(l.Remaining/time.Second))
+	}
 	t.add("rdb_changes_since_last_save", s.Unsaved)
 	t.flag("rdb_bgsave_in_progress", s.Running)
 	t.add("rdb_last_save_time", c.lastSaved(f).Unix())

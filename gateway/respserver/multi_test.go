@@ -45,8 +45,12 @@ func TestTransactionsAnswerAsRedisDoes(t *testing.T) {
 			"WATCH #", "+OK", "SET # 1", "+OK", "MULTI", "+OK", "DISCARD", "+OK", "MULTI", "+OK", "INCR #", "+QUEUED", "EXEC", "[:2]"}},
 		{"watched key deleted and made again", []string{
 			"SET # 1", "+OK", "WATCH #", "+OK", "DEL #", ":1", "SET # 1", "+OK", "MULTI", "+OK", "GET #", "+QUEUED", "EXEC", "(nil)"}},
-		{"watched key missing before and after", []string{
-			"WATCH #", "+OK", "SET # 1", "+OK", "DEL #", ":1", "MULTI", "+OK", "GET #", "+QUEUED", "EXEC", "[(nil)]"}},
+		{"watched key missing before and after, but there between", []string{
+			"WATCH #", "+OK", "SET # 1", "+OK", "DEL #", ":1", "MULTI", "+OK", "GET #", "+QUEUED", "EXEC", "(nil)"}},
+		{"watched key missing all the time", []string{
+			"WATCH #", "+OK", "MULTI", "+OK", "GET #", "+QUEUED", "EXEC", "[(nil)]"}},
+		{"watched key missing before and after, emptied with its slot between", []string{
+			"WATCH #", "+OK", "SET # 1", "+OK", "FLUSHALL", "+OK", "MULTI", "+OK", "GET #", "+QUEUED", "EXEC", "(nil)"}},
 		{"FLUSHALL of a missing watched key", []string{"DEL #", ":0", "WATCH #", "+OK", "FLUSHALL", "+OK", "MULTI", "+OK", "PING", "+QUEUED", "EXEC", "[+PONG]"}},
 		{"FLUSHALL of a watched key", []string{"SET # 1", "+OK", "WATCH #", "+OK", "FLUSHALL", "+OK", "MULTI", "+OK", "PING", "+QUEUED", "EXEC", "(nil)"}},
 		{"watched slot and transaction's differ", []string{

@@ -33,6 +33,8 @@ func (r *scriptedReplica) Expire([]byte, int64) bool        { return false }
 func (r *scriptedReplica) Flush([]slot.Range)               {}
 func (r *scriptedReplica) Patch([]byte, int, []byte) uint64 { return 0 }
 
+func (r *scriptedReplica) Deletions() (incarnation, count uint64) { return 0, 0 }
+
 func (r *scriptedReplica) Get([]byte) (store.Item, bool)    { return store.Item{}, false }
 func (r *scriptedReplica) Peek([]byte) (store.Item, bool)   { return store.Item{}, false }
 func (r *scriptedReplica) Usage([]byte) (store.Usage, bool) { return store.Usage{}, false }

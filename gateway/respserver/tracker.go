@@ -77,6 +77,15 @@ func (tr *tracker) noteVersions(tx ops.Tx, keys [][]byte) {
 	}
 }
 
+// versionOf is the version of a key, 0 where it does not exist. To look at it is no use of the key.
+func versionOf(r ops.Reader, key []byte) uint64 {
+	item, ok := r.Peek(key)
+	if !ok {
+		return 0
+	}
+	return item.Version
+}
+
 // settleOwn decides, once the round's ops have their answers, which of the changes of its own keys were its own. One
 // batch may carry writes of several connections to a key and is heard of once, so only the key's version tells.
 func (c *conn) settleOwn() {

@@ -17,23 +17,27 @@ type watchList struct {
 	keys []watchedKey
 }
 
-// watchedKey is a key with the version it had when it was watched first.
+// watchedKey is a key with the mark it had when it was watched first.
 type watchedKey struct {
-	key     []byte
-	version uint64
+	key  []byte
+	mark mark
 }
 
-// versionOf is the version of a key, 0 where it does not exist. A key that was deleted and made again has a new one.
-// To look at it is no use of the key.
-func versionOf(r ops.Reader, key []byte) uint64 {
-	item, ok := r.Peek(key)
-	if !ok {
-		return 0
+// mark is equal at two moments only if nobody changed the key between them. A key that was deleted and made again has a new
+// version. One that is missing has none, so it could have been there meanwhile, and have been read, unless no key of its
+// slot was deleted: then it is the deletions of the slot that count.
+type mark struct{ version, incarnation, deletions uint64 }
+
+// markOf looks at a key, which is no use of it.
+func markOf(r ops.Reader, key []byte) mark {
+	if item, ok := r.Peek(key); ok {
+		return mark{version: item.Version}
 	}
-	return item.Version
+	incarnation, deletions := r.Deletions()
+	return mark{incarnation: incarnation, deletions: deletions}
 }
 
-// watchKeys notes the versions of keys. Pending changes are among them (PROTOCOL rule 34): the read sees what the
+// watchKeys notes the marks of keys. Pending changes are among them (PROTOCOL rule 34): the read sees what the
 // executor has evaluated, and is answered when that is committed.
 func (c *conn) watchKeys(args [][]byte) resp.Value {
 	if c.multi != nil {
@@ -53,7 +57,7 @@ func (c *conn) watchKeys(args [][]byte) resp.Value {
 	watched := make([]watchedKey, len(keys))
 	err = c.readLeader(s, func(r ops.Reader) {
 		for i, key := range keys {
-			watched[i] = watchedKey{key, versionOf(r, key)}
+			watched[i] = watchedKey{key, markOf(r, key)}
 		}
 	})
 	if err != nil {
@@ -64,7 +68,7 @@ func (c *conn) watchKeys(args [][]byte) resp.Value {
 	return resp.OK()
 }
 
-// missing returns the keys that are not watched yet; those that are keep the version they have.
+// missing returns the keys that are not watched yet; those that are keep the mark they have.
 func (w *watchList) missing(keys [][]byte) [][]byte {
 	known := make(map[string]bool, len(w.keys)+len(keys))
 	for i := range w.keys {

@@ -2,6 +2,7 @@ package entry
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/holtcache/holt/proto/slot"
 )
@@ -15,6 +16,9 @@ type Batch struct {
 	Drops []slot.Range
 	// Sections holds at most one section per slot.
 	Sections []Section
+
+	// effects are those of all sections, one behind the other, where the batch was decoded or built.
+	effects []Effect
 }
 
 // minEffectBytes is the length of the shortest effect: kind, tag, empty key, version, and one field.
@@ -67,24 +71,33 @@ func DecodeBatch(body []byte, b *Batch) error {
 	b.Version = d.Uint64()
 	b.Drops = d.ranges(b.Drops[:0])
 	n := d.Count(3)
-	b.Sections = growSections(b.Sections, n)
-	for i := 0; i < n && !d.bad; i++ {
-		s := &b.Sections[i]
-		s.Slot = d.Slot()
-		s.Effects = s.Effects[:0]
+	b.Sections = slices.Grow(b.Sections[:0], n)
+	effects := b.effects[:0]
+	for ; n > 0 && !d.bad; n-- {
+		s := Section{Slot: d.Slot()}
+		first := len(effects)
 		for m := d.Count(minEffectBytes); m > 0 && !d.bad; m-- {
-			s.Effects = append(s.Effects, d.effect(b.Version))
+			effects = append(effects, d.effect(b.Version))
 		}
+		s.Effects = effects[first:len(effects):len(effects)]
+		b.Sections = append(b.Sections, s)
 	}
+	b.effects = effects
 	return d.End("batch")
 }
 
-// growSections gives n sections and keeps the effect slices of those that were there.
-func growSections(sections []Section, n int) []Section {
-	if n <= cap(sections) {
-		return sections[:n]
+// effectsKept is for how many effects a batch that is emptied keeps room.
+const effectsKept = 4096
+
+// Forget empties a decoded batch, so that it does not keep the memory that its keys and values are parts of.
+func (b *Batch) Forget() {
+	if max(cap(b.effects), cap(b.Sections)) > effectsKept {
+		*b = Batch{}
+		return
 	}
-	return append(sections[:cap(sections)], make([]Section, n-cap(sections))...)
+	clear(b.Sections)
+	clear(b.effects)
+	b.Version, b.Drops, b.Sections, b.effects = 0, b.Drops[:0], b.Sections[:0], b.effects[:0]
 }
 
 func (d *Decoder) effect(base uint64) Effect {

@@ -25,6 +25,7 @@ type Builder struct {
 	latest map[string]effectRef
 	arena  arena
 	live   int
+	batch  Batch
 }
 
 type buildSection struct {
@@ -54,12 +55,25 @@ func (b *Builder) Reset() {
 	b.version, b.live = 0, 0
 	b.drops, b.arena = nil, arena{}
 	for i := range b.sections {
-		b.sections[i].effects = b.sections[i].effects[:0]
+		b.sections[i].empty()
 	}
 	b.sections = b.sections[:0]
+	b.batch.Forget()
 	clear(b.bySlot)
 	clear(b.latest)
 }
+
+// empty lets go of keys and values, and of the room where it is much.
+func (s *buildSection) empty() {
+	if cap(s.effects) > sectionKept {
+		s.effects = nil
+	}
+	clear(s.effects)
+	s.effects = s.effects[:0]
+}
+
+// sectionKept is for how many effects a section that is emptied keeps room.
+const sectionKept = 64
 
 // Empty tells whether the batch has no effect at all.
 func (b *Builder) Empty() bool { return b.live == 0 && len(b.drops) == 0 }
@@ -156,21 +170,22 @@ func (b *Builder) section(s slot.ID) int {
 	return i
 }
 
-// Batch returns the composed batch. It shares memory with the builder until Reset.
+// Batch returns the composed batch. It is the builder's until Reset.
 func (b *Builder) Batch() *Batch {
-	batch := &Batch{Version: b.version, Drops: b.drops}
+	sections, effects := b.batch.Sections[:0], b.batch.effects[:0]
 	for i := range b.sections {
-		section := Section{Slot: b.sections[i].slot}
+		first := len(effects)
 		for j := range b.sections[i].effects {
 			if e := &b.sections[i].effects[j]; e.Kind != 0 {
-				section.Effects = append(section.Effects, e.Effect)
+				effects = append(effects, e.Effect)
 			}
 		}
-		if len(section.Effects) > 0 {
-			batch.Sections = append(batch.Sections, section)
+		if len(effects) > first {
+			sections = append(sections, Section{Slot: b.sections[i].slot, Effects: effects[first:len(effects):len(effects)]})
 		}
 	}
-	return batch
+	b.batch.Version, b.batch.Drops, b.batch.Sections, b.batch.effects = b.version, b.drops, sections, effects
+	return &b.batch
 }
 
 // arena hands out memory for copies in chunks, so that a batch of small keys costs few allocations.

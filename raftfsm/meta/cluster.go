@@ -33,7 +33,7 @@ func (v *values) initCluster(c *storagev1.InitCluster, r *Result) error {
 	if err := v.registerNode(first, r); err != nil {
 		return err
 	}
-	v.clusterID, v.createdMs, v.settings = c.ClusterId, c.CreatedMs, settings
+	v.clusterID, v.createdMs, v.settings, v.hashSeed = c.ClusterId, c.CreatedMs, settings, c.HashSeed
 	v.nextShard = 1
 	v.metaVoters = []string{first.Id}
 	r.Changed = true

@@ -13,7 +13,7 @@ import (
 // CommandVersion is the version of the rules by which this build evaluates commands. It rises whenever a command, a
 // field or an enum value is added, or a rule or limit changes.
 //
-// Version 2 added eviction, save rules and what a node may hold, with ChangeSettings.
+// Version 2 added eviction, save rules and what a node may hold, with ChangeSettings; and the hash seed.
 const CommandVersion = 2
 
 // Encode is the log entry of a command. It stamps the oldest version that knows all of it, so that nodes of an older
@@ -35,6 +35,9 @@ func versionOf(c *storagev1.MetaCommand) uint32 {
 			return 2
 		}
 	case *storagev1.MetaCommand_InitCluster:
+		if c.InitCluster.GetHashSeed() != 0 {
+			return 2
+		}
 		if s := c.InitCluster.Settings; s.GetMaxmemoryPolicy() != 0 || s != nil && (s.MaxmemorySamples != nil || s.LfuLogFactor != nil || s.LfuDecayTime != nil || s.Save != nil) {
 			return 2
 		}

@@ -15,6 +15,7 @@ func (v *values) toProto() *storagev1.MetaState {
 		CreatedMs:    v.createdMs,
 		NextShardId:  uint64(v.nextShard),
 		MetaVoters:   v.metaVoters,
+		HashSeed:     v.hashSeed,
 	}
 	if v.clusterID != "" {
 		p.Settings = v.settings.Proto()
@@ -37,6 +38,7 @@ func valuesFromProto(p *storagev1.MetaState) (values, error) {
 		nextShard:  slot.ShardID(p.NextShardId),
 		settings:   SettingsFromProto(p.Settings),
 		metaVoters: p.MetaVoters,
+		hashSeed:   p.HashSeed,
 	}
 	for _, n := range p.Nodes {
 		v.nodes = append(v.nodes, Node{

@@ -77,7 +77,7 @@ func unframe(snapshot []byte) ([]byte, error) {
 // valid checks the invariants of a state that comes from outside.
 func (v *values) valid() error {
 	if v.clusterID == "" {
-		if len(v.nodes)+len(v.shards)+len(v.metaVoters) > 0 || v.nextShard != 0 || v.epoch != 0 || v.settings != (Settings{}) {
+		if len(v.nodes)+len(v.shards)+len(v.metaVoters) > 0 || v.nextShard != 0 || v.epoch != 0 || v.settings != (Settings{}) || v.hashSeed != 0 {
 			return errors.New("a state without cluster id holds more than its index")
 		}
 		return nil

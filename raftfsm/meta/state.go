@@ -26,6 +26,8 @@ type values struct {
 	epoch     uint64
 	clusterID string
 	createdMs int64
+	// hashSeed never changes; 0 in a cluster that began without one.
+	hashSeed uint64
 	// nextShard is the id that the next shard gets. Invariant: higher than every id ever given out.
 	nextShard slot.ShardID
 	settings  Settings
@@ -49,6 +51,10 @@ func (s *State) ClusterID() string { return s.clusterID }
 
 // CreatedMs is when the cluster began, in milliseconds since the Unix epoch.
 func (s *State) CreatedMs() int64 { return s.createdMs }
+
+// HashSeed is the seed of the hash by which the stores of all replicas place keys. It is a secret of the nodes: no client may
+// see it.
+func (s *State) HashSeed() uint64 { return s.hashSeed }
 
 // Applied is the index of the last command that is part of the state.
 func (s *State) Applied() uint64 { return s.applied }

@@ -148,3 +148,56 @@ func BenchmarkExpiredKeys(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(found), "ns/key")
 }
+
+// One whole round over all keys, of which every one was used (bytes/key: sent), and the same on the follower.
+func BenchmarkStamps(b *testing.B) {
+	s, _ := filled(b, benchKeys, 64)
+	now := int64(1_800_000_000_000)
+	pass := NewStampPass(s, StampsLRU, false)
+	for id := range s.slots {
+		sl := &s.slots[id]
+		sl.RLock()
+		for key := range sl.AllLocked() {
+			sl.GetTouchLocked(key, func(Access) Access { return LRU(now) })
+		}
+		sl.RUnlock()
+	}
+	round := func(apply func([]byte)) {
+		for ended := false; !ended; {
+			var portion []byte
+			portion, _, ended = pass.Next(nil, now, 64, 32<<10)
+			apply(portion)
+		}
+	}
+	b.Run("unused", func(b *testing.B) {
+		round(func([]byte) {})
+		now += 60_000
+		for range b.N {
+			round(func([]byte) {})
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchKeys, "ns/key")
+	})
+	b.Run("encode", func(b *testing.B) {
+		sent := 0
+		for range b.N {
+			pass.Again()
+			round(func(p []byte) { sent += len(p) })
+		}
+		b.ReportMetric(float64(sent)/float64(b.N)/benchKeys, "bytes/key")
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchKeys, "ns/key")
+	})
+	b.Run("apply", func(b *testing.B) {
+		for range b.N {
+			pass.Again()
+			b.StopTimer()
+			round(func(p []byte) {
+				b.StartTimer()
+				if _, err := s.ApplyStamps(p, StampsLRU, now, 0); len(p) > 0 && err != nil {
+					b.Fatal(err)
+				}
+				b.StopTimer()
+			})
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchKeys, "ns/key")
+	})
+}

@@ -27,11 +27,14 @@ func (sl *Slot) DigestLocked() uint64 {
 // Digest is the digest of all slots; each is of a moment of its own.
 func (s *Store) Digest() uint64 {
 	sum := uint64(0)
+	var fields [16]byte
 	for i := range s.slots {
 		sl := &s.slots[i]
 		sl.RLock()
-		sum = fold(sum^hashA, sl.DigestLocked()^hashB)
+		binary.LittleEndian.PutUint64(fields[0:], uint64(i))
+		binary.LittleEndian.PutUint64(fields[8:], sl.DigestLocked())
 		sl.RUnlock()
+		sum += hash64(digestSeed, fields[:]) // a sum, so that no slot can hide what the others hold
 	}
 	return sum
 }

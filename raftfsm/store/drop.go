@@ -48,6 +48,7 @@ func (s *Store) Replace(loaded *Store) {
 		to.Unlock()
 		from.table = table{}
 	}
+	s.stamps.Store(loaded.stamps.Load())
 	s.garbage.retire(old, s.captured.Load(), s.capture.Load())
 }
 

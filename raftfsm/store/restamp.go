@@ -8,10 +8,18 @@ import (
 // restampAtOnce is how many segments are changed under one hold of their slot: some ten microseconds.
 const restampAtOnce = 16
 
-// Restamp gives each key the stamp that convert makes of its old one, for a policy that reads stamps differently. It
+// StampKind tells how the stamps of the keys are read. It goes into snapshots and comes with them, since nothing else
+// tells counters from clocks.
+func (s *Store) StampKind() StampKind { return max(StampKind(s.stamps.Load()), StampsLRU) }
+
+// SetStampKind says how the stamps are to be read that are loaded into the store.
+func (s *Store) SetStampKind(kind StampKind) { s.stamps.Store(uint32(kind)) }
+
+// Restamp gives each key the stamp of another kind, which convert makes of its old one. It
 // holds a slot for a few segments at a time. A key that is written meanwhile, or whose segment joins another, may keep its
 // old stamp or be converted twice: stamps are hints.
-func (s *Store) Restamp(convert func(Access) Access) {
+func (s *Store) Restamp(to StampKind, convert func(Access) Access) {
+	s.SetStampKind(to)
 	for i := range s.slots {
 		sl := &s.slots[i]
 		for cursor, more := uint64(0), true; more; {

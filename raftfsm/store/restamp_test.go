@@ -21,7 +21,7 @@ func TestRestampConvertsEveryKeyOnce(t *testing.T) {
 	}
 	c := s.Capture()
 	before := s.Digest()
-	s.Restamp(func(a Access) Access { return a + 1 })
+	s.Restamp(StampsLFU, func(a Access) Access { return a + 1 })
 	for i := range 3000 {
 		for _, key := range []string{fmt.Sprint("{one}", i), fmt.Sprint("k", i)} {
 			if item, ok := get(s, key); !ok || item.Access != 2 {

@@ -28,8 +28,10 @@ type Store struct {
 	capture  atomic.Uint32
 	captured atomic.Bool
 	stamping atomic.Uint32
-	garbage  garbage
-	moving   moving
+	// stamps is the StampKind of all keys' stamps, 0 for StampsLRU.
+	stamps  atomic.Uint32
+	garbage garbage
+	moving  moving
 }
 
 // Slot is the part of a store that holds one slot. Methods that end in Locked need its lock: at least RLock to read,
@@ -80,6 +82,7 @@ func NewSeeded(seed uint64) *Store {
 func (s *Store) Empty() *Store {
 	empty := NewSeeded(s.seed)
 	empty.stamping.Store(s.stamping.Load())
+	empty.stamps.Store(s.stamps.Load())
 	return empty
 }
 

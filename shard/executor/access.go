@@ -16,13 +16,22 @@ func (u *use) stamp(old store.Access, now int64) store.Access {
 	return store.LRU(now)
 }
 
-// restamp changes what stamps mean, where it does change between two sets of rules. A use in between is not counted.
-func (e *Executor) restamp(from, to *Eviction) {
+// stampKind is how a policy reads access stamps. Those that do not look at them go by clocks.
+func (p EvictionPolicy) stampKind() store.StampKind {
+	if p.lfu() {
+		return store.StampsLFU
+	}
+	return store.StampsLRU
+}
+
+// restamp makes the stamps of the store those of the rules, where they are of the other kind: the rules have changed, or a
+// snapshot was loaded that was written under others. A use in between is not counted.
+func (e *Executor) restamp(to *Eviction) {
 	lfu := to.Policy.lfu()
-	if lfu != from.Policy.lfu() {
+	if kind := to.Policy.stampKind(); e.store.StampKind() != kind {
 		now := e.clock.Now()
 		e.use.Store(nil)
-		e.store.Restamp(func(a store.Access) store.Access {
+		e.store.Restamp(kind, func(a store.Access) store.Access {
 			if lfu {
 				return to.lfu().FromLRU(a, now)
 			}
@@ -32,10 +41,20 @@ func (e *Executor) restamp(from, to *Eviction) {
 	e.use.Store(&use{lfu: lfu, rule: to.lfu(), random: e.random})
 }
 
-// stampWrites lets keys that are written from now on be stamped with the present time.
+// StampPolicy is the policy by which the access stamps of all keys can be read, false while they are converted.
+func (e *Executor) StampPolicy() (EvictionPolicy, bool) {
+	policy, u := e.Eviction().Policy, e.use.Load()
+	return policy, u != nil && u.lfu == policy.lfu()
+}
+
+// stampWrites lets keys that are written from now on be stamped with the present time. Stamps that came with a snapshot
+// from under other rules become those of the rules here, once there are any: a start loads before it knows the rules.
 func (e *Executor) stampWrites() {
 	e.stampMu.Lock()
 	defer e.stampMu.Unlock()
+	if ev := e.eviction.Load(); ev != nil && e.store.StampKind() != ev.Policy.stampKind() {
+		e.restamp(ev)
+	}
 	e.stampWritesLocked()
 }
 
@@ -109,6 +128,26 @@ func (e *Executor) usageLocked(sl *store.Slot, key []byte, item store.Item, pend
 	}
 	u.Idle, u.Bytes = 0, itemBytes(key, item)
 	return u
+}
+
+// Deletions counts the deletions of keys of the slot in the present incarnation. A stale read sees none of either.
+func (v *View) Deletions() (incarnation, count uint64) {
+	if ten := v.e.tenure.Load(); ten != nil && v.over != nil {
+		return ten.incarnation, v.over.deletions
+	}
+	return 0, 0
+}
+
+// Deletions counts the deletions of keys of the slot in the present incarnation, those of this request excepted.
+func (tx *Tx) Deletions() (incarnation, count uint64) {
+	ten := tx.e.tenure.Load()
+	if ten == nil {
+		return 0, 0
+	}
+	sl := tx.e.store.Slot(tx.slot)
+	sl.RLock()
+	defer sl.RUnlock()
+	return ten.incarnation, tx.e.overlay.slots[tx.slot].deletions
 }
 
 // Peek is Get without counting as a use of the key: for commands that ask about keys rather than for them.

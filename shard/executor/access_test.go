@@ -157,7 +157,36 @@ func TestStampsAreConvertedWhenThePolicyChangesTheirMeaning(t *testing.T) {
 	}
 }
 
-// What is loaded from a snapshot is as if it were used now, whatever the policy: the stamps are not in it.
+// A start loads the snapshot before it knows the policy: counters are taken for counters then, not for clocks.
+func TestCountersSurviveARestart(t *testing.T) {
+	lfu := Eviction{Policy: AllKeysLFU, LFULogFactor: 0, LFUDecayMinutes: 1}
+	b, _ := wallBench(t)
+	load := func(kind store.StampKind, access store.Access) {
+		loaded := b.store.Empty()
+		sl := loaded.Slot(slot.Of([]byte("k")))
+		sl.Lock()
+		sl.SetStateLocked(store.SlotOwned)
+		sl.LoadLocked([]byte("k"), &store.Item{Type: entry.TypeString, Value: []byte("v"), Version: 1, Access: access})
+		sl.Unlock()
+		loaded.SetStampKind(kind)
+		b.store.Replace(loaded)
+	}
+	now := b.exec.Clock().Now()
+	used := lfu.lfu().Initial(now) + 95
+	load(store.StampsLFU, used)
+	b.exec.stampWrites()
+	b.exec.SetEviction(lfu)
+	if u, ok := b.usage(ReadStale, "k"); !ok || u.Freq != 100 {
+		t.Errorf("after a start: %+v, %v; want counter 100", u, ok)
+	}
+	load(store.StampsLRU, store.LRU(now)) // the leader's snapshot, written before it heard of the policy
+	b.exec.stampWrites()
+	if u, ok := b.usage(ReadStale, "k"); !ok || u.Freq != 5 {
+		t.Errorf("stamps of the other kind came with a snapshot: %+v, %v; want counter 5", u, ok)
+	}
+}
+
+// What is loaded without a stamp is as if it were used now, whatever the policy.
 func TestLoadedKeysAreStampedWithThePresent(t *testing.T) {
 	b, _ := wallBench(t)
 	b.exec.SetEviction(Eviction{Policy: AllKeysLFU, LFULogFactor: 10, LFUDecayMinutes: 1})
@@ -170,6 +199,31 @@ func TestLoadedKeysAreStampedWithThePresent(t *testing.T) {
 	b.store.Replace(loaded)
 	if u, ok := b.usage(ReadStale, "k"); !ok || u.Freq != 5 || u.Idle > time.Minute {
 		t.Errorf("%+v, %v", u, ok)
+	}
+}
+
+// The conversion has to wait for a slot, so that it can be seen while it goes on.
+func TestStampsAreOfNoPolicyWhileTheyAreConverted(t *testing.T) {
+	b := newLeader(t)
+	for _, to := range []EvictionPolicy{AllKeysLRU, AllKeysLFU, VolatileLRU} {
+		before := b.exec.Eviction().Policy
+		converts := to.lfu() != before.lfu()
+		sl := b.store.Slot(slot.Count - 1)
+		sl.Lock()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			b.exec.SetEviction(Eviction{Policy: to})
+		}()
+		b.eventually("new policy", func() bool { return b.exec.Eviction().Policy == to })
+		if policy, settled := b.exec.StampPolicy(); settled && converts {
+			t.Errorf("from %v to %v: stamps count as those of %v while they are converted", before, to, policy)
+		}
+		sl.Unlock()
+		<-done
+		if policy, settled := b.exec.StampPolicy(); policy != to || !settled {
+			t.Errorf("from %v to %v: stamps are of %v, %v in the end", before, to, policy, settled)
+		}
 	}
 }
 

@@ -56,9 +56,8 @@ func (e *Executor) SetEviction(ev Eviction) {
 	}
 	e.stampMu.Lock()
 	defer e.stampMu.Unlock()
-	before := e.Eviction()
 	e.eviction.Store(&ev)
-	e.restamp(&before, &ev)
+	e.restamp(&ev)
 	e.stampWritesLocked()
 }
 

@@ -16,6 +16,8 @@ type slotOverlay struct {
 	keys map[string]pending
 	// dropped is the batch that empties the slot, if one is pending: a key that is not in keys is absent then.
 	dropped BatchID
+	// deletions counts the deletions that were ever entered here, of whatever key.
+	deletions uint64
 }
 
 // pending is what a key will hold once its batch is applied.
@@ -41,10 +43,16 @@ func (o *slotOverlay) put(key []byte, p pending) {
 		o.keys = make(map[string]pending, 4)
 	}
 	o.keys[string(key)] = p
+	if p.deleted {
+		o.deletions++
+	}
 }
 
-// drop replaces everything pending in the slot by its emptying.
-func (o *slotOverlay) drop(batch BatchID) {
+// drop replaces everything pending in the slot, which holds stored keys beside, by its emptying.
+func (o *slotOverlay) drop(batch BatchID, stored int) {
+	if stored > 0 || len(o.keys) > 0 {
+		o.deletions++
+	}
 	clear(o.keys)
 	o.dropped = batch
 }

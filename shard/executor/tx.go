@@ -227,7 +227,7 @@ func (tx *Tx) commit(batch BatchID) {
 		case w.drop == nil:
 			over.put(w.effect.Key, pending{item: w.item, deleted: w.deleted, batch: batch})
 		case contains(w.drop, tx.slot):
-			over.drop(batch)
+			over.drop(batch, sl.LenLocked())
 		}
 	}
 	sl.Unlock()
@@ -243,7 +243,7 @@ func (tx *Tx) dropOthers(ranges []slot.Range, batch BatchID) {
 			if id := slot.ID(s); id != tx.slot {
 				sl := tx.e.store.Slot(id)
 				sl.Lock()
-				tx.e.overlay.slots[id].drop(batch)
+				tx.e.overlay.slots[id].drop(batch, sl.LenLocked())
 				sl.Unlock()
 			}
 		}

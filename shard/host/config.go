@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/meta"
@@ -70,7 +71,9 @@ type Config struct {
 	Dial     func(ctx context.Context, addr string) (net.Conn, error)
 	Observer executor.Observer
 	Limits   executor.Limits
-	Logger   *slog.Logger
+	// Wall is the wall clock, time.Now where it is nil. Intervals are measured without it.
+	Wall   func() time.Time
+	Logger *slog.Logger
 	// Changed hears that state, leaders or replicas may have changed. It must not block.
 	Changed func()
 }

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -37,10 +39,15 @@ type Folder struct {
 	policy sync.Mutex // held while the sync policy changes, across its I/O
 	fatal  sync.Once
 	failed atomic.Bool // Fatal was called
-	// identity is what identity.json says. It is replaced as a whole, by whoever opens the folder or makes the node
-	// belong to a cluster: one at a time.
+	// identity is what identity.json says. It is replaced as a whole, by whoever opens the folder, makes the node
+	// belong to a cluster or corrects its hash seed: one at a time.
 	identity atomic.Pointer[storagev1.Identity]
 	lock     *os.File
+	fresh    bool // nothing was in the folder
+	opened   bool // OpenLogs has been called
+	// ready: Run and WAL are set. Who reads them without being told that OpenLogs has returned looks here first.
+	ready   atomic.Bool
+	loading Loading
 }
 
 // FolderConfig says how a data folder is opened.
@@ -52,8 +59,21 @@ type FolderConfig struct {
 	Fatal func(error)
 }
 
-// OpenFolder opens the data folder, or makes a new node of an empty one, and counts the start.
+// OpenFolder opens the data folder with its logs, or makes a new node of an empty one, and counts the start.
 func OpenFolder(cfg FolderConfig) (*Folder, error) {
+	f, err := BeginFolder(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.OpenLogs(context.Background()); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// BeginFolder opens the data folder but for the logs, which may take long to read, and counts the start. A folder that was
+// empty has its logs open already.
+func BeginFolder(cfg FolderConfig) (*Folder, error) {
 	if cfg.Log == "" {
 		cfg.Log = LogStoreWAL
 	}
@@ -72,6 +92,7 @@ func OpenFolder(cfg FolderConfig) (*Folder, error) {
 		return nil, errors.Join(fmt.Errorf("data folder %s cannot be locked: %w; choose one on a local disk with --dir", dir, err), lock.Close())
 	}
 	f := &Folder{Dir: dir, cfg: cfg, lock: lock}
+	f.loading.started = time.Now()
 	if err := f.load(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}

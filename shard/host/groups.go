@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
 	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
@@ -61,36 +58,6 @@ func (h *Host) relay(m *shard.Meta) {
 			h.signal()
 		}
 	}
-}
-
-// openKnown opens the replicas that this node has already, before anybody can be asked. Those of groups that may not
-// have formed wait for the meta group's state: their first leader has to know which slots the shard begins with.
-func (h *Host) openKnown() error {
-	entries, err := os.ReadDir(h.cfg.Folder.path(shardsFolder))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("list shards: %w", err)
-	}
-	for _, e := range entries {
-		id, err := strconv.ParseUint(e.Name(), 10, 64)
-		if err != nil {
-			continue
-		}
-		formed, err := h.cfg.Folder.formed(e.Name())
-		if err != nil {
-			return err
-		}
-		mark, err := h.cfg.Folder.mark(e.Name())
-		if err != nil {
-			return err
-		}
-		if !formed || mark == nil || mark.Phase == storagev1.GroupPhase_GROUP_PHASE_REMOVED {
-			continue
-		}
-		if err := h.openReplica(slot.ShardID(id), mark); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // openReplica opens a replica that has a mark. An unfinished bootstrap is done again, with the members of the mark.
@@ -149,6 +116,7 @@ func (h *Host) openAsAssigned() {
 		}
 		h.reportFormed()
 		h.noteFormed(formed)
+		h.noteLost()
 		select {
 		case <-h.ctx.Done():
 			return

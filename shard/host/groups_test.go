@@ -130,8 +130,9 @@ func TestReplicasOfUnformedGroupsWaitForTheMetaGroup(t *testing.T) {
 		must(t, os.MkdirAll(h.cfg.Folder.path(filepath.Join(shardsFolder, id)), 0o700))
 	}
 	must(t, h.cfg.Folder.setFormed("3"))
-	must(t, h.openKnown())
-	if len(h.replicas) != 0 {
-		t.Errorf("%d replicas are open", len(h.replicas))
+	known, err := h.knownGroups()
+	must(t, err)
+	if len(known) != 0 {
+		t.Errorf("%v would be opened", known)
 	}
 }

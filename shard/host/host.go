@@ -36,6 +36,7 @@ type Host struct {
 	windows *logstore.Budget
 	turn    *shard.Turn // of the shards' snapshots; those of the meta group are small and wait for nobody
 	saving  saving
+	lost    []string // nodes that recoveries on this folder have given up
 
 	// watched is the newest meta state that was heard from another node; nil where none was.
 	watched atomic.Pointer[meta.State]
@@ -54,12 +55,16 @@ type Host struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+	// givenUp says why Load does not go on, once it does not.
+	givenUp atomic.Pointer[error]
 
 	mu       sync.Mutex // protects the fields below; never held across I/O
 	replicas map[slot.ShardID]*shard.Replica
 	failed   map[slot.ShardID]string // why a replica could not be opened, so that it is logged once
 	changed  chan struct{}           // closed and replaced at every change
 	wake     chan struct{}           // for the goroutine that opens replicas
+	closed   bool                    // nothing is loaded any more
+	loads    sync.WaitGroup          // calls of Load; Add only while not closed
 
 	closing  sync.Once
 	closeErr error
@@ -67,6 +72,19 @@ type Host struct {
 
 // Open opens the replicas that the data folder holds and starts to follow the meta group.
 func Open(cfg Config) (*Host, error) {
+	h, err := New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.Load(context.Background()); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return h, nil
+}
+
+// New begins to speak with other nodes and to follow the meta group. Load opens the replicas of shards; until it has, this
+// node leads none of them.
+func New(cfg Config) (*Host, error) {
 	h := &Host{
 		cfg: cfg,
 		timings: shard.Timings{
@@ -81,27 +99,29 @@ func Open(cfg Config) (*Host, error) {
 		wake:     make(chan struct{}, 1),
 	}
 	h.maxMemory.Store(cfg.MaxMemoryBytes)
+	var err error
+	if h.lost, err = cfg.Folder.lostNodes(); err != nil {
+		return nil, fmt.Errorf("open host: %w", err)
+	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	t, err := transport.New(transport.Config{
 		NodeID: cfg.Self.ID, ClusterID: cfg.Folder.ClusterID, LeaseMax: h.timings.LeaseMax,
 		HeartbeatTick: max(h.timings.Heartbeat/8, minTick), Resolver: resolver{h}, Dial: cfg.Dial,
-		Placeholder: logstore.IsPlaceholder,
-		SpoolDir:    filepath.Join(cfg.Folder.Dir, "spool"), Logger: cfg.Logger,
+		Placeholder: logstore.IsPlaceholder, GaveUp: h.gaveUp,
+		SpoolDir: filepath.Join(cfg.Folder.Dir, "spool"), Logger: cfg.Logger,
 		RPCTimeout: transport.RPCTimeout{Control: h.timings.Heartbeat},
 	})
 	if err != nil {
+		h.cancel()
 		return nil, fmt.Errorf("open host: %w", err)
 	}
 	h.transport = t
 	h.confirmer = shard.NewConfirmer(t, h.timings.Lease)
 	t.ServeConfirm(h.answerConfirm)
+	t.HoldBack(func(g transport.GroupID) bool { return slot.ShardID(g) != shard.MetaGroup })
 	if err := h.openMeta(); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
-	if err := h.openKnown(); err != nil {
-		return nil, errors.Join(err, h.Close())
-	}
-	h.wg.Go(h.openAsAssigned)
 	h.wg.Go(h.stayRegistered)
 	h.wg.Go(h.followMeta)
 	h.wg.Go(h.passLeadersOn)
@@ -140,7 +160,7 @@ func (h *Host) config(group slot.ShardID, folder string, bootstrap []string) (sh
 		Amnesia:     amnesia{h.cfg.Folder.Run, uint64(group)},
 		OpenStorage: func(hooks shard.Hooks) (shard.Storage, error) { return h.openStorage(group, folder, wire, hooks) },
 		Changed:     h.signal, Observer: h.cfg.Observer, Limits: h.cfg.Limits,
-		Nonce: rand.Uint64, Logger: h.cfg.Logger,
+		Nonce: rand.Uint64, Wall: h.cfg.Wall, Logger: h.cfg.Logger, HashSeed: h.cfg.Folder.HashSeed(),
 	}, nil
 }
 
@@ -193,6 +213,22 @@ func (h *Host) signal() {
 // missing here may stay lost.
 func (h *Host) AcceptDataLoss() error { return h.cfg.Folder.Run.ReleaseAll() }
 
+// Guarded lists the replicas of this node whose amnesia guard is on, the meta group's first.
+func (h *Host) Guarded() []shard.GuardStatus {
+	var list []shard.GuardStatus
+	if m := h.localMeta(); m != nil {
+		if s, on := m.Guard(); on {
+			list = append(list, s)
+		}
+	}
+	for _, r := range h.Replicas() {
+		if s, on := r.Guard(); on {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
 // amnesia is the guard of one group in the data folder's record.
 type amnesia struct {
 	run   *logstore.Run
@@ -235,6 +271,11 @@ func (h *Host) Close() error {
 
 func (h *Host) close() error {
 	h.saving.end(h.cancel)
+	h.giveUp(errClosed)
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
+	h.loads.Wait()
 	h.wg.Wait()
 	var errs []error
 	var mu sync.Mutex

@@ -21,10 +21,20 @@ import (
 // founder is a host of a whole cluster of one node: real groups, real files, nobody to talk to.
 func founder(t *testing.T, f *Folder) (*Host, error) {
 	t.Helper()
+	h, err := newFounder(t, f)
+	if err != nil {
+		return nil, err
+	}
+	return h, h.Load(t.Context())
+}
+
+// newFounder is founder before its replicas are loaded.
+func newFounder(t *testing.T, f *Folder) (*Host, error) {
+	t.Helper()
 	stored, err := f.Settings()
 	must(t, err)
 	self := nodeForTest(f.NodeID(), f.StartCount())
-	h, err := Open(Config{
+	h, err := New(Config{
 		Folder: f, Self: self, Settings: meta.SettingsFromProto(stored), Book: NewBook(),
 		Gossip: &rumours{nodes: map[string]gossip.Node{}}, Nodes: &others{t: t},
 		Dial:   func(context.Context, string) (net.Conn, error) { return nil, net.ErrClosed },
@@ -55,17 +65,23 @@ func await(t *testing.T, what string, h *Host, done func() bool) {
 	}
 }
 
-func createShard(t *testing.T, h *Host) {
+func createShard(t *testing.T, h *Host) { createShards(t, h, 1) }
+
+// createShards creates shards that share all slots.
+func createShards(t *testing.T, h *Host, count int) {
 	t.Helper()
+	var shards []*storagev1.NewShard
+	for i := range count {
+		shards = append(shards, &storagev1.NewShard{
+			Ranges:   meta.RangesProto([]slot.Range{{First: slot.ID(slot.Count * i / count), Last: slot.ID(slot.Count*(i+1)/count - 1)}}),
+			Replicas: []string{h.cfg.Self.ID}, PreferredLeader: h.cfg.Self.ID,
+		})
+	}
 	await(t, "the cluster exists", h, func() bool { return h.State().Initialized() })
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	result, err := h.Propose(ctx, &storagev1.MetaCommand{Command: &storagev1.MetaCommand_CreateShards{CreateShards: &storagev1.CreateShards{
-		ExpectedEpoch: h.State().Epoch(),
-		Shards: []*storagev1.NewShard{{
-			Ranges:   meta.RangesProto([]slot.Range{{First: 0, Last: slot.Count - 1}}),
-			Replicas: []string{h.cfg.Self.ID}, PreferredLeader: h.cfg.Self.ID,
-		}},
+		ExpectedEpoch: h.State().Epoch(), Shards: shards,
 	}}})
 	must(t, err)
 	must(t, result.Err)
@@ -162,5 +178,104 @@ func TestNodeThatJoinedLeadsNoMetaGroupOfItsOwn(t *testing.T) {
 	}
 	if err := h.TransferHere(ctx, 0, 0, ""); err == nil || !strings.Contains(err.Error(), "does not lead it") {
 		t.Errorf("transfer of the meta group: %v", err)
+	}
+}
+
+// manyShards is a closed folder of one node that holds eight shards, each with a snapshot.
+func manyShards(t *testing.T) *Folder {
+	t.Helper()
+	f := openTestFolder(t, FolderConfig{Dir: t.TempDir()})
+	must(t, f.Belong("c1", settingsForTest(), true))
+	h, err := founder(t, f)
+	must(t, err)
+	createShards(t, h, 8)
+	await(t, "all shards serve and are known to have formed", h, func() bool {
+		for _, r := range h.Replicas() {
+			formed, err := f.formed(groupName(r.Group()))
+			if _, serving := r.Executor().Serving(); !serving || !formed || err != nil {
+				return false
+			}
+		}
+		return len(h.Replicas()) == 8
+	})
+	for _, r := range h.Replicas() {
+		must(t, r.Snapshot(t.Context()))
+	}
+	must(t, h.Close())
+	must(t, f.Close())
+	return f
+}
+
+func TestLoadOpensEveryReplicaAndCountsWhatItReads(t *testing.T) {
+	f := reopen(t, manyShards(t))
+	h, err := founder(t, f)
+	must(t, err)
+	if got := len(h.Replicas()); got != 8 {
+		t.Errorf("%d replicas, want 8", got)
+	}
+	if s := f.Loading().Stats(); s.LoadedBytes != s.TotalBytes || s.Entries == 0 || s.Percent() != 100 {
+		t.Errorf("loaded %+v", s)
+	}
+}
+
+func TestLoadEndsWithItsContextAndWithClose(t *testing.T) {
+	closed := manyShards(t)
+	for what, end := range map[string]func(h *Host, cancel func()){
+		"context": func(_ *Host, cancel func()) { cancel() },
+		"close":   func(h *Host, _ func()) { must(t, h.Close()) },
+	} {
+		f := reopen(t, closed)
+		h, err := newFounder(t, f)
+		must(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		end(h, cancel)
+		if err := h.Load(ctx); err == nil {
+			t.Errorf("%s: loaded", what)
+		}
+		if got := len(h.Replicas()); got != 0 {
+			t.Errorf("%s: %d replicas are open", what, got)
+		}
+		cancel()
+		must(t, h.Close())
+		must(t, f.Close())
+	}
+}
+
+// One replica that cannot be opened ends the start: a node that served the others would hide the loss.
+func TestLoadEndsWithTheFirstReplicaThatCannotBeOpened(t *testing.T) {
+	f := reopen(t, manyShards(t))
+	must(t, f.WAL.Forget(5))
+	if _, err := founder(t, f); err == nil || !strings.Contains(err.Error(), "group 5") {
+		t.Errorf("err %v", err)
+	}
+}
+
+// What is counted of a snapshot is what was read of it, and all of it once it is closed.
+func TestSnapshotsCountTowardsLoading(t *testing.T) {
+	f := reopen(t, manyShards(t))
+	h, err := newFounder(t, f)
+	must(t, err)
+	before := f.Loading().Stats()
+	if before.LoadedBytes >= before.TotalBytes {
+		t.Errorf("before the replicas are loaded: %+v", before)
+	}
+	must(t, h.Load(t.Context()))
+	if s := f.Loading().Stats(); s.LoadedBytes != s.TotalBytes {
+		t.Errorf("afterwards: %+v", s)
+	}
+}
+
+func TestRemainingTimeOfALoad(t *testing.T) {
+	begin := time.Unix(1000, 0)
+	for _, c := range []struct {
+		total, loaded int64
+		past, want    time.Duration
+	}{
+		{0, 0, 0, time.Second}, {100, 0, time.Minute, time.Second}, {100, 25, time.Minute, 3 * time.Minute}, {100, 100, time.Minute, 0},
+	} {
+		s := LoadingStats{Started: begin, TotalBytes: c.total, LoadedBytes: c.loaded}
+		if got := s.Remaining(begin.Add(c.past)); got != c.want {
+			t.Errorf("%d of %d bytes after %v: %v left, want %v", c.loaded, c.total, c.past, got, c.want)
+		}
 	}
 }

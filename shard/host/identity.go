@@ -1,7 +1,9 @@
 package host
 
 import (
+	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -37,8 +39,14 @@ func (f *Folder) load() error {
 			return err
 		}
 	}
-	if err := f.openLogs(fresh); err != nil {
+	if err := f.checkLogStore(fresh); err != nil {
 		return err
+	}
+	f.fresh = fresh
+	if fresh { // a log of another node is to be found before the folder is called ours
+		if err := f.OpenLogs(context.Background()); err != nil {
+			return err
+		}
 	}
 	identity.StartCount++
 	return f.save(identity)
@@ -113,8 +121,34 @@ func (f *Folder) ClusterID() string { return f.identity.Load().ClusterId }
 // StartCount is how often the node has been started, this time included.
 func (f *Folder) StartCount() uint64 { return f.identity.Load().StartCount }
 
-// Belong makes the node one of a cluster, for good. found tells that this node founds it, and so begins the meta group;
-// any other node never begins it, whatever an earlier attempt that was cut short has left behind.
+// HashSeed is the seed of the hash by which the stores of the cluster place keys; 0 where it has none.
+func (f *Folder) HashSeed() uint64 { return f.identity.Load().HashSeed }
+
+// SetHashSeed keeps the cluster's seed. Replicas that are opened from then on have it.
+func (f *Folder) SetHashSeed(seed uint64) error {
+	if f.HashSeed() == seed {
+		return nil
+	}
+	identity := proto.CloneOf(f.identity.Load())
+	identity.HashSeed = seed
+	return f.save(identity)
+}
+
+// newHashSeed draws the seed of a new cluster. 0 would mean that it has none.
+func newHashSeed() (uint64, error) {
+	for {
+		var seed [8]byte
+		if _, err := rand.Read(seed[:]); err != nil {
+			return 0, fmt.Errorf("make a random hash seed: %w", err)
+		}
+		if n := binary.LittleEndian.Uint64(seed[:]); n != 0 {
+			return n, nil
+		}
+	}
+}
+
+// Belong makes the node one of a cluster, for good. found tells that this node founds it, and so draws its hash seed and begins
+// the meta group; any other node never begins it, whatever an earlier attempt that was cut short has left behind.
 func (f *Folder) Belong(clusterID string, settings *storagev1.MetaSettings, found bool) error {
 	switch old := f.ClusterID(); {
 	case old == clusterID:
@@ -138,5 +172,10 @@ func (f *Folder) Belong(clusterID string, settings *storagev1.MetaSettings, foun
 	}
 	identity := proto.CloneOf(f.identity.Load())
 	identity.ClusterId = clusterID
+	if found {
+		if identity.HashSeed, err = newHashSeed(); err != nil {
+			return err
+		}
+	}
 	return f.save(identity)
 }

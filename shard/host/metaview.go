@@ -159,6 +159,7 @@ func (h *Host) stayRegistered() {
 			h.cfg.Book.Note(n)
 		}
 		saved = h.saveBook(saved)
+		h.keepHashSeed()
 		select {
 		case <-h.ctx.Done():
 			return
@@ -203,6 +204,20 @@ func (h *Host) saveBook(saved []meta.Node) []meta.Node {
 	return nodes
 }
 
+// keepHashSeed puts the cluster's seed right in the data folder: an older program that ran on it has written the identity
+// without one.
+func (h *Host) keepHashSeed() {
+	state := h.State()
+	if !state.Initialized() || state.HashSeed() == h.cfg.Folder.HashSeed() {
+		return
+	}
+	if err := h.cfg.Folder.SetHashSeed(state.HashSeed()); err != nil {
+		h.cfg.Logger.Debug("the hash seed of the cluster was not saved; it is tried again", "err", err)
+		return
+	}
+	h.cfg.Logger.Warn("the data folder had another hash seed than the cluster; scans that go from one replica to another may miss keys until this node is started again")
+}
+
 // registration is the command that is missing for this node to be known as it is, or nil.
 func (h *Host) registration() *storagev1.MetaCommand {
 	state, self := h.State(), h.cfg.Self
@@ -213,6 +228,7 @@ func (h *Host) registration() *storagev1.MetaCommand {
 		}
 		return &storagev1.MetaCommand{Command: &storagev1.MetaCommand_InitCluster{InitCluster: &storagev1.InitCluster{
 			ClusterId: h.cfg.Folder.ClusterID(), CreatedMs: time.Now().UnixMilli(), FirstNode: register, Settings: h.cfg.Settings.Proto(),
+			HashSeed: h.cfg.Folder.HashSeed(),
 		}}}
 	}
 	if known, ok := state.Node(self.ID); ok && known.StartCount == self.StartCount && known.Addresses == self.Addresses && known.Zone == self.Zone && known.Version == self.Version {

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -47,21 +48,33 @@ const (
 	windowBytesMax = 64 << 20
 )
 
-// openLogs opens what all groups share: the record of this run, and the write-ahead log.
-func (f *Folder) openLogs(fresh bool) error {
-	if err := f.checkLogStore(fresh); err != nil {
-		return err
+// OpenLogs opens what all groups share: the record of this run, and the write-ahead log, which is read once for all of
+// them. It ends with ctx. It may be called twice, by one goroutine after the other.
+func (f *Folder) OpenLogs(ctx context.Context) error {
+	if f.opened {
+		return nil
+	}
+	f.opened = true
+	if err := f.loading.measure(f.Dir); err != nil {
+		return fmt.Errorf("look at data folder %s: %w", f.Dir, err)
 	}
 	var err error
-	f.Run, err = logstore.BeginRun(logstore.RunConfig{Path: f.path(runFile), Sync: firstSync, Boot: logstore.BootID(), Fresh: fresh})
+	f.Run, err = logstore.BeginRun(logstore.RunConfig{Path: f.path(runFile), Sync: firstSync, Boot: logstore.BootID(), Fresh: f.fresh})
 	if err != nil {
 		return err
 	}
 	if f.cfg.Log == LogStoreWAL {
-		if f.WAL, err = logstore.OpenWAL(logstore.WALConfig{Dir: f.path(walFolder), Sync: firstSync, Fatal: f.Fatal}); err != nil {
+		if f.WAL, err = logstore.OpenWAL(logstore.WALConfig{
+			Dir: f.path(walFolder), Sync: firstSync, Fatal: f.Fatal,
+			Loaded: func(bytes int64, entries int) error {
+				f.loading.loaded.Add(bytes)
+				f.loading.entries.Add(int64(entries))
+				return ctx.Err()
+			},
+		}); err != nil {
 			return err
 		}
-		if fresh && len(f.WAL.Groups()) > 0 {
+		if f.fresh && len(f.WAL.Groups()) > 0 {
 			return f.errNoIdentity()
 		}
 		if cut, was := f.WAL.TailCut(); was {
@@ -70,8 +83,12 @@ func (f *Folder) openLogs(fresh bool) error {
 			}
 		}
 	}
+	f.ready.Store(true)
 	return f.acceptLoss()
 }
+
+// Loading counts what this start reads.
+func (f *Folder) Loading() *Loading { return &f.loading }
 
 // checkLogStore refuses to begin another kind of log beside the one that the folder has.
 func (f *Folder) checkLogStore(fresh bool) error {
@@ -201,12 +218,16 @@ func (h *Host) openStorage(group slot.ShardID, folder string, wire *transport.Gr
 	if err != nil {
 		return shard.Storage{}, err
 	}
+	if info, err := os.Stat(cfg.Path); f.WAL == nil && err == nil {
+		f.loading.loaded.Add(info.Size())
+	}
 	snapshots, err := logstore.OpenSnapshots(dir, log, h.cfg.Logger)
 	if err != nil {
 		return shard.Storage{}, errors.Join(err, log.Close())
 	}
 	wire.SetSuspended(h.watchdog(log))
-	return shard.Storage{Log: log, Stable: f.Stable.Group(uint64(group)), Snapshots: snapshots, Close: log}, nil
+	counted := loadedSnapshots{Snapshots: snapshots, loading: &f.loading, stopped: h.loadStopped}
+	return shard.Storage{Log: log, Stable: f.Stable.Group(uint64(group)), Snapshots: counted, Close: log}, nil
 }
 
 // watchdog tells whether a group's log has been writing for too long. A leader whose disk hangs would go on sending

@@ -147,3 +147,24 @@ func TestTornTailGuardsTheRun(t *testing.T) {
 	}
 	must(t, f.Close())
 }
+
+// INFO asks for the policy while the logs are being opened. What could go wrong only the race detector sees.
+func TestSyncPolicyMayBeAskedWhileTheLogsAreOpened(t *testing.T) {
+	dir := t.TempDir()
+	must(t, openFolder(t, dir).Close())
+	f, err := BeginFolder(FolderConfig{Dir: dir, Fatal: func(err error) { t.Errorf("fatal: %v", err) }})
+	must(t, err)
+	opened := make(chan error, 1)
+	go func() { opened <- f.OpenLogs(t.Context()) }()
+	for {
+		if got := f.SyncPolicy(); got != logstore.SyncAlways {
+			t.Fatalf("%v, want always", got)
+		}
+		select {
+		case err := <-opened:
+			must(t, errors.Join(err, f.Close()))
+			return
+		default:
+		}
+	}
+}

@@ -10,10 +10,10 @@ import (
 // never weaker than that.
 const firstSync = logstore.SyncAlways
 
-// SyncPolicy is when the log of this node is synced.
+// SyncPolicy is when the log of this node is synced. It may be called at any time.
 func (f *Folder) SyncPolicy() logstore.SyncPolicy {
-	if f.WAL == nil {
-		return logstore.SyncAlways
+	if !f.ready.Load() || f.WAL == nil {
+		return firstSync
 	}
 	return f.WAL.Sync()
 }

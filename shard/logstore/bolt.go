@@ -43,8 +43,16 @@ func openBolt(path, kind string, group uint64, initial map[string][]byte) (*bolt
 	if err != nil {
 		return nil, err
 	}
-	f := &boltFile{path: path, group: group, db: db}
+	return (&boltFile{path: path, group: group, db: db}).ofKind(kind)
+}
+
+// logKind is what the file of a group's log says that it holds.
+func logKind(group uint64) string { return fmt.Sprintf("log of group %d, format 1", group) }
+
+// ofKind closes a file that holds something else.
+func (f *boltFile) ofKind(kind string) (*boltFile, error) {
 	found, ok, err := f.Mark(markKind)
+	path := f.path
 	switch {
 	case err != nil:
 	case !ok:
@@ -53,7 +61,7 @@ func openBolt(path, kind string, group uint64, initial map[string][]byte) (*bolt
 		err = fmt.Errorf("%s holds %q, want %q; put the right file in its place: %w", path, found, kind, ErrDamaged)
 	}
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, f.db.Close())
 	}
 	return f, nil
 }
@@ -91,17 +99,22 @@ func connect(path string) (*raftboltdb.BoltStore, error) {
 		},
 		MsgpackUseNewTimeFormat: true,
 	})
+	if err != nil {
+		return nil, explainBolt(path, err)
+	}
+	return db, nil
+}
+
+func explainBolt(path string, err error) error {
 	switch {
-	case err == nil:
-		return db, nil
 	case errors.Is(err, bbolterrors.ErrTimeout):
-		return nil, fmt.Errorf("%s is locked by another process; stop the node that uses this folder", path)
+		return fmt.Errorf("%s is locked by another process; stop the node that uses this folder", path)
 	case errors.Is(err, os.ErrPermission):
-		return nil, fmt.Errorf("%w; make the folder writable for this user", err)
+		return fmt.Errorf("%w; make the folder writable for this user", err)
 	case errors.Is(err, bbolterrors.ErrInvalid), errors.Is(err, bbolterrors.ErrChecksum), errors.Is(err, bbolterrors.ErrVersionMismatch):
-		return nil, fmt.Errorf("%s: %w: %w", path, err, ErrDamaged)
+		return fmt.Errorf("%s: %w: %w", path, err, ErrDamaged)
 	default:
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
 }
 

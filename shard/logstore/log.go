@@ -87,7 +87,7 @@ func openLog(cfg LogConfig) (*Log, error) {
 	}
 	err := catchFaults(cfg.Path, func() error {
 		if l.backend == nil {
-			file, err := openBolt(cfg.Path, fmt.Sprintf("log of group %d, format 1", cfg.Group), cfg.Group, nil)
+			file, err := openBolt(cfg.Path, logKind(cfg.Group), cfg.Group, nil)
 			if err != nil {
 				return err
 			}

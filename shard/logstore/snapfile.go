@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -96,6 +97,22 @@ func readSnapEnds(file *os.File, id string) (*snapEnds, error) {
 	return e, nil
 }
 
+// openSnapFile opens a file and checks all of it but the state, where it stands then.
+func openSnapFile(path, id string) (*snapEnds, *os.File, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	ends, err := readSnapEnds(file, id)
+	if err == nil {
+		_, err = file.Seek(ends.stateAt, io.SeekStart)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, file.Close())
+	}
+	return ends, file, nil
+}
+
 // shortAs takes the end of a file for damage, and nothing else.
 func shortAs(err error, what string) error {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
@@ -112,6 +129,10 @@ type snapReader struct {
 	want uint32
 	// damaged hears of it.
 	damaged func(error)
+}
+
+func newSnapReader(file *os.File, ends *snapEnds, damaged func(error)) *snapReader {
+	return &snapReader{file: file, left: ends.meta.Size, want: ends.sum, damaged: damaged}
 }
 
 func (r *snapReader) Read(p []byte) (int, error) {

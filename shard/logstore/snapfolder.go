@@ -73,17 +73,12 @@ func (f *snapFolder) look() error {
 		if !is {
 			continue
 		}
-		file, err := os.Open(path)
+		ends, file, err := openSnapFile(path, id)
 		if err != nil {
 			f.bad = append(f.bad, BadSnapshot{path, err})
 			continue
 		}
-		ends, err := readSnapEnds(file, id)
 		_ = file.Close() // it was only read
-		if err != nil {
-			f.bad = append(f.bad, BadSnapshot{path, err})
-			continue
-		}
 		f.good = append(f.good, ends)
 	}
 	slices.SortFunc(f.good, newestFirst)
@@ -117,21 +112,12 @@ func (f *snapFolder) unusable() []BadSnapshot {
 
 // Open opens the state of a snapshot.
 func (f *snapFolder) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
-	file, err := os.Open(f.path(id))
+	ends, file, err := openSnapFile(f.path(id), id)
 	if err != nil {
 		f.markBad(id, err)
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%s: %w", f.path(id), err)
 	}
-	ends, err := readSnapEnds(file, id)
-	if err == nil {
-		_, err = file.Seek(ends.stateAt, io.SeekStart)
-	}
-	if err != nil {
-		f.markBad(id, err)
-		return nil, nil, errors.Join(fmt.Errorf("%s: %w", file.Name(), err), file.Close())
-	}
-	damaged := func(err error) { f.markBad(id, err) }
-	return &ends.meta, &snapReader{file: file, left: ends.meta.Size, want: ends.sum, damaged: damaged}, nil
+	return &ends.meta, newSnapReader(file, ends, func(err error) { f.markBad(id, err) }), nil
 }
 
 // markBad takes a snapshot out of the list. Its file stays until two good ones are newer.

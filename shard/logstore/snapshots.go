@@ -114,11 +114,15 @@ func (s *Snapshots) Unusable() error {
 // snapshot that this replica had is gone, and acknowledged entries with it.
 func (l *Log) covers(index uint64) error {
 	first, last, boundary := l.state()
+	return leadsOn(l.cfg.Path, first, last, boundary, index)
+}
+
+func leadsOn(path string, first, last uint64, boundary Boundary, index uint64) error {
 	if index >= boundary.Index || last != 0 && first <= index+1 && last >= boundary.Index {
 		return nil
 	}
 	return fmt.Errorf("%s: the snapshot up to entry %d is missing or damaged, the one before ends at %d and the log holds %d to %d: %w",
-		l.cfg.Path, boundary.Index, index, first, last, ErrDamaged)
+		path, boundary.Index, index, first, last, ErrDamaged)
 }
 
 // Create begins a snapshot.

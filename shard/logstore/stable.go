@@ -6,6 +6,9 @@ import (
 	"sync"
 )
 
+// stableKind is what the file says that it holds.
+const stableKind = "stable store, format 1"
+
 // Stable keeps term and vote of all groups of a node, and a few small marks of the node itself, in one file. Everything
 // is fsynced before a call returns, under every sync policy: a lost vote is a second vote.
 type Stable struct {
@@ -47,7 +50,7 @@ func OpenStable(path string, fatal func(error)) (*Stable, error) {
 func openStableFile(path string, fatal func(error)) (*Stable, error) {
 	var s *Stable
 	err := catchFaults(path, func() error {
-		file, err := openBolt(path, "stable store, format 1", 0, map[string][]byte{markTable: table{}.encode()})
+		file, err := openBolt(path, stableKind, 0, map[string][]byte{markTable: table{}.encode()})
 		if err != nil {
 			return err
 		}

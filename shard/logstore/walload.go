@@ -19,6 +19,9 @@ func (w *WAL) load() error {
 	if err != nil {
 		return err
 	}
+	if len(ends) == 0 && w.readOnly {
+		return nil
+	}
 	if len(ends) == 0 {
 		first, err := createSegment(w.cfg.Dir, w.firstNumber(numbers), 0, w.cfg.SegmentBytes)
 		if err != nil {
@@ -45,6 +48,11 @@ func (w *WAL) load() error {
 			return err
 		}
 		w.allBytes += s.end
+		if w.cfg.Loaded != nil {
+			if err := w.cfg.Loaded(int64(len(buf)), scan.entries); err != nil {
+				return err
+			}
+		}
 	}
 	if needed != 0 && w.oldest > needed {
 		return fmt.Errorf("%s: segments %d to %d are missing: %w", w.cfg.Dir, needed, w.oldest-1, ErrDamaged)
@@ -53,6 +61,10 @@ func (w *WAL) load() error {
 		if index, missing := g.hole(); missing {
 			return fmt.Errorf("%s: entry %d of group %d is missing: %w", w.cfg.Dir, index, g.id, ErrDamaged)
 		}
+	}
+	if w.readOnly {
+		w.diskBytes.Store(w.allBytes)
+		return nil
 	}
 	return w.beginAfter(w.segments[w.oldest+uint32(len(ends))-1], synced)
 }
@@ -73,7 +85,11 @@ func (w *WAL) openSegments(numbers []uint32) (ends []int64, err error) {
 		if i > 0 && number != numbers[i-1]+1 {
 			return nil, fmt.Errorf("%s: segments %d to %d are missing: %w", w.cfg.Dir, numbers[i-1]+1, number-1, ErrDamaged)
 		}
-		file, err := os.OpenFile(path, os.O_RDWR, 0)
+		mode := os.O_RDWR
+		if w.readOnly {
+			mode = os.O_RDONLY
+		}
+		file, err := os.OpenFile(path, mode, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -113,6 +129,10 @@ func (w *WAL) removeUnborn(s *segment) (bool, error) {
 	}
 	if _, found := nextBatch(buf, 0, 0, func(uint64) bool { return true }); found {
 		return false, nil
+	}
+	if w.readOnly {
+		w.cut = &TailCut{Path: s.path, Reason: "it was never written to"}
+		return true, s.file.Close()
 	}
 	return true, errors.Join(s.file.Close(), os.Remove(s.path), syncDir(w.cfg.Dir))
 }
@@ -175,6 +195,7 @@ type segmentScan struct {
 	buf     []byte
 	synced  *place  // the highest that any batch so far has known
 	needed  *uint32 // the oldest segment that was needed, as the last batch so far says
+	entries int     // that stand in the segment
 }
 
 // whole scans a segment that must verify up to end.
@@ -232,6 +253,8 @@ func (c *segmentScan) step() error {
 		*c.synced = max(*c.synced, placeOf(uint32(r.index), int64(r.term)))
 	} else if err := c.wal.apply(c.wal.groupLocked(r.group), &r, here); err != nil {
 		return fmt.Errorf("%w: %w", errReplay, err)
+	} else if r.kind == recordEntry || r.kind == recordMoved {
+		c.entries++
 	}
 	c.segment.end += int64(room)
 	return nil

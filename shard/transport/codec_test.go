@@ -86,6 +86,7 @@ func codecs() []codec {
 		codecOf("snapshot reply", raft.InstallSnapshotResponse{RPCHeader: h, Term: 4, Success: true},
 			(*decoder).snapshotResponse, byRef(appendSnapshotResponse)),
 		codecOf("log end", LogEnd{Term: 4, Index: 9, Guarded: true}, (*decoder).logEnd, appendLogEnd),
+		codecOf("stamps", stampsMessage{group: 7, term: 4, portion: []byte{1, 2, 3}}, (*decoder).stamps, appendStamps),
 	}
 }
 
@@ -98,7 +99,7 @@ func TestGoldenBytes(t *testing.T) {
 	}
 	fmt.Fprintf(&b, "error\n%s\n", hex.Dump(appendError(nil, fmt.Errorf("group 7: %w", ErrUnknownGroup))))
 	fmt.Fprintf(&b, "ping frame\n%s\n", hex.Dump(appendFrame(nil, framePing, 0x0102, nil)))
-	fmt.Fprintf(&b, "last frame kind %d\n", frameLogEndReply)
+	fmt.Fprintf(&b, "last frame kind %d\n", frameStamps)
 	const file = "testdata/wire.txt"
 	if *rewrite {
 		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {

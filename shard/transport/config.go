@@ -70,6 +70,9 @@ type Config struct {
 	// Placeholder tells of an entry that the log store made up for a term check and that must not be replicated; nil if
 	// it makes up none.
 	Placeholder func(*raft.Log) bool
+	// GaveUp, if set, tells of a node that does not belong to the cluster any more: it is neither dialed nor accepted. It must
+	// not block.
+	GaveUp func(node string) bool
 	// SpoolDir holds incoming snapshots until raft has them. It belongs to this Transport alone.
 	SpoolDir string
 	// Logger hears of connections that come and go; by default nobody does.

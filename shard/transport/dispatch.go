@@ -60,6 +60,8 @@ func (in *inConn) handleData(f frame, d *decoder) error {
 	case frameSnapshotChunk, frameSnapshotEnd, frameSnapshotAbort:
 		in.snapshots.pass(f)
 		return nil
+	case frameStamps:
+		return in.handleStamps(d)
 	}
 	return fmt.Errorf("%w: frame kind %d on a data connection", ErrMalformed, f.kind)
 }

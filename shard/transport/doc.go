@@ -1,7 +1,7 @@
 // Package transport carries the Raft messages of all groups over one pair of connections per pair of nodes.
 //
 // Each ordered pair of nodes has two TCP connections, dialed by the node that sends the requests: control
-// (votes, pre-votes, TimeoutNow, heartbeats, Confirm) and data (AppendEntries, snapshots), so that a big
+// (votes, pre-votes, TimeoutNow, heartbeats, Confirm) and data (AppendEntries, snapshots, access stamps), so that a big
 // frame never delays a heartbeat. DESIGN.md in this folder has the frame layout, which goroutine does what
 // and the decisions.
 //

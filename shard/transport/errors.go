@@ -15,6 +15,7 @@ var (
 	ErrUnknownGroup  = errors.New("group does not run on this node")
 	ErrVoteGuard     = errors.New("replica neither votes nor campaigns until its log is known to be whole")
 	ErrRetired       = errors.New("node is about to stop and does not stand for election")
+	ErrLoading       = errors.New("node is loading its data and does not stand for election")
 	ErrSuspended     = errors.New("group is suspended because its disk hangs")
 	ErrNotClamped    = errors.New("commit index is beyond the entries of its message")
 	ErrMalformed     = errors.New("malformed message")
@@ -36,6 +37,7 @@ const (
 	codeMalformed
 	codeTimeout
 	codeRetired
+	codeLoading
 )
 
 var errorOfCode = map[errorCode]error{
@@ -48,6 +50,7 @@ var errorOfCode = map[errorCode]error{
 	codeMalformed:    ErrMalformed,
 	codeTimeout:      ErrTimeout,
 	codeRetired:      ErrRetired,
+	codeLoading:      ErrLoading,
 }
 
 func codeOf(err error) errorCode {

@@ -18,6 +18,7 @@ type Group struct {
 	t         *Transport
 	id        GroupID
 	consumer  chan raft.RPC
+	stamps    chan Stamps
 	stopped   chan struct{} // closed by stop
 	stopOnce  sync.Once
 	guard     atomic.Pointer[func(Ballot) bool]
@@ -41,6 +42,7 @@ func newGroup(t *Transport, id GroupID) *Group {
 	return &Group{
 		t: t, id: id,
 		consumer: make(chan raft.RPC, consumerMax),
+		stamps:   make(chan Stamps, stampsQueued),
 		stopped:  make(chan struct{}),
 		match:    make(map[string]uint64),
 	}

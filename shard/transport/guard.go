@@ -79,6 +79,9 @@ func (g *Group) checkCandidate(b Ballot) error {
 	if g.t.retired.Load() {
 		return fmt.Errorf("group %d on node %s: %w", g.id, g.t.cfg.NodeID, ErrRetired)
 	}
+	if f := g.t.heldBack.Load(); f != nil && (*f)(g.id) {
+		return fmt.Errorf("group %d on node %s: %w", g.id, g.t.cfg.NodeID, ErrLoading)
+	}
 	return g.checkGuard(b)
 }
 

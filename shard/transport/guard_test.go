@@ -143,3 +143,32 @@ func TestRetiredNodeVotesButNeverStands(t *testing.T) {
 		}
 	})
 }
+
+// A node that loads its data votes for others. It does not stand for election, but for the groups that are not named, and
+// does again once it has loaded.
+func TestNodeThatLoadsVotesAndDoesNotStand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoNodes(t)
+		answer(a, agree)
+		answer(b, agree)
+		b.t.HoldBack(func(g GroupID) bool { return g == b.id })
+		if _, err := sendVote(a, "b", 2); err != nil {
+			t.Errorf("vote for a: %v", err)
+		}
+		if _, err := sendVote(b, "a", 2); !errors.Is(err, ErrLoading) {
+			t.Errorf("vote for b: %v, want %v", err, ErrLoading)
+		}
+		err := a.TimeoutNow("b", "", &raft.TimeoutNowRequest{RPCHeader: header("a")}, &raft.TimeoutNowResponse{})
+		if !errors.Is(err, ErrLoading) {
+			t.Errorf("TimeoutNow to b: %v, want %v", err, ErrLoading)
+		}
+		b.t.HoldBack(func(GroupID) bool { return false })
+		if _, err := sendVote(b, "a", 3); err != nil {
+			t.Errorf("vote for b, another group is held back: %v", err)
+		}
+		b.t.HoldBack(nil)
+		if _, err := sendVote(b, "a", 4); err != nil {
+			t.Errorf("vote for b, which has loaded: %v", err)
+		}
+	})
+}

@@ -8,7 +8,7 @@ import (
 )
 
 // protocolVersion is the first field of a hello, so that any later version can refuse this one.
-const protocolVersion = 2
+const protocolVersion = 3
 
 // connKind says what a connection is for.
 type connKind byte
@@ -92,6 +92,8 @@ func (got hello) check(want hello) error {
 	return nil
 }
 
+func (t *Transport) gaveUp(node string) bool { return t.cfg.GaveUp != nil && t.cfg.GaveUp(node) }
+
 // greet is the dialing end of the handshake.
 func (t *Transport) greet(conn net.Conn, node string, kind connKind) error {
 	cluster := t.cfg.ClusterID()
@@ -136,6 +138,9 @@ func (t *Transport) welcome(conn net.Conn) (hello, error) {
 	}
 	cluster := t.cfg.ClusterID()
 	err = got.check(hello{version: protocolVersion, cluster: cluster, to: t.cfg.NodeID, leaseMax: t.cfg.LeaseMax})
+	if err == nil && t.gaveUp(got.from) {
+		err = fmt.Errorf("node %q was given up, and its cluster went on without it: empty its data folder and join as a new node", got.from)
+	}
 	if err != nil {
 		reason := err.Error()
 		refusal := appendFrame(nil, frameRefused, 0, func(b []byte) []byte {

@@ -47,6 +47,28 @@ func TestHandshakeRefusesAnotherClusterNodeOrLease(t *testing.T) {
 	}
 }
 
+// A node that was given up is neither heard nor spoken to: what it says of a group that went on without it is of the past.
+func TestNodeThatWasGivenUpIsNeitherAcceptedNorDialed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newPipeNet()
+		ta := n.start(t, "a")
+		tb := n.start(t, "b", func(c *Config) { c.GaveUp = func(node string) bool { return node == "a" } })
+		a, b := group(t, ta, 1), group(t, tb, 1)
+		answer(a, agree)
+		answer(b, agree)
+		if _, err := sendVote(a, "b", 2); err == nil || !strings.Contains(err.Error(), "was given up") {
+			t.Errorf("a speaks to b: %v", err)
+		}
+		if _, err := sendVote(b, "a", 2); !errors.Is(err, ErrRefused) {
+			t.Errorf("b speaks to a: %v", err)
+		}
+		synctest.Wait()
+		if open := ta.Stats().ConnsInOpen + tb.Stats().ConnsInOpen; open != 0 {
+			t.Errorf("%d connections are open", open)
+		}
+	})
+}
+
 // A reused address must not give one node's votes to another.
 func TestNodeAtAReusedAddressGetsNoVotes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -45,6 +45,11 @@ func TestHostileBytesCostTheConnectionOnly(t *testing.T) {
 			with(control, appendFrame(nil, frameConfirm, 1, func(b []byte) []byte { return append(b, 0xff, 0xff, 0xff, 0xff) })),
 			with(control, appendFrame(nil, frameHeartbeats, 1, func(b []byte) []byte { return append(b, 0xff, 0xff, 0xff, 0x7f) })),
 			with(data, appendFrame(nil, frameSnapshotBegin, 1, nil)),
+			with(data, appendFrame(nil, frameStamps, 1, nil)), with(control, appendFrame(nil, frameStamps, 1, nil)),
+			with(data, appendFrame(nil, frameStamps, 1, func(b []byte) []byte { return append(b, random(200)...) })),
+			with(data, appendFrame(nil, frameStamps, 1, func(b []byte) []byte {
+				return appendStamps(b, stampsMessage{group: 1, portion: make([]byte, StampsBytesMax+1)})
+			})),
 			with(data, appendFrame(nil, frameAppend, 1, func(b []byte) []byte { return append(b, random(200)...) })),
 		}
 		for range 200 {

@@ -128,6 +128,9 @@ func (l *lane) connect(ctx context.Context, a *attempt) {
 
 // dial connects and shakes hands.
 func (l *lane) dial(ctx context.Context) (net.Conn, error) {
+	if l.t.gaveUp(l.node) {
+		return nil, fmt.Errorf("%w: node %s was given up", ErrRefused, l.node)
+	}
 	addr, ok := l.t.cfg.Resolver.ClusterAddr(l.node)
 	if !ok {
 		return nil, errUnknownAddr

@@ -25,6 +25,8 @@ type Stats struct {
 	Timeouts                                          uint64 // calls without a reply in time
 	SnapshotsSent, SnapshotsReceived                  uint64 // whole streams
 	SnapshotsBroken                                   uint64 // incoming streams that stalled, ended early or failed the checksum
+	StampsSent, StampsReceived                        uint64 // portions of access stamps
+	StampsDropped                                     uint64 // of those, not sent or not passed on
 }
 
 // counters are the atomics behind Stats.
@@ -36,6 +38,7 @@ type counters struct {
 	clamped, shortened, notClampedRefused, guardRefused             atomic.Uint64
 	queueFull, consumerFull, timeouts                               atomic.Uint64
 	snapshotsSent, snapshotsReceived, snapshotsBroken               atomic.Uint64
+	stampsSent, stampsReceived, stampsDropped                       atomic.Uint64
 }
 
 // Stats returns the counts so far.
@@ -67,5 +70,8 @@ func (t *Transport) Stats() Stats {
 		SnapshotsSent:        c.snapshotsSent.Load(),
 		SnapshotsReceived:    c.snapshotsReceived.Load(),
 		SnapshotsBroken:      c.snapshotsBroken.Load(),
+		StampsSent:           c.stampsSent.Load(),
+		StampsReceived:       c.stampsReceived.Load(),
+		StampsDropped:        c.stampsDropped.Load(),
 	}
 }

@@ -18,6 +18,8 @@ type Transport struct {
 	closing chan struct{} // closed by Close
 	confirm atomic.Pointer[func(GroupTerm) bool]
 	retired atomic.Bool
+	// heldBack names the groups whose replicas here do not stand for election for now; nil for none.
+	heldBack atomic.Pointer[func(GroupID) bool]
 
 	mu       sync.Mutex // protects the fields below; never held across I/O or a channel send
 	closed   bool
@@ -100,6 +102,16 @@ func (t *Transport) ServeConfirm(f func(GroupTerm) bool) { t.confirm.Store(&f) }
 // asked for. It goes on voting. A node that is about to stop hands its leaderships over after this, so that none is
 // handed back.
 func (t *Transport) Retire() { t.retired.Store(true) }
+
+// HoldBack keeps the replicas of the groups that f names from standing for election, as Retire does, until f names them no
+// more; nil names none. A node that is loading its data would lead and not serve.
+func (t *Transport) HoldBack(f func(GroupID) bool) {
+	if f == nil {
+		t.heldBack.Store(nil)
+		return
+	}
+	t.heldBack.Store(&f)
+}
 
 // Forget closes the connections to a node that has left the cluster for good.
 func (t *Transport) Forget(node string) {

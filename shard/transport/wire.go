@@ -37,6 +37,7 @@ const (
 	frameSnapshotReply
 	frameLogEnd
 	frameLogEndReply
+	frameStamps
 )
 
 // A frame is: length uint32 of what follows, kind, correlation id uint64, body. All integers are little-endian.

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"time"
 
+	"github.com/holtcache/holt/shard"
 	"github.com/holtcache/holt/shard/executor"
 	"github.com/holtcache/holt/tests/bench/hitratio"
 )
@@ -21,6 +22,7 @@ func eviction(f *flag.FlagSet) func(context.Context, *bench) error {
 	f.IntVar(&p.Rate, "rate", 5000, "requests a second at each cache")
 	f.DurationVar(&p.Duration, "time", time.Minute, "how long a trace is")
 	f.IntVar(&p.Replicas, "replicas", 1, "replicas of Holt; with more than one the leader changes after three quarters of the time")
+	f.DurationVar(&p.StampRound, "stamps", shard.StampRoundDefault, "how long it takes to tell followers of all access stamps of the leader; 0: they hear of none")
 	policies := choice{"allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"}
 	f.Var(&policies, "policies", "policies to compare")
 	alone := f.Bool("alone", false, "leave Redis out")
@@ -32,8 +34,8 @@ func eviction(f *flag.FlagSet) func(context.Context, *bench) error {
 			}
 			p.Policies = append(p.Policies, policy)
 		}
-		if p.Universe < 1000 || p.BudgetBytes < 1<<20 || p.Rate < 100 || p.Duration < time.Second || p.Replicas < 1 {
-			return errors.New("use at least -keys=1000, -budget=1048576, -rate=100, -time=1s, -replicas=1")
+		if p.Universe < 1000 || p.BudgetBytes < 1<<20 || p.Rate < 100 || p.Duration < time.Second || p.Replicas < 1 || p.StampRound < 0 {
+			return errors.New("use at least -keys=1000, -budget=1048576, -rate=100, -time=1s, -replicas=1, -stamps=0")
 		}
 		if !*alone {
 			var err error

@@ -1,4 +1,4 @@
-// Command bugs plants defects in the product, one at a time: the test named for each has to fail.
+// Command bugs plants defects in the product, one at a time: the test named for each, or the robustness suite, has to fail.
 //
 //	go run ./tests/bugs            all of them, with a table
 //	go run ./tests/bugs -list      what there is
@@ -45,7 +45,7 @@ func run(only string, list bool) error {
 		}
 		planted++
 		if list {
-			fmt.Printf("%-22s rule %-10s %s %s\n", b.name, b.rule, b.pkg, b.test)
+			fmt.Printf("%-28s rule %-10s %s %s\n", b.name, b.rule, b.pkg, b.test)
 			continue
 		}
 		began := time.Now()
@@ -53,7 +53,7 @@ func run(only string, list bool) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		fmt.Printf("%-22s rule %-10s %6.1f s  %-8s %s\n", b.name, b.rule, time.Since(began).Seconds(), verdict, b.test)
+		fmt.Printf("%-28s rule %-10s %6.1f s  %-8s %s\n", b.name, b.rule, time.Since(began).Seconds(), verdict, b.test)
 		if verdict != found {
 			missed++
 			fmt.Println(output)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,9 +19,13 @@ type bug struct {
 	// rule is that of the protocol which the defect breaks.
 	rule  string
 	edits []edit
-	// pkg and test name what has to fail; test is a regular expression as of go test -run.
+	// pkg and test name what has to fail; test is a regular expression as of go test -run, and for the robustness suite its
+	// arguments.
 	pkg, test string
 }
+
+// bySuite tells whether the robustness suite has to find it, in place of a test.
+func (b bug) bySuite() bool { return b.pkg == suitePkg }
 
 // edit replaces the one occurrence of old in a file of the module.
 type edit struct{ file, old, new string }
@@ -29,10 +34,11 @@ type edit struct{ file, old, new string }
 type verdict string
 
 const (
-	found    verdict = "found"
-	missed   verdict = "MISSED"
-	unbuilt  verdict = "BROKEN" // it does not compile, which finds nothing
-	testTime         = 3 * time.Minute
+	found     verdict = "found"
+	missed    verdict = "MISSED"
+	unbuilt   verdict = "BROKEN" // it does not compile, which finds nothing
+	testTime          = 3 * time.Minute
+	suiteTime         = 4 * time.Minute // what the suite may take to find one, beside the building
 )
 
 // plant runs the test of a bug on the changed tree.
@@ -46,15 +52,22 @@ func plant(ctx context.Context, root string, b bug) (verdict, string) {
 	if err != nil {
 		return unbuilt, err.Error()
 	}
-	ctx, cancel := context.WithTimeout(ctx, testTime)
+	limit, args, verdictOf := testTime, []string{"test", "-count=1", "-timeout", "1m", "-run", b.test, "./" + b.pkg}, judge
+	if b.bySuite() {
+		limit, verdictOf = suiteTime+2*time.Minute, judgeSuite
+		args = slices.Concat([]string{"run", "./" + b.pkg, "suite", "-quiet", "-failfast", "-seed", "1", "-time", suiteTime.String(), "-out", dir}, strings.Fields(b.test))
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout", "1m", "-run", b.test, "./"+b.pkg)
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it cleans up what it has mounted
+	cmd.WaitDelay = time.Minute
 	cmd.Dir, cmd.Stdout, cmd.Stderr = root, &out, &out
 	// Not as a flag of this command alone: tests of real processes build the program themselves.
 	cmd.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay)
 	err = cmd.Run()
-	return judge(out.String(), err), tail(out.String())
+	return verdictOf(out.String(), err), tail(out.String())
 }
 
 // judge tells a failing test from one that passes, is not there, or could not be built.
@@ -66,6 +79,17 @@ func judge(output string, err error) verdict {
 		return missed
 	case strings.Contains(output, "--- FAIL"), strings.Contains(output, "panic:"), strings.Contains(output, "fatal error:"):
 		return found
+	}
+	return unbuilt
+}
+
+// judgeSuite tells a broken promise from runs that are all right or show nothing, and from what could not be built.
+func judgeSuite(output string, err error) verdict {
+	switch {
+	case strings.Contains(output, "robustness: FAILED: ") && strings.Contains(output, "runs broke a promise"):
+		return found
+	case err == nil, strings.Contains(output, "robustness: INVALID: "):
+		return missed
 	}
 	return unbuilt
 }

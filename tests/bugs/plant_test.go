@@ -51,3 +51,22 @@ func TestOnlyAFailingTestCountsAsFound(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyABrokenPromiseCountsAsFoundByTheSuite(t *testing.T) {
+	exit := errors.New("exit status 1")
+	for _, c := range []struct {
+		output string
+		err    error
+		want   verdict
+	}{
+		{"1m0s: 3 runs ok, 0 FAILED, 0 INVALID, 0 SKIPPED", nil, missed},
+		{"FAILED ...\nrobustness: FAILED: 1 runs broke a promise\nexit status 1", exit, found},
+		{"robustness: INVALID: 3 runs showed nothing\nexit status 3", exit, missed},
+		{"robustness: fault \"x\": use one of", exit, unbuilt},
+		{"x.go:1:1: undefined: y", exit, unbuilt},
+	} {
+		if got := judgeSuite(c.output, c.err); got != c.want {
+			t.Errorf("%q: got %v, want %v", c.output, got, c.want)
+		}
+	}
+}

@@ -9,12 +9,13 @@ const (
 	executorPkg  = "shard/executor"
 	fsmPkg       = "raftfsm"
 	simPkg       = "tests/sim"
+	suitePkg     = "tests/robustness"
 	// anySeed is the random simulation of the core.
 	anySeed = "^TestCoreKeepsItsPromisesOverAnAdversarialLog$"
 )
 
 // bugs is the table.
-var bugs = slices.Concat(coreBugs, raftBugs, snapshotBugs, gatewayBugs, evictBugs, settingBugs, diskBugs)
+var bugs = slices.Concat(coreBugs, raftBugs, snapshotBugs, gatewayBugs, evictBugs, settingBugs, diskBugs, restartBugs, stampBugs, suiteBugs)
 
 // coreBugs are the executable model's mutations, under its names where it has one, and others of the same layers.
 var coreBugs = []bug{
@@ -97,7 +98,7 @@ var coreBugs = []bug{
 	{"dropForgetsWaiters", "26", []edit{{executorPkg + "/run.go", "if !b.proposed {", "if b != nil {"}}, simPkg, anySeed},
 	{"startAgainAfterSilence", "27", []edit{{executorPkg + "/run.go", "case phaseRestart:", "case phaseRestart, phaseStarting:"}}, executorPkg, "^TestStartIsProposedOnce"},
 	{"readsBeforeStart", "27", []edit{{executorPkg + "/start.go", "	e.phase = phaseStarting\n", "	e.phase = phaseStarting\n	e.tenure.Store(&tenure{term: e.term, incarnation: e.inc})\n"}}, executorPkg, "^TestStartIsProposedOnce"},
-	{"dropNotInOverlay", "22", []edit{{executorPkg + "/tx.go", "			over.drop(batch)\n", ""}}, executorPkg, "^TestFlushIsSeen"},
+	{"dropNotInOverlay", "22", []edit{{executorPkg + "/tx.go", "			over.drop(batch, sl.LenLocked())\n", ""}}, executorPkg, "^TestFlushIsSeen"},
 	{"spinOnEndedIncarnation", "25", []edit{{executorPkg + "/evaluate.go", "if e.tenure.Load() != ten { // what", "if ten == nil { // what"}}, executorPkg, "^TestEffectFreeRequestDoesNotSpin"},
 	{"skipKeepsServing", "25", []edit{{executorPkg + "/applied.go", "	e.endTenureOf(id.Incarnation)\n", ""}}, executorPkg, "^TestEffectFreeRequestDoesNotSpin"},
 	{"clearedBeforeStored", "5", []edit{{fsmFile, `	sl := f.store.Slot(id)

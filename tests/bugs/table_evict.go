@@ -47,5 +47,6 @@ var evictBugs = []bug{
 	{"oomWhilePending", "DESIGN 5", []edit{{evictFile, "case made == roomNone && e.onTheirWay():", "case made == roomNone && e.version == 0:"}}, executorPkg, "^TestWriteWaitsForPending"},
 	{"readsLeaveNoStamp", "DESIGN 5", []edit{{executorPkg + "/access.go", "	if v.use == nil {\n		return v.slot.GetLocked", "	if v.now > 0 {\n		return v.slot.GetLocked"}}, executorPkg, "^TestPoliciesChoose|^TestUseIsNoted"},
 	{"peekLeavesAStamp", "DESIGN 5", []edit{{executorPkg + "/access.go", "	v.use = nil\n", ""}}, executorPkg, "^TestUseIsNoted"},
-	{"stampsMisread", "DESIGN 5", []edit{{executorPkg + "/access.go", "	if lfu != from.Policy.lfu() {", "	if e == nil {"}}, executorPkg, "^TestStampsAreConverted"},
+	{"stampsMisread", "DESIGN 5", []edit{{executorPkg + "/access.go", "	if kind := to.Policy.stampKind(); e.store.StampKind() != kind {", "	if kind := to.Policy.stampKind(); e == nil {"}}, executorPkg, "^TestStampsAreConverted"},
+	{"snapshotForgetsTheKindOfStamps", "DESIGN 5", []edit{{"raftfsm/snapshotread.go", "	l.store.SetStampKind(store.StampKind(header.StampKind))\n", ""}}, "raftfsm", "^TestSnapshotTellsHowItsStampsAreRead"},
 }

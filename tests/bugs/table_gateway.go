@@ -11,6 +11,8 @@ const (
 var gatewayBugs = []bug{
 	{"pipeNoWait", "12", []edit{{respserverPkg + "/read.go", "if f := c.flightFor(replica); f.isOpen() {", "if f := c.flightFor(replica); f == nil {"}},
 		respserverPkg, "^TestPipelinedReadsSeeTheWritesBeforeThem$"},
+	{"watchMissing", "WATCH of Redis", []edit{{respserverPkg + "/watch.go", "	return mark{incarnation: incarnation, deletions: deletions}", "	_, _ = incarnation, deletions\n	return mark{}"}},
+		respserverPkg, "^TestTransactions"},
 	{"retryUnknownRESP", "26", []edit{{respserverPkg + "/entry.go", "return err.Kind == apierr.KindNotLeader || err.Kind == apierr.KindNotOwned", "return err.Kind == apierr.KindNotLeader || err.Kind == apierr.KindNotOwned || err.Kind == apierr.KindUnknownOutcome"}},
 		respserverPkg, "^TestRefusedWriteIsNotRepeatedBehindALaterOne$"},
 	{"retryUnknownGRPC", "26", []edit{{grpcserverPkg + "/forward.go", "	case c.reads:\n		return nil, again", "	case true:\n		return nil, again"}},

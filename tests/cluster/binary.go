@@ -12,21 +12,38 @@ import (
 // Binary is the path of the program, built from this source tree at the first call. Cleanup removes it.
 func Binary() (string, error) { return built() }
 
-var built = sync.OnceValues(func() (string, error) {
+// BinaryWithClock is the path of the program as it is built for tests of clocks (nemesis.Clock), which the environment
+// names to it. No program that is built otherwise knows of that.
+func BinaryWithClock() (string, error) { return builtWithClock() }
+
+// clockFile names a node's clock in the environment.
+const clockFile = "HOLT_CLOCK_FILE"
+
+var (
+	built          = sync.OnceValues(func() (string, error) { return build("holt") })
+	builtWithClock = sync.OnceValues(func() (string, error) { return build("holt-clockstep", "-tags", "clockstep") })
+)
+
+func build(name string, flags ...string) (string, error) {
 	if err := lookAtSources(); err != nil {
 		return "", err
 	}
-	dir, err := os.MkdirTemp("", "holt-test-")
+	dir, err := binaries()
 	if err != nil {
 		return "", err
 	}
-	binaryDir = dir
-	path := filepath.Join(dir, "holt")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/holtcache/holt/cmd/holt").CombinedOutput()
-	if err != nil {
+	path := filepath.Join(dir, name)
+	args := append(append([]string{"build"}, flags...), "-o", path, "github.com/holtcache/holt/cmd/holt")
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the program: %w\n%s", err, out)
 	}
 	return path, nil
+}
+
+var binaries = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "holt-test-")
+	binaryDir = dir
+	return dir, err
 })
 
 var binaryDir string

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
+	"github.com/holtcache/holt/tests/nemesis"
 )
 
 // T is what a cluster needs of the test that it runs in; *testing.T and *testing.B are some.
@@ -29,17 +31,22 @@ type Options struct {
 	Settings *clusterv1.Settings
 	// Args are further flags of every node.
 	Args []string
-	// Homes are where the first nodes live; those beyond live in folders of their own below Dir.
+	// Homes are where the first nodes live; those beyond live on loopback in folders of their own.
 	Homes []Home
 }
 
 // Home is where a node lives.
 type Home struct {
-	// Dir is its data folder, which outlives the cluster.
+	// Dir is its data folder, which outlives the cluster; where it is empty, the node has one of its own below Cluster.Dir.
 	Dir string
+	// IP is the address of its own that it listens on, with the ports of the design; where it is empty, it listens on free
+	// ports of loopback.
+	IP string
 	// Under is a command that the program is run by, with its arguments in front. It ends by executing the program, so
 	// that the process is the node's.
 	Under []string
+	// Clock, where set, is the node's wall clock. The nodes then run a program that is built for tests.
+	Clock *nemesis.Clock
 }
 
 // Cluster is a set of nodes.
@@ -56,6 +63,9 @@ type Cluster struct {
 func New(t T, o Options) *Cluster {
 	t.Helper()
 	program, err := Binary()
+	if slices.ContainsFunc(o.Homes, func(h Home) bool { return h.Clock != nil }) {
+		program, err = BinaryWithClock()
+	}
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
@@ -72,7 +82,7 @@ func New(t T, o Options) *Cluster {
 		c.Add(o.Args...)
 	}
 	for i, home := range o.Homes {
-		c.Nodes[i].Dir, c.Nodes[i].Under = home.Dir, home.Under
+		c.Nodes[i].settle(home)
 	}
 	c.JoinAll()
 	return c
@@ -139,28 +149,31 @@ func (c *Cluster) Init(settings *clusterv1.Settings) {
 // WaitReady returns when the shards have been created and every node that runs says that it can serve every slot.
 func (c *Cluster) WaitReady() {
 	c.t.Helper()
-	Eventually(c.t, "every slot is served", func() error {
-		for _, n := range c.Running() {
-			if err := n.Ready(); err != nil {
-				return err
-			}
-			status, err := c.status(n)
-			if err != nil {
-				return err
-			}
-			if status.Phase != clusterv1.ClusterPhase_CLUSTER_PHASE_RUNNING {
-				return fmt.Errorf("node %d: %v", n.Number, status.Phase)
-			}
+	Eventually(c.t, "every slot is served", c.Ready)
+}
+
+// Ready is nil if the shards have been created and every node that runs says that it can serve every slot.
+func (c *Cluster) Ready() error {
+	for _, n := range c.Running() {
+		if err := n.Ready(); err != nil {
+			return err
 		}
-		return nil
-	})
+		status, err := c.status(n)
+		if err != nil {
+			return err
+		}
+		if status.Phase != clusterv1.ClusterPhase_CLUSTER_PHASE_RUNNING {
+			return fmt.Errorf("node %d: %v", n.Number, status.Phase)
+		}
+	}
+	return nil
 }
 
 // Running lists the nodes that run and are not paused.
 func (c *Cluster) Running() []*Node {
 	var nodes []*Node
 	for _, n := range c.Nodes {
-		if n.Running() && !n.paused {
+		if n.Running() && !n.Paused() {
 			nodes = append(nodes, n)
 		}
 	}
@@ -177,7 +190,7 @@ func (c *Cluster) KillAll() {
 func (c *Cluster) Kill(nodes ...*Node) {
 	c.t.Helper()
 	for _, n := range nodes {
-		n.must(n.process.Signal(syscall.SIGKILL))
+		n.must(n.signal(syscall.SIGKILL))
 	}
 	for _, n := range nodes {
 		n.WaitExit()
@@ -189,8 +202,8 @@ func (c *Cluster) StopAll() {
 	c.t.Helper()
 	var wg sync.WaitGroup
 	for _, n := range c.Running() {
-		n.must(n.process.Signal(syscall.SIGTERM))
-		wg.Go(func() { <-n.process.ended })
+		n.must(n.signal(syscall.SIGTERM))
+		wg.Go(func() { <-n.run().ended })
 	}
 	wg.Wait()
 }
@@ -210,8 +223,8 @@ const logBytesMax = 12 << 10
 func (c *Cluster) close() {
 	for _, n := range c.Nodes {
 		n.hangUp()
-		if n.process != nil {
-			if err := n.process.Kill(); err != nil {
+		if p := n.run(); p != nil {
+			if err := p.Kill(); err != nil {
 				c.t.Logf("node %d: %v", n.Number, err)
 			}
 		}

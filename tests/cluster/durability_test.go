@@ -182,7 +182,7 @@ func TestAsyncWritesAreLostOnlyAroundTheKillOfTheirLeader(t *testing.T) {
 	reader := workload.GoRedis(c.RESP(), workload.Modes{})
 	defer reader.Close()
 	ops := run.History.Ops()
-	lost := model.Lost(ops, readAll(t, run, reader, ops))
+	lost := model.LostWrites(ops, readAll(t, run, reader, ops))
 	t.Logf("%d async writes, %d acknowledged ones lost by one kill", len(ops), len(lost))
 	for _, o := range lost {
 		// Waiting sets in 100 ms after a write is not committed, so a lost one was answered shortly before the kill; the

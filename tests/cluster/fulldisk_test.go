@@ -47,7 +47,7 @@ func writeUntilStopped(t *testing.T, c *cluster.Cluster, n *cluster.Node) {
 	key := c.Key(ledBy(t, c, n), "large", 0)
 	value := strings.Repeat("x", 1<<20)
 	writes := 0
-	cluster.Eventually(t, fmt.Sprintf("node %d stops, its disk is full", n.Number), func() error {
+	cluster.Eventually(t, fmt.Sprintf("node %d stops", n.Number), func() error {
 		if !n.Running() {
 			return nil
 		}

@@ -218,8 +218,8 @@ func everybodyKnows(t *testing.T, c *cluster.Cluster, old ...string) {
 func TestSecondProcessOnAFolderIsRefused(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{Nodes: 1})
 	values := put(t, c, "locked")
-	second := *c.Nodes[0]
-	second.Move()
+	second := c.Add()
+	second.Dir, c.Nodes = c.Nodes[0].Dir, c.Nodes[:1]
 	code, output := cluster.Run(t, second.Command()...).Exit()
 	if code != 1 || !strings.Contains(output, "is in use by another process: stop that one, or choose another folder with --dir") {
 		t.Errorf("exit code %d, output %q", code, output)

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/holtcache/holt/gateway/client"
@@ -31,9 +33,26 @@ type Node struct {
 	Under []string
 
 	cluster *Cluster
+
+	mu      sync.Mutex // protects the fields below: faults that go on by themselves start nodes, too
 	process *Process
 	paused  bool
 	admin   *client.Admin
+}
+
+// settle gives a node that was not started yet a home.
+func (n *Node) settle(home Home) {
+	n.Under = home.Under
+	if home.Dir != "" {
+		n.Dir = home.Dir
+	}
+	if home.Clock != nil {
+		n.Under = append(slices.Clone(n.Under), "env", clockFile+"="+home.Clock.File)
+	}
+	if home.IP != "" {
+		at := func(port string) string { return net.JoinHostPort(home.IP, port) }
+		n.Addr = Addresses{RESP: at("6379"), GRPC: at("6380"), Cluster: at("6381"), Gossip: at("6382"), HTTP: at("6383")}
+	}
 }
 
 // Command is the command line, without the program, that starts the node.
@@ -51,19 +70,28 @@ func (n *Node) Command() []string {
 // Start starts the node's process and returns at once.
 func (n *Node) Start() {
 	n.cluster.t.Helper()
+	n.must(n.start())
+}
+
+func (n *Node) start() error {
 	if n.Running() {
-		n.cluster.t.Fatalf("node %d runs already", n.Number)
+		return errors.New("it runs already")
 	}
 	line := slices.Concat(n.Under, []string{n.cluster.program}, n.Command())
 	p, err := startProcess(line[0], n.LogFile(), line[1:]...)
 	if err != nil {
-		n.cluster.t.Fatalf("node %d: %v", n.Number, err)
+		return err
 	}
+	n.mu.Lock()
 	n.process, n.paused = p, false
+	n.mu.Unlock()
 	n.hangUp() // gRPC waits longer and longer before it tries an address again at which nobody was
+	return nil
 }
 
 func (n *Node) hangUp() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if n.admin != nil {
 		_ = n.admin.Close()
 		n.admin = nil
@@ -71,32 +99,62 @@ func (n *Node) hangUp() {
 }
 
 // Running tells whether the node's process exists, paused or not.
-func (n *Node) Running() bool { return n.process != nil && n.process.Running() }
+func (n *Node) Running() bool {
+	p := n.run()
+	return p != nil && p.Running()
+}
+
+// run is the node's latest process, nil before its first start.
+func (n *Node) run() *Process {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.process
+}
+
+// Paused tells whether the node's process stands still.
+func (n *Node) Paused() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.paused
+}
 
 // PID is the id of the node's process.
-func (n *Node) PID() int { return n.process.PID() }
+func (n *Node) PID() int { return n.run().PID() }
 
 // Kill ends the node as kill -9 does.
-func (n *Node) Kill() { n.must(n.process.Kill()) }
+func (n *Node) Kill() { n.must(n.run().Kill()) }
+
+// signal sends a signal to the node's process, and remembers whether that stands still.
+func (n *Node) signal(s syscall.Signal) error {
+	err := n.run().Signal(s)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case err != nil:
+	case s == syscall.SIGSTOP:
+		n.paused = true
+	case s == syscall.SIGCONT:
+		n.paused = false
+	}
+	return err
+}
 
 // Pause stops the node in mid-air: its sockets stay open and take bytes, and nobody answers.
 func (n *Node) Pause() {
 	n.cluster.t.Helper()
-	n.must(n.process.Signal(syscall.SIGSTOP))
-	n.paused = true
+	n.must(n.signal(syscall.SIGSTOP))
 }
 
 // Resume lets a paused node go on.
 func (n *Node) Resume() {
 	n.cluster.t.Helper()
-	n.must(n.process.Signal(syscall.SIGCONT))
-	n.paused = false
+	n.must(n.signal(syscall.SIGCONT))
 }
 
 // Stop asks the node to end and returns when it has; an exit code other than 0 fails the test.
 func (n *Node) Stop() {
 	n.cluster.t.Helper()
-	n.must(n.process.Signal(syscall.SIGTERM))
+	n.must(n.signal(syscall.SIGTERM))
 	if code := n.WaitExit(); code != 0 {
 		n.cluster.t.Fatalf("node %d: exit code %d after SIGTERM, want 0", n.Number, code)
 	}
@@ -105,7 +163,7 @@ func (n *Node) Stop() {
 // WaitExit returns the exit code of a node that ends by itself.
 func (n *Node) WaitExit() int {
 	n.cluster.t.Helper()
-	code, err := n.process.Wait()
+	code, err := n.run().Wait()
 	n.must(err)
 	return code
 }
@@ -167,6 +225,8 @@ func (n *Node) listens() error {
 // Admin is the operators' client of this node.
 func (n *Node) Admin() *client.Admin {
 	n.cluster.t.Helper()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if n.admin == nil {
 		a, err := client.DialAdmin(n.Addr.GRPC)
 		n.must(err)

@@ -2,7 +2,9 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 
 	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
 	"github.com/holtcache/holt/proto/slot"
@@ -61,26 +63,32 @@ func (c *Cluster) WaitSettled() {
 	})
 }
 
-// leaders asks a node that runs what the replicas of all nodes say.
+// leaders asks every node that runs what the replicas of all nodes say. In different parts of a network they may say
+// different things: the highest term counts.
 func (c *Cluster) leaders() (map[uint64]Leadership, error) {
+	nodes := c.Running()
+	shards, errs := make([][]*clusterv1.ShardStatus, len(nodes)), make([]error, len(nodes))
+	var wg sync.WaitGroup
+	for i, n := range nodes {
+		wg.Go(func() { shards[i], errs[i] = n.Shards() })
+	}
+	wg.Wait()
 	all := map[uint64]Leadership{}
-	var last error
-	for _, n := range c.Running() {
-		shards, err := n.Shards()
-		if err != nil {
-			last = err
-			continue
-		}
-		for _, s := range shards {
+	answered := false
+	for i := range nodes {
+		answered = answered || errs[i] == nil
+		for _, s := range shards[i] {
 			for _, r := range s.Replicas {
 				if r.Serving && r.LeaderNodeId == r.NodeId && r.Term > all[r.ShardId].Term {
 					all[r.ShardId] = Leadership{Shard: r.ShardId, Term: r.Term, Node: c.ByID(r.NodeId)}
 				}
 			}
 		}
-		return all, nil // one node asks all replicas
 	}
-	return nil, fmt.Errorf("no node answers: %w", last)
+	if !answered {
+		return nil, fmt.Errorf("no node answers: %w", errors.Join(errs...))
+	}
+	return all, nil
 }
 
 // Shards lists the shards as a node knows them, with what their replicas say.

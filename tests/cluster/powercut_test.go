@@ -226,7 +226,7 @@ func judgeLoss(t *testing.T, c *cluster.Cluster, run *workload.Run, cut time.Dur
 	defer reader.Close()
 	ops := run.History.Ops()
 	final := readAll(t, run, reader, ops)
-	lost := model.Lost(ops, final)
+	lost := model.LostWrites(ops, final)
 	var last time.Duration
 	acknowledged := 0
 	for _, o := range ops {

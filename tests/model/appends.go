@@ -1,33 +1,42 @@
 package model
 
 import (
+	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
 
-// CheckAppends is nil if a key to which unique ids were appended, each ended by a comma, never lost one, held one twice
-// or changed their order. The last read that was answered has to come after all appends. It needs one pass over the
-// history, so it also judges histories that are too long for a search.
+// CheckAppends is nil if every acknowledged append is there, and CheckAsyncAppends finds nothing wrong.
 func CheckAppends(ops []Op) error {
+	lost, err := CheckAsyncAppends(ops)
+	for _, o := range lost {
+		err = errors.Join(err, violation(Lost, "an acknowledged append is lost: %s", o))
+	}
+	return err
+}
+
+// CheckAsyncAppends is nil if a key to which unique ids were appended, each ended by a comma, never held one twice or
+// changed their order, and if no append counted on one before it that is lost. It lists the acknowledged ones that are. The last read that was answered has to come after all appends. It needs one pass over the
+// history, so it also judges histories that are too long for a search.
+func CheckAsyncAppends(ops []Op) (lost []Op, err error) {
 	final, err := longest(ops)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ends := map[string]int{} // the length of the list up to and with an id
 	for at := 0; at < len(final); {
 		id, _, _ := strings.Cut(final[at:], ",")
 		at += len(id) + 1
 		if _, twice := ends[id+","]; twice {
-			return fmt.Errorf("id %s was appended twice: %s", id, final)
+			return nil, violation(Duplicated, "id %s was appended twice: %s", id, final)
 		}
 		ends[id+","] = at
 	}
-	if err := checkIDs(ops, ends); err != nil {
-		return err
+	if lost, err = checkIDs(ops, ends); err != nil {
+		return nil, err
 	}
-	return checkOrder(ops, ends)
+	return lost, checkOrder(appendSteps(ops, ends))
 }
 
 // longest is the longest list that was read; every other has to be its prefix, and nothing may be appended unread.
@@ -49,13 +58,14 @@ func longest(ops []Op) (string, error) {
 	}
 	for _, o := range ops {
 		if o.Outcome == OK && o.Kind == Get && !strings.HasPrefix(final, o.Value) {
-			return "", fmt.Errorf("two reads differ in order or content:\n  %s\n  %s", o, final)
+			return "", violation(Reordered, "two reads differ in order or content:\n  %s\n  %s", o, final)
 		}
 	}
 	return final, nil
 }
 
-func checkIDs(ops []Op, ends map[string]int) error {
+// checkIDs lists the acknowledged ids that are missing.
+func checkIDs(ops []Op, ends map[string]int) (lost []Op, err error) {
 	written := map[string]bool{}
 	for _, o := range ops {
 		if o.Kind != Append {
@@ -65,67 +75,31 @@ func checkIDs(ops []Op, ends map[string]int) error {
 		end, present := ends[o.Arg]
 		switch {
 		case o.Outcome == OK && !present:
-			return fmt.Errorf("an acknowledged append is lost: %s", o)
+			lost = append(lost, o)
 		case o.Outcome == OK && o.N != int64(end):
-			return fmt.Errorf("an append answered another length than that up to its id, %d: %s", end, o)
+			return nil, violation(Reordered, "an append answered another length than that up to its id, %d: %s", end, o)
 		case o.Outcome == NotApplied && present:
-			return fmt.Errorf("a refused append took effect: %s", o)
+			return nil, violation(Invented, "a refused append took effect: %s", o)
 		}
 	}
 	for id := range ends {
 		if !written[id] {
-			return fmt.Errorf("nobody appended %q", id)
+			return nil, violation(Invented, "nobody appended %q", id)
 		}
 	}
-	return nil
+	return lost, nil
 }
 
-// checkOrder: an operation that began after another had returned sees at least what that saw, and an append comes after
-// all of it.
-func checkOrder(ops []Op, ends map[string]int) error {
-	type moment struct {
-		at     time.Duration
-		begins bool
-		op     Op
-		length int
-	}
-	var moments []moment
+// appendSteps leaves out the appends that never took effect.
+func appendSteps(ops []Op, ends map[string]int) []step {
+	var steps []step
 	for _, o := range ops {
-		length := len(o.Value)
-		if o.Kind == Append {
-			length = ends[o.Arg] // 0 where it never took effect
-		}
-		if o.Kind == Get && o.Outcome != OK || o.Kind == Append && length == 0 {
-			continue
-		}
-		moments = append(moments, moment{o.Call, true, o, length})
-		if o.Outcome == OK {
-			moments = append(moments, moment{o.Return, false, o, length})
+		switch end := int64(ends[o.Arg]); {
+		case o.Kind == Append && end > 0:
+			steps = append(steps, step{o, end - int64(len(o.Arg)), end})
+		case o.Kind == Get && o.Outcome == OK:
+			steps = append(steps, step{o, int64(len(o.Value)), int64(len(o.Value))})
 		}
 	}
-	slices.SortStableFunc(moments, func(a, b moment) int {
-		if a.at != b.at {
-			return int(a.at - b.at)
-		}
-		if a.begins == b.begins {
-			return 0
-		}
-		if a.begins { // both at one time are concurrent
-			return -1
-		}
-		return 1
-	})
-	seen, by := 0, Op{}
-	for _, m := range moments {
-		if !m.begins {
-			if m.length > seen {
-				seen, by = m.length, m.op
-			}
-			continue
-		}
-		if m.length < seen || m.op.Kind == Append && m.length == seen {
-			return fmt.Errorf("an operation does not see what had returned before it began:\n  %s\n  %s", by, m.op)
-		}
-	}
-	return nil
+	return steps
 }

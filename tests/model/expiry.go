@@ -38,11 +38,11 @@ func checkExpiry(ops []Op) error {
 		}
 		switch end := expiryOf(*write); {
 		case o.Found && (o.Value != write.Arg || write.Outcome == NotApplied):
-			return fmt.Errorf("nobody wrote what was read: %s", o)
+			return violation(Invented, "nobody wrote what was read: %s", o)
 		case o.Found && o.Call > end.Return:
-			return fmt.Errorf("it was read after its end, at %.3f ms: %s", ms(end.Return), o)
+			return violation(Expiry, "it was read after its end, at %.3f ms: %s", ms(end.Return), o)
 		case !o.Found && write.Outcome == OK && o.Call > write.Return && o.Return < end.Call:
-			return fmt.Errorf("it was gone before its end, at %.3f ms: %s", ms(end.Call), o)
+			return violation(Expiry, "it was gone before its end, at %.3f ms: %s", ms(end.Call), o)
 		}
 		if !o.Found && write.Outcome == OK && o.Call > write.Return {
 			gone = min(gone, o.Return)
@@ -50,7 +50,7 @@ func checkExpiry(ops []Op) error {
 	}
 	for _, o := range ops {
 		if o.Kind == Get && o.Outcome == OK && o.Found && o.Call > gone {
-			return fmt.Errorf("it came back after a read at %.3f ms had found it gone: %s", ms(gone), o)
+			return violation(Resurrected, "it came back after a read at %.3f ms had found it gone: %s", ms(gone), o)
 		}
 	}
 	return nil

@@ -22,20 +22,39 @@ const (
 	Del
 	// GetDel deletes a key and returns what it saw.
 	GetDel
-	// Incr adds one and returns the sum.
+	// Incr adds Delta, or one where that is not set, and returns the sum.
 	Incr
 	// Append adds Arg to the value and returns the length.
 	Append
+	// Cas reads a key and writes Arg if the key still holds what was read. N says whether it does.
+	Cas
+	// SetTwins writes Arg to a key and to its twin, as one.
+	SetTwins
+	// GetTwins reads a key and its twin, as one.
+	GetTwins
 	// expire is not a client's: the key loses the value Arg to the clock.
 	expire
 )
 
-var kindNames = [...]string{Get: "GET", Set: "SET", SetNX: "SETNX", Del: "DEL", GetDel: "GETDEL", Incr: "INCR", Append: "APPEND", expire: "(expire)"}
+var kindNames = [...]string{Get: "GET", Set: "SET", SetNX: "SETNX", Del: "DEL", GetDel: "GETDEL", Incr: "INCR", Append: "APPEND", Cas: "CAS", SetTwins: "SETTWINS", GetTwins: "GETTWINS", expire: "(expire)"}
 
 func (k Kind) String() string { return kindNames[k] }
 
+// MarshalText is the name, so that a history in a file can be read.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads a name.
+func (k *Kind) UnmarshalText(text []byte) error {
+	i := slices.Index(kindNames[:], string(text))
+	if i <= 0 {
+		return fmt.Errorf("no operation is called %q", text)
+	}
+	*k = Kind(i)
+	return nil
+}
+
 // Writes tells whether the operation may change the key.
-func (k Kind) Writes() bool { return k != Get }
+func (k Kind) Writes() bool { return k != Get && k != GetTwins }
 
 // Outcome is what a client knows of an operation. The zero value means "not set".
 type Outcome uint8
@@ -49,26 +68,56 @@ const (
 	Unknown
 )
 
-func (o Outcome) String() string { return [...]string{"not set", "ok", "not applied", "unknown"}[o] }
+var outcomeNames = [...]string{"not set", "ok", "not applied", "unknown"}
+
+func (o Outcome) String() string { return outcomeNames[o] }
+
+// MarshalText is the name.
+func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalText reads a name.
+func (o *Outcome) UnmarshalText(text []byte) error {
+	i := slices.Index(outcomeNames[:], string(text))
+	if i <= 0 {
+		return fmt.Errorf("no outcome is called %q", text)
+	}
+	*o = Outcome(i)
+	return nil
+}
 
 // Op is one operation of a client. Times count from the start of the history.
 type Op struct {
 	Client int
+	// Conn tells the connections of a client apart, where a promise holds for one of them only.
+	Conn   string `json:",omitempty"`
 	Kind   Kind
 	Key    string
-	Arg    string
-	TTL    time.Duration
+	Arg    string        `json:",omitempty"`
+	Delta  int64         `json:",omitempty"`
+	TTL    time.Duration `json:",omitempty"`
+	Stale  bool          `json:",omitempty"` // a read that any replica may answer
 	Call   time.Duration
 	Return time.Duration
 
 	Outcome Outcome
-	// Found and Value are what Get, SetNX and GetDel saw.
-	Found bool
-	Value string
-	// N is the reply of Del, Incr and Append.
-	N int64
+	// Found and Value are what Get, SetNX, GetDel, Cas and GetTwins saw.
+	Found bool   `json:",omitempty"`
+	Value string `json:",omitempty"`
+	// TwinFound and Twin are what GetTwins saw of the twin.
+	TwinFound bool   `json:",omitempty"`
+	Twin      string `json:",omitempty"`
+	// N is the reply of Del, Incr and Append, and 1 for a Cas that wrote.
+	N int64 `json:",omitempty"`
 	// Err is the error that the client got.
-	Err string
+	Err string `json:",omitempty"`
+}
+
+// delta is what an Incr adds.
+func (o Op) delta() int64 {
+	if o.Delta == 0 {
+		return 1
+	}
+	return o.Delta
 }
 
 func (o Op) String() string {
@@ -77,16 +126,26 @@ func (o Op) String() string {
 	if o.Arg != "" {
 		fmt.Fprintf(&b, " %s", o.Arg)
 	}
+	if o.Delta != 0 {
+		fmt.Fprintf(&b, " %d", o.Delta)
+	}
 	if o.TTL != 0 {
 		fmt.Fprintf(&b, " px %d", o.TTL.Milliseconds())
+	}
+	if o.Stale {
+		fmt.Fprintf(&b, " at any replica, connection %s", o.Conn)
 	}
 	switch {
 	case o.Outcome != OK:
 		fmt.Fprintf(&b, " -> %s: %s", o.Outcome, o.Err)
 	case o.Kind == Del || o.Kind == Incr || o.Kind == Append:
 		fmt.Fprintf(&b, " -> %d", o.N)
-	case o.Kind == Set:
+	case o.Kind == Set || o.Kind == SetTwins:
 		b.WriteString(" -> OK")
+	case o.Kind == Cas:
+		fmt.Fprintf(&b, " -> saw %q, wrote %v", o.Value, o.N == 1)
+	case o.Kind == GetTwins:
+		fmt.Fprintf(&b, " -> %q and %q", o.Value, o.Twin)
 	case o.Found:
 		fmt.Fprintf(&b, " -> %q", o.Value)
 	default:
@@ -127,6 +186,22 @@ func (h *History) Ops() []Op {
 	return ops
 }
 
+// Since lists the operations that were called at or after a time.
+func (h *History) Since(from time.Duration) []Op {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var ops []Op
+	for i := len(h.ops) - 1; i >= 0 && h.ops[i].Return >= from-addedLateMax; i-- {
+		if h.ops[i].Call >= from {
+			ops = append(ops, h.ops[i])
+		}
+	}
+	return ops
+}
+
+// addedLateMax is how much later than others an operation may be added that returned earlier.
+const addedLateMax = 10 * time.Second
+
 // Acknowledged counts the writes that were answered OK between two times.
 func (h *History) Acknowledged(from, to time.Duration) int {
 	h.mu.Lock()
@@ -161,4 +236,14 @@ func listing(ops []Op) string {
 		b.WriteString("  " + o.String() + "\n")
 	}
 	return b.String()
+}
+
+// ByKey splits a history, keys in order.
+func ByKey(ops []Op) [][]Op {
+	keys, split := byKey(ops)
+	list := make([][]Op, len(keys))
+	for i, key := range keys {
+		list[i] = split[key]
+	}
+	return list
 }

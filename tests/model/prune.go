@@ -1,7 +1,5 @@
 package model
 
-import "fmt"
-
 // prepare makes of one key's history what the model is run on. Refused operations go, and so do reads without an answer.
 // A write of unknown outcome lasts for ever, unless its unique value was seen: then it had taken effect when the first
 // read that saw it returned. A value that was never seen is one that never was, as far as operations go that return what
@@ -19,10 +17,12 @@ func prepare(ops []Op, report *Report) ([]Op, error) {
 	}
 	var history []Op
 	for _, o := range ops {
-		if o.Outcome == NotApplied {
+		if o.Outcome == NotApplied || o.Kind == Cas && o.Outcome == OK && o.N == 0 {
 			if by, ok := seen[o.Arg]; ok && isUnique(o) {
-				return nil, fmt.Errorf("the value of a refused write was read: %s\n%s", o, by)
+				return nil, violation(Invented, "the value of a refused write was read: %s\n%s", o, by)
 			}
+		}
+		if o.Outcome == NotApplied {
 			continue
 		}
 		if o.Outcome == Unknown {
@@ -52,7 +52,9 @@ func prepare(ops []Op, report *Report) ([]Op, error) {
 }
 
 // isUnique tells whether Arg is a value that no other operation writes.
-func isUnique(o Op) bool { return o.Kind == Set || o.Kind == SetNX }
+func isUnique(o Op) bool {
+	return o.Kind == Set || o.Kind == SetNX || o.Kind == Cas || o.Kind == SetTwins
+}
 
 // deletedAfter tells whether a Del could have met the write.
 func deletedAfter(ops []Op, write Op) bool {

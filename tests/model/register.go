@@ -29,13 +29,23 @@ func (r Report) String() string {
 // CheckRegisters is nil if every key of a history is a linearizable register. Each key may take the budget; no verdict
 // in it is an error, as is a value that appears although its write was refused. Values of Set and SetNX have to be unique.
 func CheckRegisters(ops []Op, budget time.Duration) (Report, error) {
+	return checkRegisters(ops, budget, registerModel(register.step), diagnose)
+}
+
+// CheckEvictable is CheckRegisters for keys that may go at any time, for lack of memory. A key that went stays gone until
+// it is written again, so what was overwritten or deleted never comes back.
+func CheckEvictable(ops []Op, budget time.Duration) (Report, error) {
+	return checkRegisters(ops, budget, registerModel(register.stepOrEvict), diagnoseEvictable)
+}
+
+func checkRegisters(ops []Op, budget time.Duration, m porcupine.Model, diagnose func([]Op) Class) (Report, error) {
 	var report Report
 	var errs []error
 	keys, split := byKey(ops)
 	for _, key := range keys {
 		history, err := prepare(split[key], &report)
 		if err == nil {
-			err = checkRegister(history, budget)
+			err = checkRegister(history, budget, m, diagnose)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("key %s: %w\n%s", key, err, listing(split[key])))
@@ -46,7 +56,7 @@ func CheckRegisters(ops []Op, budget time.Duration) (Report, error) {
 	return report, errors.Join(errs...)
 }
 
-func checkRegister(history []Op, budget time.Duration) error {
+func checkRegister(history []Op, budget time.Duration, m porcupine.Model, diagnose func([]Op) Class) error {
 	operations := make([]porcupine.Operation, 0, len(history))
 	for i, o := range history {
 		client := o.Client
@@ -55,13 +65,13 @@ func checkRegister(history []Op, budget time.Duration) error {
 		}
 		operations = append(operations, porcupine.Operation{ClientId: client, Input: o, Output: o, Call: int64(o.Call), Return: int64(o.Return)})
 	}
-	switch porcupine.CheckOperationsTimeout(registerModel, operations, budget) {
+	switch porcupine.CheckOperationsTimeout(m, operations, budget) {
 	case porcupine.Ok:
 		return nil
 	case porcupine.Illegal:
-		return errors.New("the history is not linearizable")
+		return violation(diagnose(history), "the history is not linearizable")
 	}
-	return fmt.Errorf("no verdict within %v, which counts as a failure", budget)
+	return violation(Undecided, "no verdict within %v, which counts as a failure", budget)
 }
 
 const forever = time.Duration(math.MaxInt64)
@@ -74,13 +84,27 @@ type register struct {
 
 var hashSeed = maphash.MakeSeed()
 
-var registerModel = porcupine.Model{
-	Init: func() any { return register{} },
-	Step: func(state, input, _ any) (bool, any) {
-		ok, next := state.(register).step(input.(Op))
-		return ok, next
-	},
-	Hash: func(state any) uint64 { return maphash.Comparable(hashSeed, state.(register)) },
+func registerModel(step func(register, Op) (bool, register)) porcupine.Model {
+	return porcupine.Model{
+		Init: func() any { return register{} },
+		Step: func(state, input, _ any) (bool, any) {
+			ok, next := step(state.(register), input.(Op))
+			return ok, next
+		},
+		Hash: func(state any) uint64 { return maphash.Comparable(hashSeed, state.(register)) },
+	}
+}
+
+// stepOrEvict lets the key go just before the first operation that finds it gone: when it really went shows nowhere.
+// A SetNX of unknown outcome that is still in the history was seen, so it found the key gone.
+func (r register) stepOrEvict(o Op) (bool, register) {
+	if o.Kind == SetNX && o.Outcome == Unknown {
+		return register{}.step(o)
+	}
+	if ok, next := r.step(o); ok {
+		return true, next
+	}
+	return register{}.step(o)
 }
 
 // step says whether the operation may give its answer in this state, and what the state is afterwards. Operations of
@@ -89,9 +113,11 @@ func (r register) step(o Op) (bool, register) {
 	known := o.Outcome == OK
 	saw := !known || o.Found == r.found && o.Value == r.value
 	switch o.Kind {
-	case Get:
+	case Get, GetTwins:
 		return saw, r
-	case Set:
+	case Cas:
+		return r.cas(o, known)
+	case Set, SetTwins:
 		return true, register{found: true, value: o.Arg}
 	case SetNX:
 		if r.found {
@@ -121,5 +147,15 @@ func (r register) incr(o Op, known bool) (bool, register) {
 			return false, r
 		}
 	}
-	return !known || o.N == n+1, register{found: true, value: strconv.FormatInt(n+1, 10)}
+	n += o.delta()
+	return !known || o.N == n, register{found: true, value: strconv.FormatInt(n, 10)}
+}
+
+// cas: one that did not write is a read. One of unknown outcome writes if it still can.
+func (r register) cas(o Op, known bool) (bool, register) {
+	same := o.Found == r.found && o.Value == r.value
+	if same && (!known || o.N == 1) {
+		return true, register{found: true, value: o.Arg}
+	}
+	return !known || same, r
 }

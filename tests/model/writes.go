@@ -22,8 +22,8 @@ func CheckWrites(ops []Op, final map[string]string) error {
 	return nil
 }
 
-// Lost lists the acknowledged writes that a final reading does not hold.
-func Lost(ops []Op, final map[string]string) []Op {
+// LostWrites lists the acknowledged writes that a final reading does not hold.
+func LostWrites(ops []Op, final map[string]string) []Op {
 	var lost []Op
 	for _, o := range ops {
 		if o.Kind == Set && o.Outcome == OK && final[o.Key] != o.Arg {

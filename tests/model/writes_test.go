@@ -19,7 +19,7 @@ func TestFinalReadingsAreJudgedByTheWrites(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			judge(t, tt.wrong, func() error { return CheckWrites([]Op{tt.write}, tt.final) })
-			lost := len(Lost([]Op{tt.write}, tt.final)) > 0
+			lost := len(LostWrites([]Op{tt.write}, tt.final)) > 0
 			if want := tt.write.Outcome == OK && tt.wrong != ""; lost != want {
 				t.Errorf("counted as lost: %v, want %v", lost, want)
 			}

@@ -24,6 +24,24 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if os.Getenv(worker) != "" {
+		if err := work(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	if os.Getenv(networkMaker) != "" {
+		if err := leaveNetwork(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	if addr := os.Getenv(echoAddr); addr != "" {
+		fmt.Fprintln(os.Stderr, serveEcho(addr))
+		os.Exit(1)
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -1,12 +1,8 @@
 package nemesis
 
 import (
-	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 )
 
@@ -41,7 +37,7 @@ func makeVolume(prepare func(root string) ([]string, error), cleanup func(func()
 		return nil, err
 	}
 	v := &volume{Dir: filepath.Join(root, "data"), root: root}
-	if err := v.guard(cleanup, keep); err != nil {
+	if err := guard(cleanup, keep, undoVolume, root); err != nil {
 		return nil, err
 	}
 	if err := os.Mkdir(v.Dir, 0o700); err != nil {
@@ -76,26 +72,5 @@ func (v *volume) detach() error {
 	}
 }
 
-// undo is what the guard does once its input ends. A line of input says to keep the files.
-const undo = `read -r keep; umount -l "$0/data"; umount -l "$0"; [ -n "$keep" ] || rm -rf "$0"`
-
-// guard starts the process that removes the volume when this one ends, however it does.
-func (v *volume) guard(cleanup func(func()), keep func() bool) error {
-	cmd := exec.Command("sh", "-c", undo, v.root)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is not for it
-	input, err := cmd.StdinPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("guard of %s: %w", v.root, err)
-	}
-	cleanup(func() {
-		if keep() {
-			_, _ = io.WriteString(input, "keep\n") // without it the files are removed
-		}
-		_ = input.Close()
-		_ = cmd.Wait() // it unmounts what is mounted, which may be nothing
-	})
-	return nil
-}
+// undoVolume is what the guard of a volume does.
+const undoVolume = `umount -l "$0/data"; umount -l "$0"; [ -n "$keep" ] || rm -rf "$0"`

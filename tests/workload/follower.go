@@ -17,24 +17,34 @@ const redirectsMax = 5
 
 // Follower returns a client that follows MOVED, each request up to 5 times, and repeats nothing else.
 func Follower(addrs []string) Client {
-	return &follower{addrs: addrs, at: addrs[0], conns: map[string]*Conn{}}
+	return &overRESP{commander: &follower{addrs: addrs, at: addrs[0], conns: map[string]*Conn{}}}
 }
 
-func (f *follower) do(args []string) (any, error) {
-	var reply any
-	var err error
-	for range redirectsMax + 1 {
-		reply, err = f.once(args)
-		var refused ServerError
-		if !errors.As(err, &refused) || !strings.HasPrefix(string(refused), "MOVED ") {
-			return reply, err
-		}
-		f.at = strings.Fields(string(refused))[2]
-	}
+func (f *follower) do(args []string) (reply any, err error) {
+	err = f.follow(func(conn *Conn) error {
+		reply, err = conn.Do(RequestTimeout, args...)
+		return err
+	})
 	return reply, err
 }
 
-func (f *follower) once(args []string) (any, error) {
+func (f *follower) transact(t *transaction) error {
+	return f.follow(func(conn *Conn) error { return conn.transact(t) })
+}
+
+func (f *follower) follow(do func(*Conn) error) (err error) {
+	for range redirectsMax + 1 {
+		err = f.once(do)
+		var refused ServerError
+		if !errors.As(err, &refused) || !strings.HasPrefix(string(refused), "MOVED ") {
+			return err
+		}
+		f.at = strings.Fields(string(refused))[2]
+	}
+	return err
+}
+
+func (f *follower) once(do func(*Conn) error) error {
 	conn := f.conns[f.at]
 	if conn != nil && conn.Closed() {
 		conn.Close()
@@ -44,17 +54,16 @@ func (f *follower) once(args []string) (any, error) {
 		var err error
 		if conn, err = Dial(f.at, RequestTimeout); err != nil {
 			f.at = f.addrs[(index(f.addrs, f.at)+1)%len(f.addrs)]
-			return nil, errNotSent
+			return errNotSent
 		}
 		f.conns[f.at] = conn
 	}
-	reply, err := conn.Do(RequestTimeout, args...)
-	var refused ServerError
-	if err != nil && !errors.As(err, &refused) {
+	err := do(conn)
+	if broken(err) {
 		conn.Close()
 		delete(f.conns, f.at)
 	}
-	return reply, err
+	return err
 }
 
 func index(list []string, s string) int {

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -25,6 +26,8 @@ type Lane struct {
 	key  func(generation int) string
 	pick Pick
 	once bool // each key gets one operation
+	// Bounds of a key; 0 means those above.
+	opsMax, unknownMax int
 
 	mu         sync.Mutex // protects the fields below
 	generation int
@@ -39,7 +42,7 @@ func NewLane(key func(generation int) string, pick Pick) *Lane {
 
 func (l *Lane) next(random *rand.Rand, client, i int) model.Op {
 	l.mu.Lock()
-	if l.ops >= opsMax || l.unknown >= unknownMax {
+	if l.ops >= cmp.Or(l.opsMax, opsMax) || l.unknown >= cmp.Or(l.unknownMax, unknownMax) {
 		l.generation, l.ops, l.unknown = l.generation+1, 0, 0
 	}
 	generation := l.generation

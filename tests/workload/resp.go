@@ -112,7 +112,11 @@ func (c *Conn) reply() (any, error) {
 		}
 		list := make([]any, n)
 		for i := range list {
-			if list[i], err = c.reply(); err != nil {
+			list[i], err = c.reply()
+			if refused := ServerError(""); errors.As(err, &refused) {
+				list[i], err = refused, nil // the rest of the list follows
+			}
+			if err != nil {
 				return nil, err
 			}
 		}
@@ -132,6 +136,37 @@ func (c *Conn) Closed() bool {
 	}
 	_, err := c.read.Peek(1)
 	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// transact does a transaction. A connection on which it failed has to be closed.
+func (c *Conn) transact(t *transaction) error {
+	steps := [][]string{{"MULTI"}}
+	if t.watch != "" {
+		if _, err := c.Do(RequestTimeout, "WATCH", t.watch); err != nil {
+			return withheld{err}
+		}
+		reply, err := c.Do(RequestTimeout, "GET", t.watch)
+		if err != nil {
+			return withheld{err}
+		}
+		t.value, t.found = reply.(string)
+	}
+	for _, step := range append(steps, t.commands...) {
+		if _, err := c.Do(RequestTimeout, step...); err != nil {
+			return withheld{err}
+		}
+	}
+	reply, err := c.Do(RequestTimeout, "EXEC")
+	if err != nil {
+		return err
+	}
+	t.replies, _ = reply.([]any)
+	for _, r := range t.replies {
+		if refused, ok := r.(ServerError); ok {
+			return fmt.Errorf("a part of EXEC: %w", refused)
+		}
+	}
+	return nil
 }
 
 // Close ends the connection.

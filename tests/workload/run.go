@@ -27,8 +27,9 @@ func NewRun(seed uint64) *Run {
 	return &Run{History: model.NewHistory(), seed: seed, stop: make(chan struct{})}
 }
 
-// Go lets a client work on a lane, at most one operation per pause, until the run stops.
-func (r *Run) Go(c Client, l *Lane, pause time.Duration) {
+// Go lets a client work on a lane, at most one operation per pause, until the run stops. It returns the number of
+// the client.
+func (r *Run) Go(c Client, l *Lane, pause time.Duration) int {
 	id := r.clients
 	r.clients++
 	r.wg.Go(func() {
@@ -47,6 +48,7 @@ func (r *Run) Go(c Client, l *Lane, pause time.Duration) {
 			l.done(o)
 		}
 	})
+	return id
 }
 
 // Attempt lets a client make one attempt at an operation, and records it.
@@ -57,8 +59,11 @@ func (r *Run) Attempt(c Client, o model.Op) model.Op {
 
 func (r *Run) attempt(c Client, o *model.Op) {
 	o.Call = r.History.Now()
-	err := attempt(c, o)
+	err := c.attempt(o)
 	o.Return = r.History.Now()
+	if o.Outcome = outcomeOf(err); err != nil {
+		o.Err = err.Error()
+	}
 	r.History.Add(*o)
 	if unexpected(err) {
 		r.mu.Lock()

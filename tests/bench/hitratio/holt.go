@@ -150,16 +150,12 @@ func (c *holt) lead() *replica {
 	return c.replicas[c.leader]
 }
 
-// failOver lets the next replica lead. carry is what followers were told of the leader's access stamps; nil is nothing.
-func (c *holt) failOver(ctx context.Context, carry func(from, to *store.Store)) error {
-	from := c.lead()
+// failOver lets the next replica lead.
+func (c *holt) failOver(ctx context.Context) error {
 	c.mu.Lock()
 	c.leader = (c.leader + 1) % len(c.replicas)
 	c.term++
 	c.mu.Unlock()
-	if carry != nil {
-		carry(from.store, c.lead().store)
-	}
 	for _, r := range c.replicas {
 		r.exec.Kick()
 	}

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/holtcache/holt/raftfsm/store"
 	"github.com/holtcache/holt/shard/executor"
 )
 
@@ -28,10 +27,10 @@ type Plan struct {
 	Policies []executor.EvictionPolicy
 	// Redis is the program redis-server, empty to measure Holt alone; Dir is where it writes its messages.
 	Redis, Dir string
-	// Replicas is how many replicas Holt has. With more than one, another takes over after three quarters of the time;
-	// Carry is what it was told of the access stamps of the leader before it, nil for nothing.
-	Replicas int
-	Carry    func(from, to *store.Store)
+	// Replicas is how many replicas Holt has. With more than one, another takes over after three quarters of the time.
+	// StampRound is how long it takes to tell the others of all access stamps of the leader; 0: they hear of none.
+	Replicas   int
+	StampRound time.Duration
 }
 
 const (
@@ -176,6 +175,7 @@ func (o *player) play(ctx context.Context, p *Plan, start time.Time) error {
 	size := max(1, int(float64(p.Rate)*roundTime.Seconds()))
 	rounds := len(o.trace) / size
 	var hits [4]int // in each quarter
+	stamps := carrier{holt: o.holt, round: p.StampRound}
 	for i := range rounds {
 		if wait := time.Until(start.Add(time.Duration(i) * roundTime)); wait > 0 {
 			time.Sleep(wait)
@@ -193,8 +193,14 @@ func (o *player) play(ctx context.Context, p *Plan, start time.Time) error {
 				return err
 			}
 		}
-		if o.holt != nil && len(o.holt.replicas) > 1 && i+1 == rounds/4*3 {
-			if err := o.holt.failOver(ctx, p.Carry); err != nil {
+		if o.holt == nil || len(o.holt.replicas) == 1 {
+			continue
+		}
+		if err := stamps.step(roundTime); err != nil {
+			return err
+		}
+		if i+1 == rounds/4*3 {
+			if err := o.holt.failOver(ctx); err != nil {
 				return err
 			}
 		}

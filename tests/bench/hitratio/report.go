@@ -11,7 +11,11 @@ func (p *Plan) Report(w io.Writer, results []Result) {
 	fmt.Fprintf(w, "Share of hits in %%, of the second half of %v at %d requests a second; %d popular keys of 16 bytes, values of %d; %d bytes for data; seed %d.\n",
 		p.Duration, p.Rate, p.Universe, valueBytes, p.BudgetBytes, p.Seed)
 	if p.Replicas > 1 {
-		fmt.Fprintf(w, "%d replicas of Holt; another leads in the last quarter. The last columns compare that quarter with a Holt whose leader stays.\n", p.Replicas)
+		carried := "followers hear of no access stamps"
+		if p.StampRound > 0 {
+			carried = fmt.Sprintf("followers hear of all access stamps in %v", p.StampRound)
+		}
+		fmt.Fprintf(w, "%d replicas of Holt; %s. Another leads in the last quarter; the last columns compare it with a Holt whose leader stays.\n", p.Replicas, carried)
 	}
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)

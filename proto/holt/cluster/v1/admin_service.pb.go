@@ -903,6 +903,171 @@ func (x *ReplicaStatus) GetCaughtUpNodeIds() []string {
 	return nil
 }
 
+// DigestReplicasRequest asks for the digests of the replicas on a node.
+type DigestReplicasRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DigestReplicasRequest) Reset() {
+	*x = DigestReplicasRequest{}
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DigestReplicasRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DigestReplicasRequest) ProtoMessage() {}
+
+func (x *DigestReplicasRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DigestReplicasRequest.ProtoReflect.Descriptor instead.
+func (*DigestReplicasRequest) Descriptor() ([]byte, []int) {
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{11}
+}
+
+// DigestReplicasResponse is the answer to a DigestReplicasRequest.
+type DigestReplicasResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The replicas of the node in the order of their shard ids.
+	Replicas      []*ReplicaDigest `protobuf:"bytes,1,rep,name=replicas,proto3" json:"replicas,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DigestReplicasResponse) Reset() {
+	*x = DigestReplicasResponse{}
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DigestReplicasResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DigestReplicasResponse) ProtoMessage() {}
+
+func (x *DigestReplicasResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DigestReplicasResponse.ProtoReflect.Descriptor instead.
+func (*DigestReplicasResponse) Descriptor() ([]byte, []int) {
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *DigestReplicasResponse) GetReplicas() []*ReplicaDigest {
+	if x != nil {
+		return x.Replicas
+	}
+	return nil
+}
+
+// ReplicaDigest is what a replica holds, as a number: replicas of a shard that have applied the same entries have the same.
+type ReplicaDigest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The shard.
+	ShardId uint64 `protobuf:"varint,1,opt,name=shard_id,json=shardId,proto3" json:"shard_id,omitempty"`
+	// The index of the last entry that it had applied.
+	AppliedIndex uint64 `protobuf:"varint,2,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`
+	// Whether no entry was applied meanwhile, so that the digest is of one moment. Compare others with nothing.
+	Settled bool `protobuf:"varint,3,opt,name=settled,proto3" json:"settled,omitempty"`
+	// Of keys, types, values, expiries, versions and owned slots. Access stamps do not count.
+	Digest uint64 `protobuf:"fixed64,4,opt,name=digest,proto3" json:"digest,omitempty"`
+	// How many keys it holds.
+	Keys          uint64 `protobuf:"varint,5,opt,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplicaDigest) Reset() {
+	*x = ReplicaDigest{}
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplicaDigest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplicaDigest) ProtoMessage() {}
+
+func (x *ReplicaDigest) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplicaDigest.ProtoReflect.Descriptor instead.
+func (*ReplicaDigest) Descriptor() ([]byte, []int) {
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ReplicaDigest) GetShardId() uint64 {
+	if x != nil {
+		return x.ShardId
+	}
+	return 0
+}
+
+func (x *ReplicaDigest) GetAppliedIndex() uint64 {
+	if x != nil {
+		return x.AppliedIndex
+	}
+	return 0
+}
+
+func (x *ReplicaDigest) GetSettled() bool {
+	if x != nil {
+		return x.Settled
+	}
+	return false
+}
+
+func (x *ReplicaDigest) GetDigest() uint64 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
+}
+
+func (x *ReplicaDigest) GetKeys() uint64 {
+	if x != nil {
+		return x.Keys
+	}
+	return 0
+}
+
 // TransferLeadershipRequest moves the leadership of a shard.
 type TransferLeadershipRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -916,7 +1081,7 @@ type TransferLeadershipRequest struct {
 
 func (x *TransferLeadershipRequest) Reset() {
 	*x = TransferLeadershipRequest{}
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[11]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -928,7 +1093,7 @@ func (x *TransferLeadershipRequest) String() string {
 func (*TransferLeadershipRequest) ProtoMessage() {}
 
 func (x *TransferLeadershipRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[11]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -941,7 +1106,7 @@ func (x *TransferLeadershipRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeadershipRequest.ProtoReflect.Descriptor instead.
 func (*TransferLeadershipRequest) Descriptor() ([]byte, []int) {
-	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{11}
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TransferLeadershipRequest) GetShardId() uint64 {
@@ -971,7 +1136,7 @@ type TransferLeadershipResponse struct {
 
 func (x *TransferLeadershipResponse) Reset() {
 	*x = TransferLeadershipResponse{}
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[12]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -983,7 +1148,7 @@ func (x *TransferLeadershipResponse) String() string {
 func (*TransferLeadershipResponse) ProtoMessage() {}
 
 func (x *TransferLeadershipResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[12]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -996,7 +1161,7 @@ func (x *TransferLeadershipResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeadershipResponse.ProtoReflect.Descriptor instead.
 func (*TransferLeadershipResponse) Descriptor() ([]byte, []int) {
-	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{12}
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TransferLeadershipResponse) GetLeaderNodeId() string {
@@ -1028,7 +1193,7 @@ type NamedSetting struct {
 
 func (x *NamedSetting) Reset() {
 	*x = NamedSetting{}
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[13]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1040,7 +1205,7 @@ func (x *NamedSetting) String() string {
 func (*NamedSetting) ProtoMessage() {}
 
 func (x *NamedSetting) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[13]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1053,7 +1218,7 @@ func (x *NamedSetting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NamedSetting.ProtoReflect.Descriptor instead.
 func (*NamedSetting) Descriptor() ([]byte, []int) {
-	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{13}
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *NamedSetting) GetName() string {
@@ -1086,7 +1251,7 @@ type ListSettingsRequest struct {
 
 func (x *ListSettingsRequest) Reset() {
 	*x = ListSettingsRequest{}
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[14]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1098,7 +1263,7 @@ func (x *ListSettingsRequest) String() string {
 func (*ListSettingsRequest) ProtoMessage() {}
 
 func (x *ListSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[14]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1111,7 +1276,7 @@ func (x *ListSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSettingsRequest.ProtoReflect.Descriptor instead.
 func (*ListSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{14}
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{17}
 }
 
 // ListSettingsResponse is the answer to a ListSettingsRequest.
@@ -1125,7 +1290,7 @@ type ListSettingsResponse struct {
 
 func (x *ListSettingsResponse) Reset() {
 	*x = ListSettingsResponse{}
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[15]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1137,7 +1302,7 @@ func (x *ListSettingsResponse) String() string {
 func (*ListSettingsResponse) ProtoMessage() {}
 
 func (x *ListSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[15]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1150,7 +1315,7 @@ func (x *ListSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSettingsResponse.ProtoReflect.Descriptor instead.
 func (*ListSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{15}
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListSettingsResponse) GetSettings() []*NamedSetting {
@@ -1171,7 +1336,7 @@ type ChangeSettingsRequest struct {
 
 func (x *ChangeSettingsRequest) Reset() {
 	*x = ChangeSettingsRequest{}
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[16]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1183,7 +1348,7 @@ func (x *ChangeSettingsRequest) String() string {
 func (*ChangeSettingsRequest) ProtoMessage() {}
 
 func (x *ChangeSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[16]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1196,7 +1361,7 @@ func (x *ChangeSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeSettingsRequest.ProtoReflect.Descriptor instead.
 func (*ChangeSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{16}
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ChangeSettingsRequest) GetSettings() []*NamedSetting {
@@ -1215,7 +1380,7 @@ type ChangeSettingsResponse struct {
 
 func (x *ChangeSettingsResponse) Reset() {
 	*x = ChangeSettingsResponse{}
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[17]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1227,7 +1392,7 @@ func (x *ChangeSettingsResponse) String() string {
 func (*ChangeSettingsResponse) ProtoMessage() {}
 
 func (x *ChangeSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[17]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1240,7 +1405,190 @@ func (x *ChangeSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeSettingsResponse.ProtoReflect.Descriptor instead.
 func (*ChangeSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{17}
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{20}
+}
+
+// AcceptDataLossRequest ends the amnesia guard of the replicas of one node.
+type AcceptDataLossRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Change nothing; only list what is guarded.
+	DryRun        bool `protobuf:"varint,1,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcceptDataLossRequest) Reset() {
+	*x = AcceptDataLossRequest{}
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcceptDataLossRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcceptDataLossRequest) ProtoMessage() {}
+
+func (x *AcceptDataLossRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcceptDataLossRequest.ProtoReflect.Descriptor instead.
+func (*AcceptDataLossRequest) Descriptor() ([]byte, []int) {
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *AcceptDataLossRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+// AcceptDataLossResponse is the answer to an AcceptDataLossRequest.
+type AcceptDataLossResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the answering node.
+	NodeId string `protobuf:"bytes,1,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
+	// The replicas that were guarded when the request came.
+	Replicas      []*GuardedReplica `protobuf:"bytes,2,rep,name=replicas,proto3" json:"replicas,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcceptDataLossResponse) Reset() {
+	*x = AcceptDataLossResponse{}
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcceptDataLossResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcceptDataLossResponse) ProtoMessage() {}
+
+func (x *AcceptDataLossResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcceptDataLossResponse.ProtoReflect.Descriptor instead.
+func (*AcceptDataLossResponse) Descriptor() ([]byte, []int) {
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *AcceptDataLossResponse) GetNodeId() string {
+	if x != nil {
+		return x.NodeId
+	}
+	return ""
+}
+
+func (x *AcceptDataLossResponse) GetReplicas() []*GuardedReplica {
+	if x != nil {
+		return x.Replicas
+	}
+	return nil
+}
+
+// GuardedReplica is a replica that neither votes nor campaigns.
+type GuardedReplica struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The shard; 0: the meta group.
+	ShardId uint64 `protobuf:"varint,1,opt,name=shard_id,json=shardId,proto3" json:"shard_id,omitempty"`
+	// Why entries may be missing.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What the replica waits for; empty: it has not looked yet.
+	WaitingFor string `protobuf:"bytes,3,opt,name=waiting_for,json=waitingFor,proto3" json:"waiting_for,omitempty"`
+	// The index of the last entry in its log.
+	LastIndex uint64 `protobuf:"varint,4,opt,name=last_index,json=lastIndex,proto3" json:"last_index,omitempty"`
+	// The term of that entry.
+	LastTerm      uint64 `protobuf:"varint,5,opt,name=last_term,json=lastTerm,proto3" json:"last_term,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GuardedReplica) Reset() {
+	*x = GuardedReplica{}
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GuardedReplica) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GuardedReplica) ProtoMessage() {}
+
+func (x *GuardedReplica) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GuardedReplica.ProtoReflect.Descriptor instead.
+func (*GuardedReplica) Descriptor() ([]byte, []int) {
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *GuardedReplica) GetShardId() uint64 {
+	if x != nil {
+		return x.ShardId
+	}
+	return 0
+}
+
+func (x *GuardedReplica) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *GuardedReplica) GetWaitingFor() string {
+	if x != nil {
+		return x.WaitingFor
+	}
+	return ""
+}
+
+func (x *GuardedReplica) GetLastIndex() uint64 {
+	if x != nil {
+		return x.LastIndex
+	}
+	return 0
+}
+
+func (x *GuardedReplica) GetLastTerm() uint64 {
+	if x != nil {
+		return x.LastTerm
+	}
+	return 0
 }
 
 var File_holt_cluster_v1_admin_service_proto protoreflect.FileDescriptor
@@ -1306,7 +1654,16 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\rapplied_index\x18\t \x01(\x04R\fappliedIndex\x12\x12\n" +
 	"\x04keys\x18\n" +
 	" \x01(\x04R\x04keys\x12+\n" +
-	"\x12caught_up_node_ids\x18\v \x03(\tR\x0fcaughtUpNodeIds\"T\n" +
+	"\x12caught_up_node_ids\x18\v \x03(\tR\x0fcaughtUpNodeIds\"\x17\n" +
+	"\x15DigestReplicasRequest\"T\n" +
+	"\x16DigestReplicasResponse\x12:\n" +
+	"\breplicas\x18\x01 \x03(\v2\x1e.holt.cluster.v1.ReplicaDigestR\breplicas\"\x95\x01\n" +
+	"\rReplicaDigest\x12\x19\n" +
+	"\bshard_id\x18\x01 \x01(\x04R\ashardId\x12#\n" +
+	"\rapplied_index\x18\x02 \x01(\x04R\fappliedIndex\x12\x18\n" +
+	"\asettled\x18\x03 \x01(\bR\asettled\x12\x16\n" +
+	"\x06digest\x18\x04 \x01(\x06R\x06digest\x12\x12\n" +
+	"\x04keys\x18\x05 \x01(\x04R\x04keys\"T\n" +
 	"\x19TransferLeadershipRequest\x12\x19\n" +
 	"\bshard_id\x18\x01 \x01(\x04R\ashardId\x12\x1c\n" +
 	"\n" +
@@ -1323,7 +1680,20 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\bsettings\x18\x01 \x03(\v2\x1d.holt.cluster.v1.NamedSettingR\bsettings\"R\n" +
 	"\x15ChangeSettingsRequest\x129\n" +
 	"\bsettings\x18\x01 \x03(\v2\x1d.holt.cluster.v1.NamedSettingR\bsettings\"\x18\n" +
-	"\x16ChangeSettingsResponse*\xb1\x01\n" +
+	"\x16ChangeSettingsResponse\"0\n" +
+	"\x15AcceptDataLossRequest\x12\x17\n" +
+	"\adry_run\x18\x01 \x01(\bR\x06dryRun\"n\n" +
+	"\x16AcceptDataLossResponse\x12\x17\n" +
+	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12;\n" +
+	"\breplicas\x18\x02 \x03(\v2\x1f.holt.cluster.v1.GuardedReplicaR\breplicas\"\xa0\x01\n" +
+	"\x0eGuardedReplica\x12\x19\n" +
+	"\bshard_id\x18\x01 \x01(\x04R\ashardId\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x1f\n" +
+	"\vwaiting_for\x18\x03 \x01(\tR\n" +
+	"waitingFor\x12\x1d\n" +
+	"\n" +
+	"last_index\x18\x04 \x01(\x04R\tlastIndex\x12\x1b\n" +
+	"\tlast_term\x18\x05 \x01(\x04R\blastTerm*\xb1\x01\n" +
 	"\fClusterPhase\x12\x1d\n" +
 	"\x19CLUSTER_PHASE_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bCLUSTER_PHASE_UNINITIALIZED\x10\x01\x12#\n" +
@@ -1336,16 +1706,18 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\x14SHARD_STATE_CREATING\x10\x01\x12\x19\n" +
 	"\x15SHARD_STATE_NO_LEADER\x10\x02\x12\x18\n" +
 	"\x14SHARD_STATE_STARTING\x10\x03\x12\x17\n" +
-	"\x13SHARD_STATE_SERVING\x10\x042\xab\x05\n" +
+	"\x13SHARD_STATE_SERVING\x10\x042\xf1\x06\n" +
 	"\fAdminService\x12X\n" +
 	"\vInitCluster\x12#.holt.cluster.v1.InitClusterRequest\x1a$.holt.cluster.v1.InitClusterResponse\x12g\n" +
 	"\x10GetClusterStatus\x12(.holt.cluster.v1.GetClusterStatusRequest\x1a).holt.cluster.v1.GetClusterStatusResponse\x12R\n" +
 	"\tListNodes\x12!.holt.cluster.v1.ListNodesRequest\x1a\".holt.cluster.v1.ListNodesResponse\x12U\n" +
 	"\n" +
-	"ListShards\x12\".holt.cluster.v1.ListShardsRequest\x1a#.holt.cluster.v1.ListShardsResponse\x12m\n" +
+	"ListShards\x12\".holt.cluster.v1.ListShardsRequest\x1a#.holt.cluster.v1.ListShardsResponse\x12a\n" +
+	"\x0eDigestReplicas\x12&.holt.cluster.v1.DigestReplicasRequest\x1a'.holt.cluster.v1.DigestReplicasResponse\x12m\n" +
 	"\x12TransferLeadership\x12*.holt.cluster.v1.TransferLeadershipRequest\x1a+.holt.cluster.v1.TransferLeadershipResponse\x12[\n" +
 	"\fListSettings\x12$.holt.cluster.v1.ListSettingsRequest\x1a%.holt.cluster.v1.ListSettingsResponse\x12a\n" +
-	"\x0eChangeSettings\x12&.holt.cluster.v1.ChangeSettingsRequest\x1a'.holt.cluster.v1.ChangeSettingsResponseB;Z9github.com/holtcache/holt/proto/holt/cluster/v1;clusterv1b\x06proto3"
+	"\x0eChangeSettings\x12&.holt.cluster.v1.ChangeSettingsRequest\x1a'.holt.cluster.v1.ChangeSettingsResponse\x12a\n" +
+	"\x0eAcceptDataLoss\x12&.holt.cluster.v1.AcceptDataLossRequest\x1a'.holt.cluster.v1.AcceptDataLossResponseB;Z9github.com/holtcache/holt/proto/holt/cluster/v1;clusterv1b\x06proto3"
 
 var (
 	file_holt_cluster_v1_admin_service_proto_rawDescOnce sync.Once
@@ -1360,7 +1732,7 @@ func file_holt_cluster_v1_admin_service_proto_rawDescGZIP() []byte {
 }
 
 var file_holt_cluster_v1_admin_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_holt_cluster_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_holt_cluster_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_holt_cluster_v1_admin_service_proto_goTypes = []any{
 	(ClusterPhase)(0),                  // 0: holt.cluster.v1.ClusterPhase
 	(ShardState)(0),                    // 1: holt.cluster.v1.ShardState
@@ -1375,51 +1747,63 @@ var file_holt_cluster_v1_admin_service_proto_goTypes = []any{
 	(*ListShardsResponse)(nil),         // 10: holt.cluster.v1.ListShardsResponse
 	(*ShardStatus)(nil),                // 11: holt.cluster.v1.ShardStatus
 	(*ReplicaStatus)(nil),              // 12: holt.cluster.v1.ReplicaStatus
-	(*TransferLeadershipRequest)(nil),  // 13: holt.cluster.v1.TransferLeadershipRequest
-	(*TransferLeadershipResponse)(nil), // 14: holt.cluster.v1.TransferLeadershipResponse
-	(*NamedSetting)(nil),               // 15: holt.cluster.v1.NamedSetting
-	(*ListSettingsRequest)(nil),        // 16: holt.cluster.v1.ListSettingsRequest
-	(*ListSettingsResponse)(nil),       // 17: holt.cluster.v1.ListSettingsResponse
-	(*ChangeSettingsRequest)(nil),      // 18: holt.cluster.v1.ChangeSettingsRequest
-	(*ChangeSettingsResponse)(nil),     // 19: holt.cluster.v1.ChangeSettingsResponse
-	(*Settings)(nil),                   // 20: holt.cluster.v1.Settings
-	(*Node)(nil),                       // 21: holt.cluster.v1.Node
-	(*Shard)(nil),                      // 22: holt.cluster.v1.Shard
-	(ReplicaRole)(0),                   // 23: holt.cluster.v1.ReplicaRole
+	(*DigestReplicasRequest)(nil),      // 13: holt.cluster.v1.DigestReplicasRequest
+	(*DigestReplicasResponse)(nil),     // 14: holt.cluster.v1.DigestReplicasResponse
+	(*ReplicaDigest)(nil),              // 15: holt.cluster.v1.ReplicaDigest
+	(*TransferLeadershipRequest)(nil),  // 16: holt.cluster.v1.TransferLeadershipRequest
+	(*TransferLeadershipResponse)(nil), // 17: holt.cluster.v1.TransferLeadershipResponse
+	(*NamedSetting)(nil),               // 18: holt.cluster.v1.NamedSetting
+	(*ListSettingsRequest)(nil),        // 19: holt.cluster.v1.ListSettingsRequest
+	(*ListSettingsResponse)(nil),       // 20: holt.cluster.v1.ListSettingsResponse
+	(*ChangeSettingsRequest)(nil),      // 21: holt.cluster.v1.ChangeSettingsRequest
+	(*ChangeSettingsResponse)(nil),     // 22: holt.cluster.v1.ChangeSettingsResponse
+	(*AcceptDataLossRequest)(nil),      // 23: holt.cluster.v1.AcceptDataLossRequest
+	(*AcceptDataLossResponse)(nil),     // 24: holt.cluster.v1.AcceptDataLossResponse
+	(*GuardedReplica)(nil),             // 25: holt.cluster.v1.GuardedReplica
+	(*Settings)(nil),                   // 26: holt.cluster.v1.Settings
+	(*Node)(nil),                       // 27: holt.cluster.v1.Node
+	(*Shard)(nil),                      // 28: holt.cluster.v1.Shard
+	(ReplicaRole)(0),                   // 29: holt.cluster.v1.ReplicaRole
 }
 var file_holt_cluster_v1_admin_service_proto_depIdxs = []int32{
-	20, // 0: holt.cluster.v1.InitClusterRequest.settings:type_name -> holt.cluster.v1.Settings
-	20, // 1: holt.cluster.v1.InitClusterResponse.settings:type_name -> holt.cluster.v1.Settings
+	26, // 0: holt.cluster.v1.InitClusterRequest.settings:type_name -> holt.cluster.v1.Settings
+	26, // 1: holt.cluster.v1.InitClusterResponse.settings:type_name -> holt.cluster.v1.Settings
 	0,  // 2: holt.cluster.v1.GetClusterStatusResponse.phase:type_name -> holt.cluster.v1.ClusterPhase
-	20, // 3: holt.cluster.v1.GetClusterStatusResponse.settings:type_name -> holt.cluster.v1.Settings
+	26, // 3: holt.cluster.v1.GetClusterStatusResponse.settings:type_name -> holt.cluster.v1.Settings
 	8,  // 4: holt.cluster.v1.ListNodesResponse.nodes:type_name -> holt.cluster.v1.NodeStatus
-	21, // 5: holt.cluster.v1.NodeStatus.node:type_name -> holt.cluster.v1.Node
+	27, // 5: holt.cluster.v1.NodeStatus.node:type_name -> holt.cluster.v1.Node
 	11, // 6: holt.cluster.v1.ListShardsResponse.shards:type_name -> holt.cluster.v1.ShardStatus
-	22, // 7: holt.cluster.v1.ShardStatus.shard:type_name -> holt.cluster.v1.Shard
+	28, // 7: holt.cluster.v1.ShardStatus.shard:type_name -> holt.cluster.v1.Shard
 	1,  // 8: holt.cluster.v1.ShardStatus.state:type_name -> holt.cluster.v1.ShardState
 	12, // 9: holt.cluster.v1.ShardStatus.replicas:type_name -> holt.cluster.v1.ReplicaStatus
-	23, // 10: holt.cluster.v1.ReplicaStatus.role:type_name -> holt.cluster.v1.ReplicaRole
-	15, // 11: holt.cluster.v1.ListSettingsResponse.settings:type_name -> holt.cluster.v1.NamedSetting
-	15, // 12: holt.cluster.v1.ChangeSettingsRequest.settings:type_name -> holt.cluster.v1.NamedSetting
-	2,  // 13: holt.cluster.v1.AdminService.InitCluster:input_type -> holt.cluster.v1.InitClusterRequest
-	4,  // 14: holt.cluster.v1.AdminService.GetClusterStatus:input_type -> holt.cluster.v1.GetClusterStatusRequest
-	6,  // 15: holt.cluster.v1.AdminService.ListNodes:input_type -> holt.cluster.v1.ListNodesRequest
-	9,  // 16: holt.cluster.v1.AdminService.ListShards:input_type -> holt.cluster.v1.ListShardsRequest
-	13, // 17: holt.cluster.v1.AdminService.TransferLeadership:input_type -> holt.cluster.v1.TransferLeadershipRequest
-	16, // 18: holt.cluster.v1.AdminService.ListSettings:input_type -> holt.cluster.v1.ListSettingsRequest
-	18, // 19: holt.cluster.v1.AdminService.ChangeSettings:input_type -> holt.cluster.v1.ChangeSettingsRequest
-	3,  // 20: holt.cluster.v1.AdminService.InitCluster:output_type -> holt.cluster.v1.InitClusterResponse
-	5,  // 21: holt.cluster.v1.AdminService.GetClusterStatus:output_type -> holt.cluster.v1.GetClusterStatusResponse
-	7,  // 22: holt.cluster.v1.AdminService.ListNodes:output_type -> holt.cluster.v1.ListNodesResponse
-	10, // 23: holt.cluster.v1.AdminService.ListShards:output_type -> holt.cluster.v1.ListShardsResponse
-	14, // 24: holt.cluster.v1.AdminService.TransferLeadership:output_type -> holt.cluster.v1.TransferLeadershipResponse
-	17, // 25: holt.cluster.v1.AdminService.ListSettings:output_type -> holt.cluster.v1.ListSettingsResponse
-	19, // 26: holt.cluster.v1.AdminService.ChangeSettings:output_type -> holt.cluster.v1.ChangeSettingsResponse
-	20, // [20:27] is the sub-list for method output_type
-	13, // [13:20] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	29, // 10: holt.cluster.v1.ReplicaStatus.role:type_name -> holt.cluster.v1.ReplicaRole
+	15, // 11: holt.cluster.v1.DigestReplicasResponse.replicas:type_name -> holt.cluster.v1.ReplicaDigest
+	18, // 12: holt.cluster.v1.ListSettingsResponse.settings:type_name -> holt.cluster.v1.NamedSetting
+	18, // 13: holt.cluster.v1.ChangeSettingsRequest.settings:type_name -> holt.cluster.v1.NamedSetting
+	25, // 14: holt.cluster.v1.AcceptDataLossResponse.replicas:type_name -> holt.cluster.v1.GuardedReplica
+	2,  // 15: holt.cluster.v1.AdminService.InitCluster:input_type -> holt.cluster.v1.InitClusterRequest
+	4,  // 16: holt.cluster.v1.AdminService.GetClusterStatus:input_type -> holt.cluster.v1.GetClusterStatusRequest
+	6,  // 17: holt.cluster.v1.AdminService.ListNodes:input_type -> holt.cluster.v1.ListNodesRequest
+	9,  // 18: holt.cluster.v1.AdminService.ListShards:input_type -> holt.cluster.v1.ListShardsRequest
+	13, // 19: holt.cluster.v1.AdminService.DigestReplicas:input_type -> holt.cluster.v1.DigestReplicasRequest
+	16, // 20: holt.cluster.v1.AdminService.TransferLeadership:input_type -> holt.cluster.v1.TransferLeadershipRequest
+	19, // 21: holt.cluster.v1.AdminService.ListSettings:input_type -> holt.cluster.v1.ListSettingsRequest
+	21, // 22: holt.cluster.v1.AdminService.ChangeSettings:input_type -> holt.cluster.v1.ChangeSettingsRequest
+	23, // 23: holt.cluster.v1.AdminService.AcceptDataLoss:input_type -> holt.cluster.v1.AcceptDataLossRequest
+	3,  // 24: holt.cluster.v1.AdminService.InitCluster:output_type -> holt.cluster.v1.InitClusterResponse
+	5,  // 25: holt.cluster.v1.AdminService.GetClusterStatus:output_type -> holt.cluster.v1.GetClusterStatusResponse
+	7,  // 26: holt.cluster.v1.AdminService.ListNodes:output_type -> holt.cluster.v1.ListNodesResponse
+	10, // 27: holt.cluster.v1.AdminService.ListShards:output_type -> holt.cluster.v1.ListShardsResponse
+	14, // 28: holt.cluster.v1.AdminService.DigestReplicas:output_type -> holt.cluster.v1.DigestReplicasResponse
+	17, // 29: holt.cluster.v1.AdminService.TransferLeadership:output_type -> holt.cluster.v1.TransferLeadershipResponse
+	20, // 30: holt.cluster.v1.AdminService.ListSettings:output_type -> holt.cluster.v1.ListSettingsResponse
+	22, // 31: holt.cluster.v1.AdminService.ChangeSettings:output_type -> holt.cluster.v1.ChangeSettingsResponse
+	24, // 32: holt.cluster.v1.AdminService.AcceptDataLoss:output_type -> holt.cluster.v1.AcceptDataLossResponse
+	24, // [24:33] is the sub-list for method output_type
+	15, // [15:24] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_holt_cluster_v1_admin_service_proto_init() }
@@ -1435,7 +1819,7 @@ func file_holt_cluster_v1_admin_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_cluster_v1_admin_service_proto_rawDesc), len(file_holt_cluster_v1_admin_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   18,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -25,9 +25,11 @@ const (
 	AdminService_GetClusterStatus_FullMethodName   = "/holt.cluster.v1.AdminService/GetClusterStatus"
 	AdminService_ListNodes_FullMethodName          = "/holt.cluster.v1.AdminService/ListNodes"
 	AdminService_ListShards_FullMethodName         = "/holt.cluster.v1.AdminService/ListShards"
+	AdminService_DigestReplicas_FullMethodName     = "/holt.cluster.v1.AdminService/DigestReplicas"
 	AdminService_TransferLeadership_FullMethodName = "/holt.cluster.v1.AdminService/TransferLeadership"
 	AdminService_ListSettings_FullMethodName       = "/holt.cluster.v1.AdminService/ListSettings"
 	AdminService_ChangeSettings_FullMethodName     = "/holt.cluster.v1.AdminService/ChangeSettings"
+	AdminService_AcceptDataLoss_FullMethodName     = "/holt.cluster.v1.AdminService/AcceptDataLoss"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -45,6 +47,9 @@ type AdminServiceClient interface {
 	ListNodes(ctx context.Context, in *ListNodesRequest, opts ...grpc.CallOption) (*ListNodesResponse, error)
 	// ListShards lists the shards with their replicas. Each replica is asked for its state.
 	ListShards(ctx context.Context, in *ListShardsRequest, opts ...grpc.CallOption) (*ListShardsResponse, error)
+	// DigestReplicas computes what tells whether replicas hold the same, for the replicas on the node that is asked. It reads
+	// all that they hold.
+	DigestReplicas(ctx context.Context, in *DigestReplicasRequest, opts ...grpc.CallOption) (*DigestReplicasResponse, error)
 	// TransferLeadership moves the leadership of a shard without a failed request.
 	TransferLeadership(ctx context.Context, in *TransferLeadershipRequest, opts ...grpc.CallOption) (*TransferLeadershipResponse, error)
 	// ListSettings lists what holds for the whole cluster.
@@ -52,6 +57,9 @@ type AdminServiceClient interface {
 	// ChangeSettings changes settings of the whole cluster, all or none. It answers once the change is committed; every node
 	// goes by it within moments.
 	ChangeSettings(ctx context.Context, in *ChangeSettingsRequest, opts ...grpc.CallOption) (*ChangeSettingsResponse, error)
+	// AcceptDataLoss lists the replicas of this node that neither vote nor campaign, because entries that they acknowledged
+	// may be missing after a power cut, and ends that: what is missing on all replicas stays lost.
+	AcceptDataLoss(ctx context.Context, in *AcceptDataLossRequest, opts ...grpc.CallOption) (*AcceptDataLossResponse, error)
 }
 
 type adminServiceClient struct {
@@ -102,6 +110,16 @@ func (c *adminServiceClient) ListShards(ctx context.Context, in *ListShardsReque
 	return out, nil
 }
 
+func (c *adminServiceClient) DigestReplicas(ctx context.Context, in *DigestReplicasRequest, opts ...grpc.CallOption) (*DigestReplicasResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DigestReplicasResponse)
+	err := c.cc.Invoke(ctx, AdminService_DigestReplicas_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *adminServiceClient) TransferLeadership(ctx context.Context, in *TransferLeadershipRequest, opts ...grpc.CallOption) (*TransferLeadershipResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(TransferLeadershipResponse)
@@ -132,6 +150,16 @@ func (c *adminServiceClient) ChangeSettings(ctx context.Context, in *ChangeSetti
 	return out, nil
 }
 
+func (c *adminServiceClient) AcceptDataLoss(ctx context.Context, in *AcceptDataLossRequest, opts ...grpc.CallOption) (*AcceptDataLossResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AcceptDataLossResponse)
+	err := c.cc.Invoke(ctx, AdminService_AcceptDataLoss_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -147,6 +175,9 @@ type AdminServiceServer interface {
 	ListNodes(context.Context, *ListNodesRequest) (*ListNodesResponse, error)
 	// ListShards lists the shards with their replicas. Each replica is asked for its state.
 	ListShards(context.Context, *ListShardsRequest) (*ListShardsResponse, error)
+	// DigestReplicas computes what tells whether replicas hold the same, for the replicas on the node that is asked. It reads
+	// all that they hold.
+	DigestReplicas(context.Context, *DigestReplicasRequest) (*DigestReplicasResponse, error)
 	// TransferLeadership moves the leadership of a shard without a failed request.
 	TransferLeadership(context.Context, *TransferLeadershipRequest) (*TransferLeadershipResponse, error)
 	// ListSettings lists what holds for the whole cluster.
@@ -154,6 +185,9 @@ type AdminServiceServer interface {
 	// ChangeSettings changes settings of the whole cluster, all or none. It answers once the change is committed; every node
 	// goes by it within moments.
 	ChangeSettings(context.Context, *ChangeSettingsRequest) (*ChangeSettingsResponse, error)
+	// AcceptDataLoss lists the replicas of this node that neither vote nor campaign, because entries that they acknowledged
+	// may be missing after a power cut, and ends that: what is missing on all replicas stays lost.
+	AcceptDataLoss(context.Context, *AcceptDataLossRequest) (*AcceptDataLossResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -176,6 +210,9 @@ func (UnimplementedAdminServiceServer) ListNodes(context.Context, *ListNodesRequ
 func (UnimplementedAdminServiceServer) ListShards(context.Context, *ListShardsRequest) (*ListShardsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListShards not implemented")
 }
+func (UnimplementedAdminServiceServer) DigestReplicas(context.Context, *DigestReplicasRequest) (*DigestReplicasResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DigestReplicas not implemented")
+}
 func (UnimplementedAdminServiceServer) TransferLeadership(context.Context, *TransferLeadershipRequest) (*TransferLeadershipResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method TransferLeadership not implemented")
 }
@@ -184,6 +221,9 @@ func (UnimplementedAdminServiceServer) ListSettings(context.Context, *ListSettin
 }
 func (UnimplementedAdminServiceServer) ChangeSettings(context.Context, *ChangeSettingsRequest) (*ChangeSettingsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ChangeSettings not implemented")
+}
+func (UnimplementedAdminServiceServer) AcceptDataLoss(context.Context, *AcceptDataLossRequest) (*AcceptDataLossResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AcceptDataLoss not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -278,6 +318,24 @@ func _AdminService_ListShards_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_DigestReplicas_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DigestReplicasRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).DigestReplicas(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_DigestReplicas_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).DigestReplicas(ctx, req.(*DigestReplicasRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AdminService_TransferLeadership_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(TransferLeadershipRequest)
 	if err := dec(in); err != nil {
@@ -332,6 +390,24 @@ func _AdminService_ChangeSettings_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_AcceptDataLoss_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AcceptDataLossRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).AcceptDataLoss(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_AcceptDataLoss_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).AcceptDataLoss(ctx, req.(*AcceptDataLossRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -356,6 +432,10 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _AdminService_ListShards_Handler,
 		},
 		{
+			MethodName: "DigestReplicas",
+			Handler:    _AdminService_DigestReplicas_Handler,
+		},
+		{
 			MethodName: "TransferLeadership",
 			Handler:    _AdminService_TransferLeadership_Handler,
 		},
@@ -366,6 +446,10 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ChangeSettings",
 			Handler:    _AdminService_ChangeSettings_Handler,
+		},
+		{
+			MethodName: "AcceptDataLoss",
+			Handler:    _AdminService_AcceptDataLoss_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

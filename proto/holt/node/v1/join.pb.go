@@ -173,7 +173,9 @@ type JoinResponse struct {
 	MetaMembers []*MetaMember `protobuf:"bytes,3,rep,name=meta_members,json=metaMembers,proto3" json:"meta_members,omitempty"`
 	// What the answering node knows of the nodes of the cluster, itself first: a node that comes back with a new address
 	// finds the others by it even while the meta group has no leader.
-	Nodes         []*NodeInfo `protobuf:"bytes,4,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	Nodes []*NodeInfo `protobuf:"bytes,4,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	// Seed of the hash by which the stores of the cluster place keys; the node keeps it in its data folder.
+	HashSeed      uint64 `protobuf:"fixed64,5,opt,name=hash_seed,json=hashSeed,proto3" json:"hash_seed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -234,6 +236,13 @@ func (x *JoinResponse) GetNodes() []*NodeInfo {
 		return x.Nodes
 	}
 	return nil
+}
+
+func (x *JoinResponse) GetHashSeed() uint64 {
+	if x != nil {
+		return x.HashSeed
+	}
+	return 0
 }
 
 // MetaMember is one replica of the meta group.
@@ -315,13 +324,14 @@ const file_holt_node_v1_join_proto_rawDesc = "" +
 	"\vJoinRequest\x12*\n" +
 	"\x04node\x18\x01 \x01(\v2\x16.holt.node.v1.NodeInfoR\x04node\x12\x1d\n" +
 	"\n" +
-	"cluster_id\x18\x02 \x01(\tR\tclusterId\"\xcf\x01\n" +
+	"cluster_id\x18\x02 \x01(\tR\tclusterId\"\xec\x01\n" +
 	"\fJoinResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x125\n" +
 	"\bsettings\x18\x02 \x01(\v2\x19.holt.cluster.v1.SettingsR\bsettings\x12;\n" +
 	"\fmeta_members\x18\x03 \x03(\v2\x18.holt.node.v1.MetaMemberR\vmetaMembers\x12,\n" +
-	"\x05nodes\x18\x04 \x03(\v2\x16.holt.node.v1.NodeInfoR\x05nodes\"z\n" +
+	"\x05nodes\x18\x04 \x03(\v2\x16.holt.node.v1.NodeInfoR\x05nodes\x12\x1b\n" +
+	"\thash_seed\x18\x05 \x01(\x06R\bhashSeed\"z\n" +
 	"\n" +
 	"MetaMember\x12\x17\n" +
 	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12!\n" +

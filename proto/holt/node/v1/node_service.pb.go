@@ -26,15 +26,14 @@ var File_holt_node_v1_node_service_proto protoreflect.FileDescriptor
 
 const file_holt_node_v1_node_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fholt/node/v1/node_service.proto\x12\fholt.node.v1\x1a\x1aholt/node/v1/forward.proto\x1a\x17holt/node/v1/join.proto\x1a\x17holt/node/v1/meta.proto\x1a\x1aholt/node/v1/replica.proto2\xa3\x05\n" +
+	"\x1fholt/node/v1/node_service.proto\x12\fholt.node.v1\x1a\x1aholt/node/v1/forward.proto\x1a\x17holt/node/v1/join.proto\x1a\x17holt/node/v1/meta.proto\x1a\x1aholt/node/v1/replica.proto2\xcf\x04\n" +
 	"\vNodeService\x12=\n" +
 	"\x04Join\x12\x19.holt.node.v1.JoinRequest\x1a\x1a.holt.node.v1.JoinResponse\x12R\n" +
 	"\vProposeMeta\x12 .holt.node.v1.ProposeMetaRequest\x1a!.holt.node.v1.ProposeMetaResponse\x12I\n" +
 	"\bReadMeta\x12\x1d.holt.node.v1.ReadMetaRequest\x1a\x1e.holt.node.v1.ReadMetaResponse\x12N\n" +
 	"\tWatchMeta\x12\x1e.holt.node.v1.WatchMetaRequest\x1a\x1f.holt.node.v1.WatchMetaResponse0\x01\x12F\n" +
 	"\aForward\x12\x1c.holt.node.v1.ForwardRequest\x1a\x1d.holt.node.v1.ForwardResponse\x12g\n" +
-	"\x12TransferLeadership\x12'.holt.node.v1.TransferLeadershipRequest\x1a(.holt.node.v1.TransferLeadershipResponse\x12R\n" +
-	"\vReportShard\x12 .holt.node.v1.ReportShardRequest\x1a!.holt.node.v1.ReportShardResponse\x12a\n" +
+	"\x12TransferLeadership\x12'.holt.node.v1.TransferLeadershipRequest\x1a(.holt.node.v1.TransferLeadershipResponse\x12a\n" +
 	"\x10GetReplicaStatus\x12%.holt.node.v1.GetReplicaStatusRequest\x1a&.holt.node.v1.GetReplicaStatusResponseB5Z3github.com/holtcache/holt/proto/holt/node/v1;nodev1b\x06proto3"
 
 var file_holt_node_v1_node_service_proto_goTypes = []any{
@@ -44,16 +43,14 @@ var file_holt_node_v1_node_service_proto_goTypes = []any{
 	(*WatchMetaRequest)(nil),           // 3: holt.node.v1.WatchMetaRequest
 	(*ForwardRequest)(nil),             // 4: holt.node.v1.ForwardRequest
 	(*TransferLeadershipRequest)(nil),  // 5: holt.node.v1.TransferLeadershipRequest
-	(*ReportShardRequest)(nil),         // 6: holt.node.v1.ReportShardRequest
-	(*GetReplicaStatusRequest)(nil),    // 7: holt.node.v1.GetReplicaStatusRequest
-	(*JoinResponse)(nil),               // 8: holt.node.v1.JoinResponse
-	(*ProposeMetaResponse)(nil),        // 9: holt.node.v1.ProposeMetaResponse
-	(*ReadMetaResponse)(nil),           // 10: holt.node.v1.ReadMetaResponse
-	(*WatchMetaResponse)(nil),          // 11: holt.node.v1.WatchMetaResponse
-	(*ForwardResponse)(nil),            // 12: holt.node.v1.ForwardResponse
-	(*TransferLeadershipResponse)(nil), // 13: holt.node.v1.TransferLeadershipResponse
-	(*ReportShardResponse)(nil),        // 14: holt.node.v1.ReportShardResponse
-	(*GetReplicaStatusResponse)(nil),   // 15: holt.node.v1.GetReplicaStatusResponse
+	(*GetReplicaStatusRequest)(nil),    // 6: holt.node.v1.GetReplicaStatusRequest
+	(*JoinResponse)(nil),               // 7: holt.node.v1.JoinResponse
+	(*ProposeMetaResponse)(nil),        // 8: holt.node.v1.ProposeMetaResponse
+	(*ReadMetaResponse)(nil),           // 9: holt.node.v1.ReadMetaResponse
+	(*WatchMetaResponse)(nil),          // 10: holt.node.v1.WatchMetaResponse
+	(*ForwardResponse)(nil),            // 11: holt.node.v1.ForwardResponse
+	(*TransferLeadershipResponse)(nil), // 12: holt.node.v1.TransferLeadershipResponse
+	(*GetReplicaStatusResponse)(nil),   // 13: holt.node.v1.GetReplicaStatusResponse
 }
 var file_holt_node_v1_node_service_proto_depIdxs = []int32{
 	0,  // 0: holt.node.v1.NodeService.Join:input_type -> holt.node.v1.JoinRequest
@@ -62,18 +59,16 @@ var file_holt_node_v1_node_service_proto_depIdxs = []int32{
 	3,  // 3: holt.node.v1.NodeService.WatchMeta:input_type -> holt.node.v1.WatchMetaRequest
 	4,  // 4: holt.node.v1.NodeService.Forward:input_type -> holt.node.v1.ForwardRequest
 	5,  // 5: holt.node.v1.NodeService.TransferLeadership:input_type -> holt.node.v1.TransferLeadershipRequest
-	6,  // 6: holt.node.v1.NodeService.ReportShard:input_type -> holt.node.v1.ReportShardRequest
-	7,  // 7: holt.node.v1.NodeService.GetReplicaStatus:input_type -> holt.node.v1.GetReplicaStatusRequest
-	8,  // 8: holt.node.v1.NodeService.Join:output_type -> holt.node.v1.JoinResponse
-	9,  // 9: holt.node.v1.NodeService.ProposeMeta:output_type -> holt.node.v1.ProposeMetaResponse
-	10, // 10: holt.node.v1.NodeService.ReadMeta:output_type -> holt.node.v1.ReadMetaResponse
-	11, // 11: holt.node.v1.NodeService.WatchMeta:output_type -> holt.node.v1.WatchMetaResponse
-	12, // 12: holt.node.v1.NodeService.Forward:output_type -> holt.node.v1.ForwardResponse
-	13, // 13: holt.node.v1.NodeService.TransferLeadership:output_type -> holt.node.v1.TransferLeadershipResponse
-	14, // 14: holt.node.v1.NodeService.ReportShard:output_type -> holt.node.v1.ReportShardResponse
-	15, // 15: holt.node.v1.NodeService.GetReplicaStatus:output_type -> holt.node.v1.GetReplicaStatusResponse
-	8,  // [8:16] is the sub-list for method output_type
-	0,  // [0:8] is the sub-list for method input_type
+	6,  // 6: holt.node.v1.NodeService.GetReplicaStatus:input_type -> holt.node.v1.GetReplicaStatusRequest
+	7,  // 7: holt.node.v1.NodeService.Join:output_type -> holt.node.v1.JoinResponse
+	8,  // 8: holt.node.v1.NodeService.ProposeMeta:output_type -> holt.node.v1.ProposeMetaResponse
+	9,  // 9: holt.node.v1.NodeService.ReadMeta:output_type -> holt.node.v1.ReadMetaResponse
+	10, // 10: holt.node.v1.NodeService.WatchMeta:output_type -> holt.node.v1.WatchMetaResponse
+	11, // 11: holt.node.v1.NodeService.Forward:output_type -> holt.node.v1.ForwardResponse
+	12, // 12: holt.node.v1.NodeService.TransferLeadership:output_type -> holt.node.v1.TransferLeadershipResponse
+	13, // 13: holt.node.v1.NodeService.GetReplicaStatus:output_type -> holt.node.v1.GetReplicaStatusResponse
+	7,  // [7:14] is the sub-list for method output_type
+	0,  // [0:7] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name

@@ -27,7 +27,6 @@ const (
 	NodeService_WatchMeta_FullMethodName          = "/holt.node.v1.NodeService/WatchMeta"
 	NodeService_Forward_FullMethodName            = "/holt.node.v1.NodeService/Forward"
 	NodeService_TransferLeadership_FullMethodName = "/holt.node.v1.NodeService/TransferLeadership"
-	NodeService_ReportShard_FullMethodName        = "/holt.node.v1.NodeService/ReportShard"
 	NodeService_GetReplicaStatus_FullMethodName   = "/holt.node.v1.NodeService/GetReplicaStatus"
 )
 
@@ -51,8 +50,6 @@ type NodeServiceClient interface {
 	Forward(ctx context.Context, in *ForwardRequest, opts ...grpc.CallOption) (*ForwardResponse, error)
 	// TransferLeadership has the leader of a shard hand over. Another node answers "not-leader".
 	TransferLeadership(ctx context.Context, in *TransferLeadershipRequest, opts ...grpc.CallOption) (*TransferLeadershipResponse, error)
-	// ReportShard tells the meta group that a new shard has been formed: its leader serves.
-	ReportShard(ctx context.Context, in *ReportShardRequest, opts ...grpc.CallOption) (*ReportShardResponse, error)
 	// GetReplicaStatus tells how the replicas on this node are doing.
 	GetReplicaStatus(ctx context.Context, in *GetReplicaStatusRequest, opts ...grpc.CallOption) (*GetReplicaStatusResponse, error)
 }
@@ -134,16 +131,6 @@ func (c *nodeServiceClient) TransferLeadership(ctx context.Context, in *Transfer
 	return out, nil
 }
 
-func (c *nodeServiceClient) ReportShard(ctx context.Context, in *ReportShardRequest, opts ...grpc.CallOption) (*ReportShardResponse, error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(ReportShardResponse)
-	err := c.cc.Invoke(ctx, NodeService_ReportShard_FullMethodName, in, out, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
 func (c *nodeServiceClient) GetReplicaStatus(ctx context.Context, in *GetReplicaStatusRequest, opts ...grpc.CallOption) (*GetReplicaStatusResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetReplicaStatusResponse)
@@ -174,8 +161,6 @@ type NodeServiceServer interface {
 	Forward(context.Context, *ForwardRequest) (*ForwardResponse, error)
 	// TransferLeadership has the leader of a shard hand over. Another node answers "not-leader".
 	TransferLeadership(context.Context, *TransferLeadershipRequest) (*TransferLeadershipResponse, error)
-	// ReportShard tells the meta group that a new shard has been formed: its leader serves.
-	ReportShard(context.Context, *ReportShardRequest) (*ReportShardResponse, error)
 	// GetReplicaStatus tells how the replicas on this node are doing.
 	GetReplicaStatus(context.Context, *GetReplicaStatusRequest) (*GetReplicaStatusResponse, error)
 	mustEmbedUnimplementedNodeServiceServer()
@@ -205,9 +190,6 @@ func (UnimplementedNodeServiceServer) Forward(context.Context, *ForwardRequest) 
 }
 func (UnimplementedNodeServiceServer) TransferLeadership(context.Context, *TransferLeadershipRequest) (*TransferLeadershipResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method TransferLeadership not implemented")
-}
-func (UnimplementedNodeServiceServer) ReportShard(context.Context, *ReportShardRequest) (*ReportShardResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method ReportShard not implemented")
 }
 func (UnimplementedNodeServiceServer) GetReplicaStatus(context.Context, *GetReplicaStatusRequest) (*GetReplicaStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetReplicaStatus not implemented")
@@ -334,24 +316,6 @@ func _NodeService_TransferLeadership_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
-func _NodeService_ReportShard_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(ReportShardRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(NodeServiceServer).ReportShard(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: NodeService_ReportShard_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(NodeServiceServer).ReportShard(ctx, req.(*ReportShardRequest))
-	}
-	return interceptor(ctx, in, info, handler)
-}
-
 func _NodeService_GetReplicaStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetReplicaStatusRequest)
 	if err := dec(in); err != nil {
@@ -396,10 +360,6 @@ var NodeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "TransferLeadership",
 			Handler:    _NodeService_TransferLeadership_Handler,
-		},
-		{
-			MethodName: "ReportShard",
-			Handler:    _NodeService_ReportShard_Handler,
 		},
 		{
 			MethodName: "GetReplicaStatus",

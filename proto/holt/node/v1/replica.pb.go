@@ -143,116 +143,6 @@ func (x *TransferLeadershipResponse) GetTerm() uint64 {
 	return 0
 }
 
-// ReportShardRequest reports that a shard has been formed. Repeating it changes nothing.
-type ReportShardRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The node that reports, the leader of the shard.
-	NodeId string `protobuf:"bytes,1,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
-	// The shard.
-	ShardId uint64 `protobuf:"varint,2,opt,name=shard_id,json=shardId,proto3" json:"shard_id,omitempty"`
-	// The incarnation of its executor: the log index of the ExecutorStart entry that this leader committed and applied.
-	Incarnation   uint64 `protobuf:"varint,3,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ReportShardRequest) Reset() {
-	*x = ReportShardRequest{}
-	mi := &file_holt_node_v1_replica_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ReportShardRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ReportShardRequest) ProtoMessage() {}
-
-func (x *ReportShardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_node_v1_replica_proto_msgTypes[2]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ReportShardRequest.ProtoReflect.Descriptor instead.
-func (*ReportShardRequest) Descriptor() ([]byte, []int) {
-	return file_holt_node_v1_replica_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *ReportShardRequest) GetNodeId() string {
-	if x != nil {
-		return x.NodeId
-	}
-	return ""
-}
-
-func (x *ReportShardRequest) GetShardId() uint64 {
-	if x != nil {
-		return x.ShardId
-	}
-	return 0
-}
-
-func (x *ReportShardRequest) GetIncarnation() uint64 {
-	if x != nil {
-		return x.Incarnation
-	}
-	return 0
-}
-
-// ReportShardResponse says that the meta group has recorded it.
-type ReportShardResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The version of the slot map in which the shard counts as formed.
-	Epoch         uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ReportShardResponse) Reset() {
-	*x = ReportShardResponse{}
-	mi := &file_holt_node_v1_replica_proto_msgTypes[3]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ReportShardResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ReportShardResponse) ProtoMessage() {}
-
-func (x *ReportShardResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_node_v1_replica_proto_msgTypes[3]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ReportShardResponse.ProtoReflect.Descriptor instead.
-func (*ReportShardResponse) Descriptor() ([]byte, []int) {
-	return file_holt_node_v1_replica_proto_rawDescGZIP(), []int{3}
-}
-
-func (x *ReportShardResponse) GetEpoch() uint64 {
-	if x != nil {
-		return x.Epoch
-	}
-	return 0
-}
-
 // GetReplicaStatusRequest asks about the replicas on a node.
 type GetReplicaStatusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -264,7 +154,7 @@ type GetReplicaStatusRequest struct {
 
 func (x *GetReplicaStatusRequest) Reset() {
 	*x = GetReplicaStatusRequest{}
-	mi := &file_holt_node_v1_replica_proto_msgTypes[4]
+	mi := &file_holt_node_v1_replica_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -276,7 +166,7 @@ func (x *GetReplicaStatusRequest) String() string {
 func (*GetReplicaStatusRequest) ProtoMessage() {}
 
 func (x *GetReplicaStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_node_v1_replica_proto_msgTypes[4]
+	mi := &file_holt_node_v1_replica_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -289,7 +179,7 @@ func (x *GetReplicaStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReplicaStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetReplicaStatusRequest) Descriptor() ([]byte, []int) {
-	return file_holt_node_v1_replica_proto_rawDescGZIP(), []int{4}
+	return file_holt_node_v1_replica_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *GetReplicaStatusRequest) GetShardIds() []uint64 {
@@ -310,7 +200,7 @@ type GetReplicaStatusResponse struct {
 
 func (x *GetReplicaStatusResponse) Reset() {
 	*x = GetReplicaStatusResponse{}
-	mi := &file_holt_node_v1_replica_proto_msgTypes[5]
+	mi := &file_holt_node_v1_replica_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -322,7 +212,7 @@ func (x *GetReplicaStatusResponse) String() string {
 func (*GetReplicaStatusResponse) ProtoMessage() {}
 
 func (x *GetReplicaStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_node_v1_replica_proto_msgTypes[5]
+	mi := &file_holt_node_v1_replica_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -335,7 +225,7 @@ func (x *GetReplicaStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReplicaStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetReplicaStatusResponse) Descriptor() ([]byte, []int) {
-	return file_holt_node_v1_replica_proto_rawDescGZIP(), []int{5}
+	return file_holt_node_v1_replica_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *GetReplicaStatusResponse) GetReplicas() []*v1.ReplicaStatus {
@@ -357,13 +247,7 @@ const file_holt_node_v1_replica_proto_rawDesc = "" +
 	"\x04term\x18\x03 \x01(\x04R\x04term\"V\n" +
 	"\x1aTransferLeadershipResponse\x12$\n" +
 	"\x0eleader_node_id\x18\x01 \x01(\tR\fleaderNodeId\x12\x12\n" +
-	"\x04term\x18\x02 \x01(\x04R\x04term\"j\n" +
-	"\x12ReportShardRequest\x12\x17\n" +
-	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12\x19\n" +
-	"\bshard_id\x18\x02 \x01(\x04R\ashardId\x12 \n" +
-	"\vincarnation\x18\x03 \x01(\x04R\vincarnation\"+\n" +
-	"\x13ReportShardResponse\x12\x14\n" +
-	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\"6\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\"6\n" +
 	"\x17GetReplicaStatusRequest\x12\x1b\n" +
 	"\tshard_ids\x18\x01 \x03(\x04R\bshardIds\"V\n" +
 	"\x18GetReplicaStatusResponse\x12:\n" +
@@ -381,18 +265,16 @@ func file_holt_node_v1_replica_proto_rawDescGZIP() []byte {
 	return file_holt_node_v1_replica_proto_rawDescData
 }
 
-var file_holt_node_v1_replica_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_holt_node_v1_replica_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_holt_node_v1_replica_proto_goTypes = []any{
 	(*TransferLeadershipRequest)(nil),  // 0: holt.node.v1.TransferLeadershipRequest
 	(*TransferLeadershipResponse)(nil), // 1: holt.node.v1.TransferLeadershipResponse
-	(*ReportShardRequest)(nil),         // 2: holt.node.v1.ReportShardRequest
-	(*ReportShardResponse)(nil),        // 3: holt.node.v1.ReportShardResponse
-	(*GetReplicaStatusRequest)(nil),    // 4: holt.node.v1.GetReplicaStatusRequest
-	(*GetReplicaStatusResponse)(nil),   // 5: holt.node.v1.GetReplicaStatusResponse
-	(*v1.ReplicaStatus)(nil),           // 6: holt.cluster.v1.ReplicaStatus
+	(*GetReplicaStatusRequest)(nil),    // 2: holt.node.v1.GetReplicaStatusRequest
+	(*GetReplicaStatusResponse)(nil),   // 3: holt.node.v1.GetReplicaStatusResponse
+	(*v1.ReplicaStatus)(nil),           // 4: holt.cluster.v1.ReplicaStatus
 }
 var file_holt_node_v1_replica_proto_depIdxs = []int32{
-	6, // 0: holt.node.v1.GetReplicaStatusResponse.replicas:type_name -> holt.cluster.v1.ReplicaStatus
+	4, // 0: holt.node.v1.GetReplicaStatusResponse.replicas:type_name -> holt.cluster.v1.ReplicaStatus
 	1, // [1:1] is the sub-list for method output_type
 	1, // [1:1] is the sub-list for method input_type
 	1, // [1:1] is the sub-list for extension type_name
@@ -411,7 +293,7 @@ func file_holt_node_v1_replica_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_node_v1_replica_proto_rawDesc), len(file_holt_node_v1_replica_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

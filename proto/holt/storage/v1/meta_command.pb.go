@@ -267,7 +267,9 @@ type InitCluster struct {
 	// The node that begins it: the first node and the only voter of the meta group.
 	FirstNode *RegisterNode `protobuf:"bytes,3,opt,name=first_node,json=firstNode,proto3" json:"first_node,omitempty"`
 	// The settings of the whole cluster; every field has to be set, 0 meaning what its comment says.
-	Settings      *MetaSettings `protobuf:"bytes,4,opt,name=settings,proto3" json:"settings,omitempty"`
+	Settings *MetaSettings `protobuf:"bytes,4,opt,name=settings,proto3" json:"settings,omitempty"`
+	// Random seed of the hash by which stores place keys, chosen by the proposer; 0: none.
+	HashSeed      uint64 `protobuf:"fixed64,5,opt,name=hash_seed,json=hashSeed,proto3" json:"hash_seed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -328,6 +330,13 @@ func (x *InitCluster) GetSettings() *MetaSettings {
 		return x.Settings
 	}
 	return nil
+}
+
+func (x *InitCluster) GetHashSeed() uint64 {
+	if x != nil {
+		return x.HashSeed
+	}
+	return 0
 }
 
 // RegisterNode adds a node to the cluster, or updates the addresses of one that has started again.
@@ -1247,7 +1256,7 @@ const file_holt_storage_v1_meta_command_proto_rawDesc = "" +
 	"\x0echange_setting\x18\n" +
 	" \x01(\v2\x1e.holt.storage.v1.ChangeSettingH\x00R\rchangeSetting\x12J\n" +
 	"\x0fchange_settings\x18\v \x01(\v2\x1f.holt.storage.v1.ChangeSettingsH\x00R\x0echangeSettingsB\t\n" +
-	"\acommand\"\xc4\x01\n" +
+	"\acommand\"\xe1\x01\n" +
 	"\vInitCluster\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x1d\n" +
@@ -1255,7 +1264,8 @@ const file_holt_storage_v1_meta_command_proto_rawDesc = "" +
 	"created_ms\x18\x02 \x01(\x03R\tcreatedMs\x12<\n" +
 	"\n" +
 	"first_node\x18\x03 \x01(\v2\x1d.holt.storage.v1.RegisterNodeR\tfirstNode\x129\n" +
-	"\bsettings\x18\x04 \x01(\v2\x1d.holt.storage.v1.MetaSettingsR\bsettings\"\xab\x01\n" +
+	"\bsettings\x18\x04 \x01(\v2\x1d.holt.storage.v1.MetaSettingsR\bsettings\x12\x1b\n" +
+	"\thash_seed\x18\x05 \x01(\x06R\bhashSeed\"\xab\x01\n" +
 	"\fRegisterNode\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
 	"\vstart_count\x18\x02 \x01(\x04R\n" +

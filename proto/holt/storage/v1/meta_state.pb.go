@@ -390,7 +390,10 @@ type MetaState struct {
 	// All shards in ascending order of id.
 	Shards []*MetaShard `protobuf:"bytes,8,rep,name=shards,proto3" json:"shards,omitempty"`
 	// Node ids of the meta group's voters, in ascending order.
-	MetaVoters    []string `protobuf:"bytes,9,rep,name=meta_voters,json=metaVoters,proto3" json:"meta_voters,omitempty"`
+	MetaVoters []string `protobuf:"bytes,9,rep,name=meta_voters,json=metaVoters,proto3" json:"meta_voters,omitempty"`
+	// Seed of the hash by which the stores of all replicas place keys; 0: none. A secret: clients that know it can choose
+	// keys that collide.
+	HashSeed      uint64 `protobuf:"fixed64,10,opt,name=hash_seed,json=hashSeed,proto3" json:"hash_seed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -486,6 +489,13 @@ func (x *MetaState) GetMetaVoters() []string {
 		return x.MetaVoters
 	}
 	return nil
+}
+
+func (x *MetaState) GetHashSeed() uint64 {
+	if x != nil {
+		return x.HashSeed
+	}
+	return 0
 }
 
 // MetaSettings are the settings of the whole cluster.
@@ -938,7 +948,7 @@ var File_holt_storage_v1_meta_state_proto protoreflect.FileDescriptor
 
 const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"\n" +
-	" holt/storage/v1/meta_state.proto\x12\x0fholt.storage.v1\x1a\x1bholt/storage/v1/slots.proto\"\xe9\x02\n" +
+	" holt/storage/v1/meta_state.proto\x12\x0fholt.storage.v1\x1a\x1bholt/storage/v1/slots.proto\"\x86\x03\n" +
 	"\tMetaState\x12#\n" +
 	"\rapplied_index\x18\x01 \x01(\x04R\fappliedIndex\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x1d\n" +
@@ -951,7 +961,9 @@ const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"\x05nodes\x18\a \x03(\v2\x19.holt.storage.v1.MetaNodeR\x05nodes\x122\n" +
 	"\x06shards\x18\b \x03(\v2\x1a.holt.storage.v1.MetaShardR\x06shards\x12\x1f\n" +
 	"\vmeta_voters\x18\t \x03(\tR\n" +
-	"metaVoters\"\xb0\x05\n" +
+	"metaVoters\x12\x1b\n" +
+	"\thash_seed\x18\n" +
+	" \x01(\x06R\bhashSeed\"\xb0\x05\n" +
 	"\fMetaSettings\x12\x1a\n" +
 	"\breplicas\x18\x01 \x01(\rR\breplicas\x12\x16\n" +
 	"\x06shards\x18\x02 \x01(\rR\x06shards\x12!\n" +

@@ -93,7 +93,10 @@ type Identity struct {
 	// How many times a node was started on this folder; raised, durably, before the node speaks to any other.
 	StartCount uint64 `protobuf:"varint,4,opt,name=start_count,json=startCount,proto3" json:"start_count,omitempty"`
 	// When the folder was made, in milliseconds since the Unix epoch.
-	CreatedMs     int64 `protobuf:"varint,5,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
+	CreatedMs int64 `protobuf:"varint,5,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
+	// Seed of the hash by which the stores of all replicas of the cluster place keys, kept here too so that replicas open
+	// before the meta group's state is known; 0: none. A secret: clients that know it can choose keys that collide.
+	HashSeed      uint64 `protobuf:"fixed64,6,opt,name=hash_seed,json=hashSeed,proto3" json:"hash_seed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -159,6 +162,13 @@ func (x *Identity) GetStartCount() uint64 {
 func (x *Identity) GetCreatedMs() int64 {
 	if x != nil {
 		return x.CreatedMs
+	}
+	return 0
+}
+
+func (x *Identity) GetHashSeed() uint64 {
+	if x != nil {
+		return x.HashSeed
 	}
 	return 0
 }
@@ -237,11 +247,103 @@ func (x *GroupMark) GetInitialMembers() []string {
 	return nil
 }
 
+// GroupRecovery notes that an operator has declared voters of a group lost, whose majority was gone. It is durable before the
+// group's log is changed.
+type GroupRecovery struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version of this record.
+	FormatVersion uint32 `protobuf:"varint,1,opt,name=format_version,json=formatVersion,proto3" json:"format_version,omitempty"`
+	// Id of the Raft group.
+	Group uint64 `protobuf:"varint,2,opt,name=group,proto3" json:"group,omitempty"`
+	// Index of the configuration that leaves the lost voters out.
+	Index uint64 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"`
+	// Its term, which is far higher than any that the lost voters can have reached.
+	Term uint64 `protobuf:"varint,4,opt,name=term,proto3" json:"term,omitempty"`
+	// Node ids of the voters from there on, in ascending order.
+	Voters []string `protobuf:"bytes,5,rep,name=voters,proto3" json:"voters,omitempty"`
+	// Node ids that were declared lost, in ascending order; this node does not speak with them any more.
+	Lost          []string `protobuf:"bytes,6,rep,name=lost,proto3" json:"lost,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupRecovery) Reset() {
+	*x = GroupRecovery{}
+	mi := &file_holt_storage_v1_node_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupRecovery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupRecovery) ProtoMessage() {}
+
+func (x *GroupRecovery) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_node_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupRecovery.ProtoReflect.Descriptor instead.
+func (*GroupRecovery) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_node_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *GroupRecovery) GetFormatVersion() uint32 {
+	if x != nil {
+		return x.FormatVersion
+	}
+	return 0
+}
+
+func (x *GroupRecovery) GetGroup() uint64 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+func (x *GroupRecovery) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *GroupRecovery) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *GroupRecovery) GetVoters() []string {
+	if x != nil {
+		return x.Voters
+	}
+	return nil
+}
+
+func (x *GroupRecovery) GetLost() []string {
+	if x != nil {
+		return x.Lost
+	}
+	return nil
+}
+
 var File_holt_storage_v1_node_proto protoreflect.FileDescriptor
 
 const file_holt_storage_v1_node_proto_rawDesc = "" +
 	"\n" +
-	"\x1aholt/storage/v1/node.proto\x12\x0fholt.storage.v1\"\xa9\x01\n" +
+	"\x1aholt/storage/v1/node.proto\x12\x0fholt.storage.v1\"\xc6\x01\n" +
 	"\bIdentity\x12%\n" +
 	"\x0eformat_version\x18\x01 \x01(\rR\rformatVersion\x12\x1d\n" +
 	"\n" +
@@ -250,12 +352,20 @@ const file_holt_storage_v1_node_proto_rawDesc = "" +
 	"\vstart_count\x18\x04 \x01(\x04R\n" +
 	"startCount\x12\x1d\n" +
 	"\n" +
-	"created_ms\x18\x05 \x01(\x03R\tcreatedMs\"\xa4\x01\n" +
+	"created_ms\x18\x05 \x01(\x03R\tcreatedMs\x12\x1b\n" +
+	"\thash_seed\x18\x06 \x01(\x06R\bhashSeed\"\xa4\x01\n" +
 	"\tGroupMark\x12%\n" +
 	"\x0eformat_version\x18\x01 \x01(\rR\rformatVersion\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\x04R\x05group\x121\n" +
 	"\x05phase\x18\x03 \x01(\x0e2\x1b.holt.storage.v1.GroupPhaseR\x05phase\x12'\n" +
-	"\x0finitial_members\x18\x04 \x03(\tR\x0einitialMembers*\x7f\n" +
+	"\x0finitial_members\x18\x04 \x03(\tR\x0einitialMembers\"\xa2\x01\n" +
+	"\rGroupRecovery\x12%\n" +
+	"\x0eformat_version\x18\x01 \x01(\rR\rformatVersion\x12\x14\n" +
+	"\x05group\x18\x02 \x01(\x04R\x05group\x12\x14\n" +
+	"\x05index\x18\x03 \x01(\x04R\x05index\x12\x12\n" +
+	"\x04term\x18\x04 \x01(\x04R\x04term\x12\x16\n" +
+	"\x06voters\x18\x05 \x03(\tR\x06voters\x12\x12\n" +
+	"\x04lost\x18\x06 \x03(\tR\x04lost*\x7f\n" +
 	"\n" +
 	"GroupPhase\x12\x1b\n" +
 	"\x17GROUP_PHASE_UNSPECIFIED\x10\x00\x12\x1d\n" +
@@ -276,11 +386,12 @@ func file_holt_storage_v1_node_proto_rawDescGZIP() []byte {
 }
 
 var file_holt_storage_v1_node_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_holt_storage_v1_node_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_holt_storage_v1_node_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_holt_storage_v1_node_proto_goTypes = []any{
-	(GroupPhase)(0),   // 0: holt.storage.v1.GroupPhase
-	(*Identity)(nil),  // 1: holt.storage.v1.Identity
-	(*GroupMark)(nil), // 2: holt.storage.v1.GroupMark
+	(GroupPhase)(0),       // 0: holt.storage.v1.GroupPhase
+	(*Identity)(nil),      // 1: holt.storage.v1.Identity
+	(*GroupMark)(nil),     // 2: holt.storage.v1.GroupMark
+	(*GroupRecovery)(nil), // 3: holt.storage.v1.GroupRecovery
 }
 var file_holt_storage_v1_node_proto_depIdxs = []int32{
 	0, // 0: holt.storage.v1.GroupMark.phase:type_name -> holt.storage.v1.GroupPhase
@@ -302,7 +413,7 @@ func file_holt_storage_v1_node_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_storage_v1_node_proto_rawDesc), len(file_holt_storage_v1_node_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

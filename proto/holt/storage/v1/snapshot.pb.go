@@ -46,7 +46,9 @@ type SnapshotHeader struct {
 	// not wait for leases to end.
 	Released bool `protobuf:"varint,9,opt,name=released,proto3" json:"released,omitempty"`
 	// Whether the shard's first slots were given to it: that happens once, whatever it owns later.
-	Assigned      bool `protobuf:"varint,13,opt,name=assigned,proto3" json:"assigned,omitempty"`
+	Assigned bool `protobuf:"varint,13,opt,name=assigned,proto3" json:"assigned,omitempty"`
+	// How the keys' access stamps are read: 2 as counters (LFU), otherwise as clocks (LRU).
+	StampKind     uint32 `protobuf:"varint,14,opt,name=stamp_kind,json=stampKind,proto3" json:"stamp_kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -151,6 +153,13 @@ func (x *SnapshotHeader) GetAssigned() bool {
 	return false
 }
 
+func (x *SnapshotHeader) GetStampKind() uint32 {
+	if x != nil {
+		return x.StampKind
+	}
+	return 0
+}
+
 // SnapshotFooter ends a snapshot. One without it was cut short.
 type SnapshotFooter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -219,7 +228,7 @@ var File_holt_storage_v1_snapshot_proto protoreflect.FileDescriptor
 
 const file_holt_storage_v1_snapshot_proto_rawDesc = "" +
 	"\n" +
-	"\x1eholt/storage/v1/snapshot.proto\x12\x0fholt.storage.v1\x1a\x1bholt/storage/v1/slots.proto\"\xd0\x02\n" +
+	"\x1eholt/storage/v1/snapshot.proto\x12\x0fholt.storage.v1\x1a\x1bholt/storage/v1/slots.proto\"\xef\x02\n" +
 	"\x0eSnapshotHeader\x12%\n" +
 	"\x0eformat_version\x18\x01 \x01(\rR\rformatVersion\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\x04R\x05group\x12#\n" +
@@ -230,7 +239,9 @@ const file_holt_storage_v1_snapshot_proto_rawDesc = "" +
 	"\aversion\x18\a \x01(\x04R\aversion\x12\x17\n" +
 	"\atime_ms\x18\b \x01(\x03R\x06timeMs\x12\x1a\n" +
 	"\breleased\x18\t \x01(\bR\breleased\x12\x1a\n" +
-	"\bassigned\x18\r \x01(\bR\bassignedJ\x04\b\n" +
+	"\bassigned\x18\r \x01(\bR\bassigned\x12\x1d\n" +
+	"\n" +
+	"stamp_kind\x18\x0e \x01(\rR\tstampKindJ\x04\b\n" +
 	"\x10\vJ\x04\b\v\x10\fJ\x04\b\f\x10\r\"\x80\x01\n" +
 	"\x0eSnapshotFooter\x12\x1f\n" +
 	"\vchunk_count\x18\x01 \x01(\rR\n" +

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"math/rand/v2"
+	"slices"
+
+	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
+	"github.com/holtcache/holt/tests/cluster"
+	"github.com/holtcache/holt/tests/nemesis"
+)
+
+// rig is a cluster and whatever of its surroundings can fail.
+type rig struct {
+	t      *step
+	c      *cluster.Cluster
+	shards []uint64
+	// machines and disks are those of the nodes, where they have some.
+	machines map[*cluster.Node]*nemesis.Machine
+	disks    map[*cluster.Node]*nemesis.SmallDisk
+	// network is the one that the nodes are hosts of, where a fault wants that.
+	network *nemesis.Network
+}
+
+// newRig starts what the options say.
+func newRig(t *step, o Options) *rig {
+	r := &rig{t: t, machines: map[*cluster.Node]*nemesis.Machine{}, disks: map[*cluster.Node]*nemesis.SmallDisk{}}
+	homes := make([]cluster.Home, o.Nodes)
+	if o.network() {
+		r.network = nemesis.NewNetwork(t, o.Nodes)
+		homes = cluster.On(r.network)
+	}
+	machines, disks := make([]*nemesis.Machine, o.Nodes), make([]*nemesis.SmallDisk, o.Nodes)
+	switch o.place() {
+	case machinesPlace:
+		for i := range homes {
+			machines[i] = nemesis.NewMachine(t)
+			homes[i].Dir, homes[i].Under = machines[i].Dir, slices.Concat(homes[i].Under, machines[i].Under())
+		}
+	case smallDisksPlace: // one is enough, and memory is short
+		disks[0] = nemesis.NewSmallDisk(t, diskBytes)
+		homes[0].Dir = disks[0].Dir
+	}
+	r.c = cluster.Start(t, cluster.Options{
+		Nodes: o.Nodes, Homes: homes, Args: []string{"--appendfsync", o.AppendFsync}, Settings: &clusterv1.Settings{Shards: uint32(o.Shards)},
+	})
+	for i, n := range r.c.Nodes {
+		r.machines[n], r.disks[n] = machines[i], disks[i]
+	}
+	r.shards = r.c.ShardIDs()
+	return r
+}
+
+// place is where the faults want the nodes to live.
+func (o Options) place() place {
+	for _, one := range o.Faults {
+		if f, err := faultByName(one.Fault); err == nil && f.place != anywhere {
+			return f.place
+		}
+	}
+	return anywhere
+}
+
+// network tells whether a fault wants the nodes to be hosts of one.
+func (o Options) network() bool {
+	for _, one := range o.Faults {
+		if f, err := faultByName(one.Fault); err == nil && f.network {
+			return true
+		}
+	}
+	return false
+}
+
+// shard draws one.
+func (r *rig) shard(random *rand.Rand) uint64 { return r.shards[random.IntN(len(r.shards))] }
