@@ -67,7 +67,7 @@ func TestBytesArriveInOrderBothWays(t *testing.T) {
 }
 
 func TestDeadlineEndsACall(t *testing.T) {
-	a, _ := pair(t)
+	a, b := pair(t)
 	past := time.Now().Add(-time.Second)
 	if err := a.SetReadDeadline(past); err != nil {
 		t.Fatal(err)
@@ -75,12 +75,17 @@ func TestDeadlineEndsACall(t *testing.T) {
 	if n, err := a.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("Read: %d, %v", n, err)
 	}
-	if err := a.SetDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
-		t.Fatal(err)
-	}
-	n, err := a.Write(make([]byte, 64<<20)) // nobody reads
+	begun := make(chan error, 1)
+	go func() { // nobody reads more than that
+		_, err := io.ReadFull(b, make([]byte, 1))
+		begun <- errors.Join(err, a.SetDeadline(past))
+	}()
+	n, err := a.Write(make([]byte, 64<<20))
 	if n == 0 || n == 64<<20 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("Write: %d, %v; want what fitted, and the deadline", n, err)
+	}
+	if err := <-begun; err != nil {
+		t.Error(err)
 	}
 	var timeout net.Error
 	if _, err := a.Read(make([]byte, 1)); !errors.As(err, &timeout) || !timeout.Timeout() {
