@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -119,6 +120,7 @@ func (w *WAL) writeAll(taken []*walRequest) error {
 		err = w.writeBatch(taken[:n])
 		taken = taken[n:]
 	}
+	err = w.explain(err)
 	w.refuse(taken, err)
 	return err
 }
@@ -128,6 +130,7 @@ const batchBytesMax = 8 << 20
 
 func (w *WAL) writeBatch(batch []*walRequest) error {
 	if err := w.writeRequests(batch); err != nil {
+		err = w.explain(err)
 		w.refuse(batch, err)
 		return err
 	}
@@ -144,6 +147,7 @@ func (w *WAL) writeBatch(batch []*walRequest) error {
 		return nil
 	}
 	if err := w.syncNow(); err != nil {
+		err = w.explain(err)
 		w.refuse(waiting, err)
 		return err
 	}
@@ -291,6 +295,7 @@ func (w *WAL) use(s *segment) {
 // fail ends the log: first nothing is accepted any more, then the process is told.
 func (w *WAL) fail(err error) {
 	w.failOnce.Do(func() {
+		err = w.explain(err)
 		w.mu.Lock()
 		w.stopped = fmt.Errorf("%w: %w", ErrFatal, err)
 		pending := w.pending
@@ -298,10 +303,31 @@ func (w *WAL) fail(err error) {
 		w.mu.Unlock()
 		close(w.failed)
 		w.refuse(pending, err)
-		err = fmt.Errorf("write-ahead log %s: %w; nothing is acknowledged any more: look at the disk (free space, kernel log),"+
-			" then start the node again, it reads back what is durable", w.cfg.Dir, err)
 		w.cfg.Fatal(err)
 	})
+}
+
+// writeFailure is an error of the disk that ends the log.
+type writeFailure struct {
+	dir string
+	err error
+}
+
+func (f *writeFailure) Error() string {
+	return fmt.Sprintf("write-ahead log %s: %v; nothing is acknowledged any more: look at the disk (free space, kernel log),"+
+		" then start the node again, it reads back what is durable", f.dir, f.err)
+}
+
+func (f *writeFailure) Unwrap() error { return f.err }
+
+// explain says of an error what to do. Whoever hears of it first stops the process, a group that waited for the write perhaps,
+// so all of them hear all of it.
+func (w *WAL) explain(err error) error {
+	var known *writeFailure
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	return &writeFailure{w.cfg.Dir, err}
 }
 
 func (w *WAL) hasFailed() bool {
