@@ -11,8 +11,6 @@ var suiteBugs = []bug{
 	inSuite("lostMeansNot", "-fault isolate-leader,refuse-leader,kill-leader -workload set,append -nodes 3"),
 	inSuite("releaseAny", "-fault isolate-leader,refuse-leader,flapping -workload register,append -nodes 3 -client resp"),
 	inSuite("alwaysWithoutSync", "-fault power-all,power-all-torn -appendfsync always -workload set,append -nodes 3"),
-	inSuite("expiryNotReplicated", "-fault transfer,kill-leader -workload ttl,register -nodes 3"),
-	inSuite("mgetTear", "-fault transfer,kill-leader -workload transaction -nodes 3"),
 	inSuite("evictWithoutTheLog", "-fault transfer,kill-leader -workload eviction -nodes 3"),
 }
 
