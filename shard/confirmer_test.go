@@ -171,3 +171,32 @@ func TestCloseEndsQuestionsUnderWay(t *testing.T) {
 		}
 	})
 }
+
+// Questions that keep a lease cost an idle cluster most of what it does, so they end when nobody looks at it.
+func TestLeaseIsRenewedAsLongAsSomebodyLooksAtIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _, g := askPanel(t, &office{term: 1, leads: true, ids: []raft.ServerID{"self", "b", "c"}})
+		for range 50 {
+			time.Sleep(100 * time.Millisecond)
+			if !g.Leased(1) {
+				t.Fatal("no lease although it is looked at ten times a second")
+			}
+		}
+		time.Sleep(2 * restAfter)
+		before := p.count("b")
+		time.Sleep(10 * restAfter)
+		if got := p.count("b") - before; got != 0 {
+			t.Errorf("b was asked %d times while nobody looked", got)
+		}
+		if g.Leased(1) {
+			t.Error("a lease that was not renewed is still valid")
+		}
+		if err := g.Confirm(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(restAfter / 2)
+		if !g.Leased(1) {
+			t.Error("no lease after somebody looked again")
+		}
+	})
+}

@@ -39,11 +39,14 @@ type gate struct {
 
 	// leased is the lease as readers look at it; nil for none.
 	leased atomic.Pointer[leaseUntil]
+	// used: somebody has looked since the last question.
+	used atomic.Bool
 
 	mu      sync.Mutex // protects the fields below; never held across I/O or a channel send
 	term    uint64     // that the answers are about
 	ids     []raft.ServerID
 	changes uint64 // with ids: the configuration that they are counted by
+	usedAt  time.Time
 	since   uint64 // questions numbered below were sent before term and configuration were these
 	answers map[raft.ServerID]answer
 	waiting []*waiting
@@ -77,8 +80,15 @@ func newGate(node string, lease time.Duration, of leadership, asks *Confirmer) *
 	return &gate{node: raft.ServerID(node), lease: lease, of: of, asks: asks, answers: map[raft.ServerID]answer{}}
 }
 
+// restAfter is for how long a lease is renewed that nobody looks at. The first reader after that waits for a round of
+// questions, and finds a lease from then on.
+const restAfter = time.Second
+
 // Leased tells whether the lease of term covers this instant.
 func (g *gate) Leased(term uint64) bool {
+	if !g.used.Load() { // readers share the line as long as it stays as it is
+		g.used.Store(true)
+	}
 	l := g.leased.Load()
 	return l != nil && l.term == term && time.Now().Before(l.until)
 }
@@ -112,7 +122,16 @@ func (g *gate) question(node raft.ServerID) (term uint64, ask bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.lookLocked()
-	return term, slices.Contains(g.ids, node)
+	return term, g.wantedLocked() && slices.Contains(g.ids, node)
+}
+
+// wantedLocked tells whether answers are of use to anybody.
+func (g *gate) wantedLocked() bool {
+	now := time.Now()
+	if g.used.Swap(false) {
+		g.usedAt = now
+	}
+	return len(g.waiting) > 0 || now.Sub(g.usedAt) < restAfter
 }
 
 // forget ends what the gate knew as a leader.
@@ -152,6 +171,7 @@ func (g *gate) lookLocked() {
 
 func (g *gate) resetLocked(term uint64) {
 	g.term = term
+	g.usedAt = time.Now()
 	g.since = g.asks.next()
 	clear(g.answers)
 	g.leased.Store(nil)

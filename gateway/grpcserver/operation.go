@@ -1,8 +1,6 @@
 package grpcserver
 
 import (
-	"slices"
-
 	"github.com/holtcache/holt/gateway/ops"
 	"github.com/holtcache/holt/proto/apierr"
 	cachev1 "github.com/holtcache/holt/proto/holt/cache/v1"
@@ -19,17 +17,6 @@ type operation interface {
 	version() uint64
 	// reply is the response of the operation's kind.
 	reply(h *cachev1.ReplyHeader) any
-}
-
-// grows tells whether the operation may need memory: a shard that is full refuses it.
-func grows(op operation) bool {
-	switch op := op.(type) {
-	case *setOp, *incrementOp:
-		return true
-	case *batchOp:
-		return slices.ContainsFunc(op.ops, grows)
-	}
-	return false
 }
 
 // returnsValue is an operation whose reply may carry a value.

@@ -127,7 +127,7 @@ func (c *call) readOn(ctx context.Context, replica router.Replica) error {
 
 func (c *call) writeOn(replica router.Replica) (router.Ack, error) {
 	var failed error
-	op := router.Op{Slot: c.slot, Ack: c.ack, Grows: grows(c.op), Do: func(tx ops.Tx) { failed = c.op.evaluate(tx, tx) }}
+	op := router.Op{Slot: c.slot, Ack: c.ack, Do: func(tx ops.Tx) { failed = c.op.evaluate(tx, tx) }}
 	flight := replica.NewFlight()
 	if err := flight.Submit(&op); err != nil {
 		return 0, err

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/holtcache/holt/gateway/socket"
 	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard/transport"
 )
@@ -37,7 +38,7 @@ func openListeners(cfg Config) (*listeners, error) {
 		if err != nil {
 			return nil, errors.Join(explainListen(one.what, one.flag, one.listen, err), l.close())
 		}
-		*one.listener = listener
+		*one.listener = socket.Listen(listener)
 		if *one.addr, err = advertised(one.what, listener.Addr().String(), one.advertise); err != nil {
 			return nil, errors.Join(err, l.close())
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/respserver"
 	"github.com/holtcache/holt/gateway/router"
+	"github.com/holtcache/holt/gateway/socket"
 	"github.com/holtcache/holt/proto/apierr"
 	nodev1 "github.com/holtcache/holt/proto/holt/node/v1"
 	"github.com/holtcache/holt/raftfsm/meta"
@@ -124,7 +125,11 @@ func (n *Node) serve() {
 
 // dial is the one seam through which this node reaches others.
 func dial(ctx context.Context, addr string) (net.Conn, error) {
-	return (&net.Dialer{Timeout: time.Second, KeepAlive: 5 * time.Second}).DialContext(ctx, "tcp", addr)
+	conn, err := (&net.Dialer{Timeout: time.Second, KeepAlive: 5 * time.Second}).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return socket.Wrap(conn), nil
 }
 
 func (n *Node) resolve(id string) (string, bool) {

@@ -70,7 +70,7 @@ func (f *flight) carrier(op *router.Op) *carrier {
 		c = newCarrier()
 	}
 	c.op = op
-	c.request.Slot, c.request.AllSlots, c.request.Ack, c.request.Grows = op.Slot, op.AllSlots, executor.Ack(op.Ack), op.Grows
+	c.request.Slot, c.request.AllSlots, c.request.Ack = op.Slot, op.AllSlots, executor.Ack(op.Ack)
 	return c
 }
 

@@ -104,7 +104,6 @@ func errorReply(err error) resp.Value { return resp.Err(apierr.Of(err).RESP()) }
 // set makes the entry run a call.
 func (e *entry) set(spec *command.Spec, call *command.Call) {
 	e.read, e.write, e.several = call.Read, call.Write, several(spec, call)
-	e.op.Grows = spec.Flag(command.DenyOOM)
 }
 
 // several tells whether the reply of a call holds the values of more than one key.

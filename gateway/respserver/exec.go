@@ -32,7 +32,7 @@ func (c *conn) exec() {
 	e := c.newEntry()
 	e.exec = t
 	c.prepare(e)
-	e.op.Slot, e.op.Ack, e.op.Grows = t.slot, c.ack, t.grows
+	e.op.Slot, e.op.Ack = t.slot, c.ack
 	c.route(e)
 	if !t.others {
 		return

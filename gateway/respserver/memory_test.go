@@ -118,23 +118,3 @@ func TestHitsAndMissesCountReadsWhereverTheyRun(t *testing.T) {
 	c.want("CONFIG RESETSTAT", "+OK")
 	wantLines(t, c.do("INFO stats"), "keyspace_hits:0", "keyspace_misses:0", "expired_keys:0", "evicted_keys:0")
 }
-
-// Which ops may need memory is what the table says of the commands.
-func TestOpsSayWhetherTheyMayNeedMemory(t *testing.T) {
-	f := start(t, fixtureConfig{})
-	c := f.dial()
-	for _, row := range []struct {
-		commands []string
-		grows    bool
-	}{
-		{[]string{"SET k 1"}, true}, {[]string{"INCR k"}, true}, {[]string{"APPEND k x"}, true}, {[]string{"DEL k"}, false}, {[]string{"EXPIRE k 10"}, false},
-		{[]string{"GETDEL k"}, false}, {[]string{"MULTI", "GET k", "DEL k", "EXEC"}, false}, {[]string{"MULTI", "DEL k", "SET k 1", "EXEC"}, true},
-	} {
-		for _, command := range row.commands {
-			c.do(command)
-		}
-		if got := f.replicas[0].grew.Load(); got != row.grows {
-			t.Errorf("%v: the op says %v, want %v", row.commands, got, row.grows)
-		}
-	}
-}

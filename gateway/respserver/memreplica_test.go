@@ -35,8 +35,6 @@ type memReplica struct {
 	// beforeRead, where set, runs before each read is evaluated.
 	beforeRead atomic.Pointer[func()]
 	acked      atomic.Int64
-	// grew is Grows of the op that was submitted last.
-	grew atomic.Bool
 }
 
 // memLog applies what is proposed, in order, on one goroutine: the FSM's.
@@ -154,9 +152,8 @@ func (f *memFlight) Submit(ops ...*router.Op) error {
 	f.r.submits.Add(1)
 	from := len(f.requests)
 	for _, op := range ops {
-		f.r.grew.Store(op.Grows)
 		f.requests = append(f.requests, &executor.Request{
-			Slot: op.Slot, AllSlots: op.AllSlots, Ack: executor.Ack(op.Ack), Grows: op.Grows, Do: func(tx *executor.Tx) { op.Do(tx) },
+			Slot: op.Slot, AllSlots: op.AllSlots, Ack: executor.Ack(op.Ack), Do: func(tx *executor.Tx) { op.Do(tx) },
 		})
 	}
 	if err := f.r.exec.Submit(f.waiter, f.requests[from:]...); err != nil {

@@ -27,8 +27,6 @@ type transaction struct {
 	// others: there are commands that are not about keys.
 	others bool
 	writes bool
-	// grows: a command is queued that may need memory.
-	grows bool
 
 	watched    []watchedKey
 	limitBytes int
@@ -80,7 +78,6 @@ func (c *conn) queue(r *row, args [][]byte) {
 	t.queued = append(t.queued, queuedCommand{row: r, args: copyArgs(args)})
 	t.others = t.others || r.spec.Parse == nil
 	t.writes = t.writes || r.spec.Flag(command.Write)
-	t.grows = t.grows || r.spec.Flag(command.DenyOOM)
 	c.queued.Add(1)
 	c.reply(queuedReply)
 }

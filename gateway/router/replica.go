@@ -38,8 +38,6 @@ type Op struct {
 	Slot     slot.ID
 	AllSlots bool
 	Ack      Ack
-	// Grows says that the op may need memory: a shard that is full refuses it before it is evaluated.
-	Grows bool
 	// Do is evaluated on the leader's executor, one op after another; it must not block, and sets results anew each
 	// time, because it may run again if the evaluation before left no trace. An op that makes no effect is a read.
 	Do func(ops.Tx)

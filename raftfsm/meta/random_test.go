@@ -3,6 +3,7 @@ package meta
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -20,8 +21,8 @@ func TestReplicasAgreeWhateverTheLogAndWheneverOneIsRestored(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := New(), New()
 		index := uint64(0)
-		// Half of the logs begin with a cluster that has shards, which random commands reach seldom.
-		for _, command := range beginning[:rapid.SampledFrom([]int{0, 6}).Draw(t, "beginning")] {
+		// Most logs begin with a cluster whose nodes are there, or that has shards: random commands reach that seldom.
+		for _, command := range beginning[:rapid.SampledFrom([]int{0, 4, 8}).Draw(t, "beginning")] {
 			index++
 			a.Apply(index, Encode(command))
 			b.Apply(index, Encode(command))
@@ -93,7 +94,7 @@ func drawCommand(t *rapid.T, s *State) *storagev1.MetaCommand {
 		}
 		return nil
 	}
-	switch rapid.IntRange(0, 10).Draw(t, "kind") {
+	switch rapid.IntRange(0, 11).Draw(t, "kind") {
 	case 0:
 		return initCommand("c1", 3)
 	case 1, 2:
@@ -111,14 +112,17 @@ func drawCommand(t *rapid.T, s *State) *storagev1.MetaCommand {
 		id := shard.Draw(t, "shard")
 		found, _ := s.Shard(slot.ShardID(id))
 		return preferCommand(id, found.PreferredLeader, node.Draw(t, "preferred"))
-	case 8:
+	case 8, 9:
 		id := shard.Draw(t, "shard")
-		next := append([]string{node.Draw(t, "more")}, replicas(id)...)
-		if len(next) > 3 {
-			next = next[:len(next)-rapid.IntRange(0, 2).Draw(t, "less")]
+		next := slices.Clone(replicas(id))
+		if less := rapid.IntRange(0, 5).Draw(t, "less"); less < len(next) {
+			next = slices.Delete(next, less, less+1)
+		}
+		if rapid.Bool().Draw(t, "more") {
+			next = append(next, node.Draw(t, "added"))
 		}
 		return replicasCommand(id, replicas(id), next)
-	case 9:
+	case 10:
 		changes := &storagev1.ChangeSettings{}
 		for range rapid.IntRange(0, 3).Draw(t, "changes") {
 			changes.Changes = append(changes.Changes, drawChange(t))

@@ -55,7 +55,12 @@ func (e *Executor) Appended(index uint64, record []byte) {
 			async = append(async, r)
 		}
 	}
+	b.waits -= len(async)
+	e.unanswered -= len(async)
 	e.mu.Unlock()
+	if len(async) > 0 {
+		e.Kick() // fewer are waited for: the next batch may be due
+	}
 	for _, r := range async {
 		r.acknowledge(AckAsync, index)
 	}
@@ -63,10 +68,8 @@ func (e *Executor) Appended(index uint64, record []byte) {
 
 // asyncAllowedLocked bounds what async mode can lose: a leader whose batches do not commit stops acknowledging early.
 func (e *Executor) asyncAllowedLocked() bool {
-	for _, b := range e.batches {
-		if b.proposed {
-			return time.Since(b.since) <= e.cfg.Limits.AsyncAge && e.inFlightBytes <= e.cfg.Limits.AsyncBytes
-		}
+	if e.inFlight == 0 {
+		return true
 	}
-	return true
+	return time.Since(e.oldestLocked()) <= e.cfg.Limits.AsyncAge && e.inFlightBytes <= e.cfg.Limits.AsyncBytes
 }

@@ -23,6 +23,7 @@ type batch struct {
 	since    time.Time // when it was proposed
 	bytes    int
 	growth   int64  // of the store's memory, about
+	waits    int    // how many of its requests Executor.unanswered counts
 	index    uint64 // in the log, once it is applied
 	// requests have effects in the batch; readers have none, and saw values that are pending in it.
 	requests []*Request
@@ -55,6 +56,8 @@ func (e *Executor) removeLocked(b *batch, v verdict) {
 	if b.proposed {
 		e.inFlight--
 		e.inFlightBytes -= b.bytes
+		e.unanswered -= b.waits
+		e.answered = b.waits
 	}
 	e.memory.projected.Add(-b.growth)
 	b.verdict = v

@@ -99,4 +99,6 @@ type Config struct {
 	Wall func() time.Time
 	// Random gives the random numbers of eviction, from any goroutine; math/rand's where it is nil. Replicas need not agree.
 	Random func() uint64
+
+	yield func() // yield where it is nil
 }

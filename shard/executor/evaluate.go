@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/holtcache/holt/proto/apierr"
 	"github.com/holtcache/holt/raftfsm/entry"
@@ -13,31 +14,35 @@ import (
 // evaluateAtOnce is how many requests are taken from the queue at a time.
 const evaluateAtOnce = 256
 
-// work evaluates what is queued and proposes what there is room for. Whatever arrives while batches are in flight
-// becomes the next batch: no timer, no linger.
-func (e *Executor) work(ctx context.Context) {
+// work evaluates what is queued, proposes what there is room for, and returns when to look again at the latest. Whatever
+// arrives while batches are in flight becomes the next batch: nothing lingers when nothing is in flight.
+func (e *Executor) work(ctx context.Context) time.Duration {
 	ten := e.tenure.Load()
 	if ten == nil {
-		return // an ExecutorStart of another incarnation was applied; its note is on the way
+		return idleCheck // an ExecutorStart of another incarnation was applied; its note is on the way
 	}
 	var taken [evaluateAtOnce]*Request
 evaluation:
 	for {
 		e.proposeSealed()
 		if len(e.sealed) > 0 {
-			return // batches are full and as many as may be are in flight
+			return idleCheck // batches are full and as many as may be are in flight
 		}
 		e.trim()
 		e.mu.Lock()
 		requests := e.queue.pop(taken[:0], evaluateAtOnce)
 		e.mu.Unlock()
 		if len(requests) == 0 {
-			break
+			if e.open == nil || !e.expectsCompany() {
+				break
+			}
+			e.cfg.yield()
+			continue
 		}
 		for i, r := range requests {
 			if e.tenure.Load() != ten { // what ended it has to be acted upon first
 				e.unpop(requests[i:])
-				return
+				return idleCheck
 			}
 			if !e.evaluate(ctx, ten, r) {
 				e.unpop(requests[i:]) // it waits for room
@@ -48,14 +53,21 @@ evaluation:
 			}
 			if len(e.sealed) > 0 {
 				e.unpop(requests[i+1:])
-				return
+				return idleCheck
 			}
 		}
 	}
-	if e.open != nil && e.tenure.Load() == ten && e.room() {
-		e.seal()
-		e.proposeSealed()
+	if e.open == nil || e.tenure.Load() != ten {
+		return idleCheck
 	}
+	now := time.Now()
+	at, due := e.due(now)
+	if !due {
+		return at.Sub(now)
+	}
+	e.seal()
+	e.proposeSealed()
+	return idleCheck
 }
 
 // unpop puts requests that were not evaluated in front of the queue again.

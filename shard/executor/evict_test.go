@@ -313,7 +313,9 @@ func TestKeyWithAPendingChangeIsNotEvicted(t *testing.T) {
 	}
 	b.driver.Step() // proposed, not applied
 	b.exec.SetEviction(Eviction{Policy: AllKeysLRU, BudgetBytes: b.store.UsedBytes(), Samples: 16})
-	b.setExpiring("new", 60, 0)
+	for i := range 5 { // as many as wait for the batch in flight: the next one goes at once
+		b.setExpiring(fmt.Sprint("new-", i), 60, 0)
+	}
 	b.driver.Step()
 	evicted := 0
 	for _, f := range b.proposed[1:] {

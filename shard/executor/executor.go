@@ -72,6 +72,8 @@ type Executor struct {
 	batches       []*batch
 	inFlight      int // proposed, without verdict
 	inFlightBytes int
+	unanswered    int // requests of the batches in flight that nobody has answered yet
+	answered      int // requests of the last batch that has a verdict, 0 once their callers had time to come again
 	applied       BatchID
 	notes         []note
 	changed       chan struct{} // closed and replaced whenever tenure or leadership may have changed
@@ -95,6 +97,9 @@ var _ raftfsm.Listener = (*Executor)(nil)
 // New returns an executor over the store of a replica. Run has to be called for it to do anything.
 func New(cfg Config, st *store.Store) *Executor {
 	cfg.Limits = cfg.Limits.withDefaults()
+	if cfg.yield == nil {
+		cfg.yield = yield
+	}
 	e := &Executor{
 		cfg:     cfg,
 		store:   st,

@@ -17,10 +17,49 @@ type future struct {
 	batch    BatchID
 }
 
-func (e *Executor) room() bool {
+// patience is for how long a batch waits behind one in flight. A quorum that takes longer is further away than any that is
+// worth waiting for, or in trouble.
+const patience = 50 * time.Millisecond
+
+// due tells whether the open batch is to go now, and otherwise when it goes whatever happens. It goes at once when nothing
+// is in flight. Behind others it goes when it carries as many requests as wait for those: a round costs all replicas the
+// same whatever it carries, and raft sends a follower one message at a time, so what goes earlier waits there instead and
+// tears apart clients that could share a round. That the leader's sync overlaps with the round before is worth a second
+// batch, no more.
+func (e *Executor) due(now time.Time) (at time.Time, due bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.inFlight < e.cfg.Limits.BatchesInFlight
+	switch {
+	case e.inFlight == 0:
+		return now, true
+	case e.inFlight >= e.cfg.Limits.BatchesInFlight:
+		return now.Add(patience), false // the next verdict makes room
+	}
+	at = e.oldestLocked().Add(patience)
+	return at, len(e.open.requests) >= e.unanswered || !at.After(now)
+}
+
+// expectsCompany tells, once after each verdict, that nothing is in flight any more and that callers who were answered
+// together are likely to come again: a batch that goes before them makes two rounds of one, and from then on they stay
+// apart. A caller who is alone waits for nobody.
+func (e *Executor) expectsCompany() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	expects := e.inFlight == 0 && e.answered > 1
+	if expects {
+		e.answered = 0
+	}
+	return expects
+}
+
+// oldestLocked is when the oldest batch in flight was proposed.
+func (e *Executor) oldestLocked() time.Time {
+	for _, b := range e.batches {
+		if b.proposed {
+			return b.since
+		}
+	}
+	return time.Time{}
 }
 
 // proposeSealed hands sealed batches to Raft, in order, as long as there is room in flight.
@@ -37,6 +76,8 @@ func (e *Executor) proposeSealed() {
 		s.batch.bytes = len(s.record)
 		e.inFlight++
 		e.inFlightBytes += len(s.record)
+		s.batch.waits = len(s.batch.requests)
+		e.unanswered += s.batch.waits
 		e.mu.Unlock()
 		e.sealed = e.sealed[1:]
 		e.stats.batches.Add(1)

@@ -28,8 +28,6 @@ type Request struct {
 	// AllSlots is for requests that touch whole slots (FLUSHALL).
 	AllSlots bool
 	Ack      Ack
-	// Grows says that the request may need memory: where there is none it is refused before it is evaluated.
-	Grows bool
 	// Do is evaluated on the executor. It may run again if the evaluation before left no trace, so it sets results
 	// anew each time. A panic in it answers the request with an internal error and changes nothing.
 	Do func(tx *Tx)

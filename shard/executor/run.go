@@ -71,8 +71,8 @@ func (e *Executor) shut() {
 	e.signalChange()
 }
 
-// idleCheck is how often leadership is looked at when nobody says that it changed.
-const idleCheck = 50 * time.Millisecond
+// idleCheck is how often leadership is looked at when nobody says that it changed: Kick does.
+const idleCheck = 250 * time.Millisecond
 
 // step does all that can be done now and returns when to look again at the latest.
 func (e *Executor) step(ctx context.Context) time.Duration {
@@ -105,9 +105,9 @@ func (e *Executor) step(ctx context.Context) time.Duration {
 			return wait
 		}
 		e.serve()
-		e.work(ctx)
+		return e.work(ctx)
 	case phaseServing:
-		e.work(ctx)
+		return e.work(ctx)
 	case phaseDraining:
 		e.drain()
 	}

@@ -169,6 +169,30 @@ func TestHeldReadOfADroppedValueIsEvaluatedAgain(t *testing.T) {
 	}
 }
 
+// Nobody else steps a deposed leader: what the end of a batch puts back into its queue wakes Run by itself.
+func TestHeldEvaluationOfADeposedLeaderIsAnswered(t *testing.T) {
+	b := newLeader(t)
+	write := b.set("k", "new")
+	read := b.submit("k", func(tx *Tx) { tx.Get([]byte("k")) })
+	b.driver.Step()
+	b.leads = false
+	b.driver.Step()
+	b.wantOpen("the read of a pending value", read)
+	select {
+	case <-b.exec.wake:
+	default:
+	}
+	b.apply(2, anotherStart(7))
+	b.wantOutcome("the write", write, apierr.OutcomeNotApplied)
+	select {
+	case <-b.exec.wake:
+		b.driver.Step()
+	default:
+		t.Fatal("Run sleeps")
+	}
+	b.wantOutcome("the read", read, apierr.OutcomeNotApplied)
+}
+
 // Rules 9 and 30: a later leader, whose clock is slower, must not show the key again.
 func TestReadOfAnExpiredKeyWaitsForTheCommitOfItsDeletion(t *testing.T) {
 	var wall wallClock

@@ -40,7 +40,10 @@ type segment struct {
 
 	salt uint64 // random: a value that looks like a batch record does not pass for one
 	end  int64  // of its last record
-	live int64  // bytes of records that a restart still needs; changed by the writer only
+	size int64  // reserved
+	// filled is up to where zeros were written ahead of the records, which may have passed it since.
+	filled int64
+	live   int64 // bytes of records that a restart still needs; changed by the writer only
 }
 
 func (s *segment) at(offset int64) place { return placeOf(s.number, offset) }
@@ -91,7 +94,7 @@ func createSegment(dir string, number uint32, previousEnd, sizeBytes int64) (*se
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return &segment{number: number, path: path, file: file, salt: salt, end: segmentHeaderBytes}, nil
+	return &segment{number: number, path: path, file: file, salt: salt, end: segmentHeaderBytes, size: sizeBytes}, nil
 }
 
 // encodeSegmentHeader: magic | version u32 | number u32 | end of the segment before u64 | salt u64 | zeros | crc32c u32.

@@ -222,7 +222,12 @@ func (w *WAL) writeAtEnd(buffers [][]byte) error {
 			return err
 		}
 	}
-	if err := writeBuffers(w.newest.file, append([][]byte{w.batchBuf}, buffers...), end); err != nil {
+	all := append([][]byte{w.batchBuf}, buffers...)
+	if fill := w.fillBytes(end + bytes); fill > 0 {
+		all = append(all, zeros[:fill])
+		w.newest.filled = end + bytes + fill
+	}
+	if err := writeBuffers(w.newest.file, all, end); err != nil {
 		return err
 	}
 	w.newest.end = end + bytes
@@ -235,6 +240,24 @@ func (w *WAL) writeAtEnd(buffers [][]byte) error {
 	w.stats.writes.Add(1)
 	w.stats.bytes.Add(uint64(bytes))
 	return nil
+}
+
+// fillAheadBytes is how many zeros go behind a batch that reaches beyond what was written before. The first write to reserved blocks
+// makes the next fsync write metadata too, so they are written to first many at a time.
+const (
+	fillAheadBytes = 256 << 10
+	blockBytes     = 4096
+)
+
+var zeros [fillAheadBytes]byte
+
+// fillBytes is how many zeros to write behind a batch that ends there. Where not every write is synced they would cost more
+// than they save.
+func (w *WAL) fillBytes(end int64) int64 {
+	if end <= w.newest.filled || w.Sync() != SyncAlways {
+		return 0
+	}
+	return min((end+fillAheadBytes)&^(blockBytes-1), w.newest.size) - end
 }
 
 // beginSegment makes a new segment the newest. The one before is synced first, under every policy: so a crash can tear

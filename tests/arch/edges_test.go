@@ -40,6 +40,7 @@ var edges = map[string][]string{
 	"shard/host":      {"shard/...", "raftfsm/...", "proto/..."},
 
 	"gateway/resp":       {},
+	"gateway/socket":     {},
 	"gateway/ops":        {"raftfsm/entry", "raftfsm/store", "proto/slot", "proto/apierr"},
 	"gateway/command":    {"gateway/ops", "gateway/resp", "proto/..."},
 	"gateway/router":     {"gateway/ops", "proto/..."},                                                                       // reaches shards through an interface that it declares

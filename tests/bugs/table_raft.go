@@ -55,7 +55,7 @@ var raftBugs = []bug{
 		{shardPkg + "/confirmer.go", "		asker:   asker,\n", "		asker:   asker,\n		turn:    make(chan struct{}, 1),\n"},
 		{shardPkg + "/confirmer.go", "	ok, _, err := c.asker.Confirm", "	c.turn <- struct{}{}\n	defer func() { <-c.turn }()\n	ok, _, err := c.asker.Confirm"},
 	}, shardPkg, "^TestSlowNodeDelaysNobody$"},
-	{"asyncForEver", "7", []edit{{executorPkg + "/append.go", "return time.Since(b.since) <= e.cfg.Limits.AsyncAge", "return time.Since(b.since) <= time.Hour"}}, simPkg, "^TestAsyncWritesAreLostOnlyWithTheirLeader$"},
+	{"asyncForEver", "7", []edit{{executorPkg + "/append.go", "return time.Since(e.oldestLocked()) <= e.cfg.Limits.AsyncAge", "return time.Since(e.oldestLocked()) <= time.Hour"}}, simPkg, "^TestAsyncWritesAreLostOnlyWithTheirLeader$"},
 	{"closeForgetsFutures", "32", []edit{{shardPkg + "/member.go", "answered := within(futuresMax, m.asking.Wait)", "answered := false"}}, shardPkg, "^TestCloseAnswersWhoeverAsksRaft$"},
 	{"closeLeavesReaders", "32", []edit{{shardPkg + "/member.go", "		m.gate.close()\n", ""}}, simPkg, "^TestCloseWithRequestsUnderWayAnswersAllOfThem$"},
 }

@@ -25,7 +25,7 @@ func TestNodeWithAFullDiskStopsAndComesBackWhenThereIsRoom(t *testing.T) {
 		instant(t, run, drawing())
 		nemesis.During(t, &nemesis.FullDisk{Disk: disk}, func() {
 			since := logFrom(small)
-			writeUntilStopped(t, c, small)
+			writeUntilStopped(t, c, small, 1)
 			if code := small.WaitExit(); code != 2 {
 				t.Errorf("exit code %d of a node whose disk is full, want 2", code)
 			}
@@ -41,10 +41,11 @@ func TestNodeWithAFullDiskStopsAndComesBackWhenThereIsRoom(t *testing.T) {
 	settled(t, c, run, shards)
 }
 
-// writeUntilStopped writes large values to a shard that a node leads, until the node has stopped.
-func writeUntilStopped(t *testing.T, c *cluster.Cluster, n *cluster.Node) {
+// writeUntilStopped writes large values to a shard that a node leads, until the node has stopped: to so many keys, over and
+// over.
+func writeUntilStopped(t *testing.T, c *cluster.Cluster, n *cluster.Node, keys int) {
 	t.Helper()
-	key := c.Key(ledBy(t, c, n), "large", 0)
+	key := c.Keys(ledBy(t, c, n))
 	value := strings.Repeat("x", 1<<20)
 	writes := 0
 	cluster.Eventually(t, fmt.Sprintf("node %d stops", n.Number), func() error {
@@ -57,7 +58,7 @@ func writeUntilStopped(t *testing.T, c *cluster.Cluster, n *cluster.Node) {
 		}
 		defer conn.Close()
 		for err == nil {
-			_, err = conn.Do(workload.RequestTimeout, "SET", key, value)
+			_, err = conn.Do(workload.RequestTimeout, "SET", key("large", writes%keys), value)
 			writes++
 		}
 		return fmt.Errorf("write %d: %w", writes, err)

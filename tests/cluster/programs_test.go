@@ -47,7 +47,7 @@ func TestNodeWithoutMemoryEndsAndTheOthersGoOn(t *testing.T) {
 	instant(t, run, drawing())
 	small := c.Leader(shards[0]).Node
 	nemesis.During(t, &nemesis.LowMemory{Program: cluster.Programs(small)[0], RoomBytes: 32 << 20}, func() {
-		writeUntilStopped(t, c, small)
+		writeUntilStopped(t, c, small, 1000) // more than there is room for
 		if code := small.WaitExit(); code == 0 {
 			t.Error("exit code 0 of a node that has no memory")
 		}
