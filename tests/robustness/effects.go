@@ -59,7 +59,8 @@ func unserved(ops []model.Op, clients map[int]bool, bands []report.Band, i int) 
 	for _, at := range answers {
 		slices.Sort(at)
 		for j := 1; j < len(at); j++ {
-			if at[j-1] >= after && at[j-1] < next && at[j] > bands[i].From {
+			ofNext := at[j-1] >= bands[i].To && at[j] > next
+			if at[j-1] >= after && at[j-1] < next && at[j] > bands[i].From && !ofNext {
 				longest = max(longest, at[j]-at[j-1])
 			}
 		}
