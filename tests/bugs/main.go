@@ -21,13 +21,13 @@ func main() {
 	only := flag.String("only", "", "regular expression that names must match")
 	list := flag.Bool("list", false, "print the table without running anything")
 	flag.Parse()
-	if err := run(*only, *list); err != nil {
+	if err := plantAll(*only, *list); err != nil {
 		fmt.Fprintln(os.Stderr, "bugs:", err)
 		os.Exit(1)
 	}
 }
 
-func run(only string, list bool) error {
+func plantAll(only string, list bool) error {
 	match, err := regexp.Compile(only)
 	if err != nil {
 		return fmt.Errorf("-only: %w", err)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 )
@@ -38,7 +37,7 @@ const (
 	missed    verdict = "MISSED"
 	unbuilt   verdict = "BROKEN" // it does not compile, which finds nothing
 	testTime          = 3 * time.Minute
-	suiteTime         = 4 * time.Minute // what the suite may take to find one, beside the building
+	suiteTime         = 2 * time.Minute // what the suite may take to find one, beside the building
 )
 
 // plant runs the test of a bug on the changed tree.
@@ -52,22 +51,39 @@ func plant(ctx context.Context, root string, b bug) (verdict, string) {
 	if err != nil {
 		return unbuilt, err.Error()
 	}
-	limit, args, verdictOf := testTime, []string{"test", "-count=1", "-timeout", "1m", "-run", b.test, "./" + b.pkg}, judge
+	// Not as a flag of these commands alone: tests of real processes build the program themselves.
+	env := append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay)
 	if b.bySuite() {
-		limit, verdictOf = suiteTime+2*time.Minute, judgeSuite
-		args = slices.Concat([]string{"run", "./" + b.pkg, "suite", "-quiet", "-failfast", "-seed", "1", "-time", suiteTime.String(), "-out", dir}, strings.Fields(b.test))
+		return plantInSuite(ctx, root, dir, env, b)
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, testTime)
 	defer cancel()
+	output, err := run(ctx, root, env, "go", "test", "-count=1", "-timeout", "1m", "-run", b.test, "./"+b.pkg)
+	return judge(output, err), tail(output)
+}
+
+// plantInSuite lets the suite look for a bug. The suite is no child of the go command's, which would not pass a signal on.
+func plantInSuite(ctx context.Context, root, dir string, env []string, b bug) (verdict, string) {
+	ctx, cancel := context.WithTimeout(ctx, suiteTime+testTime)
+	defer cancel()
+	suite := filepath.Join(dir, "suite")
+	if output, err := run(ctx, root, env, "go", "build", "-o", suite, "./"+b.pkg); err != nil {
+		return unbuilt, output
+	}
+	args := []string{"suite", "-quiet", "-failfast", "-seed", "1", "-time", suiteTime.String(), "-out", dir}
+	output, err := run(ctx, root, env, suite, append(args, strings.Fields(b.test)...)...)
+	return judgeSuite(output, err), tail(output)
+}
+
+// run returns what a command says. At the end of the context it is asked to end, since it may have mounts to undo.
+func run(ctx context.Context, dir string, env []string, name string, args ...string) (string, error) {
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it cleans up what it has mounted
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, &out, &out
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = time.Minute
-	cmd.Dir, cmd.Stdout, cmd.Stderr = root, &out, &out
-	// Not as a flag of this command alone: tests of real processes build the program themselves.
-	cmd.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay)
-	err = cmd.Run()
-	return verdictOf(out.String(), err), tail(out.String())
+	err := cmd.Run()
+	return out.String(), err
 }
 
 // judge tells a failing test from one that passes, is not there, or could not be built.

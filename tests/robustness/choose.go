@@ -36,6 +36,9 @@ func (s *suite) choose() asked {
 		s.count["fault "+name]++
 	}
 	policies := []string{"always", "everysec", "no"}
+	if anySyncs(a.faults) {
+		policies = policies[:2]
+	}
 	if a.fsync == "" {
 		a.fsync = s.least("appendfsync ", policies)
 	}
@@ -48,7 +51,7 @@ func (s *suite) choose() asked {
 	s.count["appendfsync "+a.fsync]++
 	s.count["client "+a.client]++
 	for _, name := range a.workloads {
-		s.count["workload "+name]++
+		s.count["workload "+name] += workloadsMax / len(a.workloads) // one that works alone is not to have more runs than the others
 	}
 	return a
 }

@@ -21,8 +21,8 @@ var diskFaults = []fault{
 	{name: "power-all", about: "power cut of all machines at once", place: machinesPlace, loses: true, make: powerCut(everyNode, false)},
 	{name: "power-all-torn", about: "power cut of all machines, some pages written back", place: machinesPlace, loses: true, make: powerCut(everyNode, true)},
 	{name: "full-disk", about: "a leader's disk is full", place: smallDisksPlace, longOnly: true, make: fullDisk},
-	{name: "failing-sync", about: "EIO from a leader's fdatasync", longOnly: true, unseen: true, wants: (&nemesis.Injection{}).Missing, make: failingSync},
-	{name: "hanging-disk", about: "a leader's disk hangs", longOnly: true, wants: (&nemesis.Injection{}).Missing, make: hangingDisk},
+	{name: "failing-sync", about: "EIO from a leader's fdatasync", longOnly: true, unseen: true, syncs: true, wants: (&nemesis.Injection{}).Missing, make: failingSync},
+	{name: "hanging-disk", about: "a leader's disk hangs", longOnly: true, syncs: true, wants: (&nemesis.Injection{}).Missing, make: hangingDisk},
 	{name: "torn-log", about: "a follower is killed and its log ends in the middle of a write", longOnly: true, unseen: true, make: tornLog},
 }
 

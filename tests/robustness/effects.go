@@ -13,17 +13,15 @@ const noticeMin = 100 * time.Millisecond
 
 // effects fills in how long clients were not served, and finds faults that nobody noticed though somebody should have.
 func (r *run) effects(marks []report.Mark) {
+	roaming := map[int]bool{}
+	for i, v := range r.verdicts {
+		for _, g := range v.Gaps {
+			roaming[g.Client+r.sessions[i].client] = true
+		}
+	}
 	for i := range r.result.Faults {
 		h, band := &r.result.Faults[i], r.bands[i]
-		for _, v := range r.verdicts {
-			occurrence := 0
-			for _, before := range r.result.Faults[:i] {
-				if before.Fault == h.Fault {
-					occurrence++
-				}
-			}
-			h.Unserved = max(h.Unserved, unserved(v.Gaps, h.Fault, occurrence))
-		}
+		h.Unserved = unserved(r.ops, roaming, r.bands, i)
 		row, err := faultByName(h.Fault)
 		if err != nil || row.unseen || h.NoEffect != "" || time.Duration(h.Unserved) >= noticeMin {
 			continue
@@ -41,17 +39,31 @@ func (r *run) effects(marks []report.Mark) {
 // noticedWithin is how long after a fault a leader may still change because of it.
 const noticedWithin = 2 * time.Second
 
-// unserved is the longest gap around one occurrence of a fault. The gaps of each client are in the order of the faults.
-func unserved(gaps []model.Gap, name string, occurrence int) Duration {
-	longest, seen := time.Duration(0), map[int]int{}
-	for _, g := range gaps {
-		if g.Fault != name {
-			continue
+// unserved is the longest time between two answers to one of the clients, around a fault. A client that has not been
+// answered since the fault before was over still waits because of that one.
+func unserved(ops []model.Op, clients map[int]bool, bands []report.Band, i int) Duration {
+	after, next := time.Duration(0), time.Duration(1<<62)
+	if i > 0 {
+		after = bands[i-1].To
+	}
+	if i+1 < len(bands) {
+		next = bands[i+1].From
+	}
+	answers := map[int][]time.Duration{}
+	for _, o := range ops {
+		if o.Outcome == model.OK && clients[o.Client] {
+			answers[o.Client] = append(answers[o.Client], o.Return)
 		}
-		if seen[g.Client] == occurrence {
-			longest = max(longest, g.Longest)
+	}
+	longest := time.Duration(0)
+	for _, at := range answers {
+		slices.Sort(at)
+		for j := 1; j < len(at); j++ {
+			ofNext := at[j-1] >= bands[i].To && at[j] > next
+			if at[j-1] >= after && at[j-1] < next && at[j] > bands[i].From && !ofNext {
+				longest = max(longest, at[j]-at[j-1])
+			}
 		}
-		seen[g.Client]++
 	}
 	return Duration(longest)
 }

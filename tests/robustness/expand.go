@@ -48,6 +48,9 @@ func expand(a asked) (Options, error) {
 	}
 	if o.AppendFsync == "" {
 		o.AppendFsync = fsync
+		if fsync == "no" && anySyncs(a.faults) {
+			o.AppendFsync = "always"
+		}
 	}
 	if o.Client == "" {
 		o.Client = client
@@ -66,6 +69,14 @@ func expand(a asked) (Options, error) {
 		o.Shards = 0 // a shard's part of the memory is small only where there are several
 	}
 	return o, o.check()
+}
+
+// anySyncs tells whether one of the faults wants a log that is synced.
+func anySyncs(names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		f, err := faultByName(name)
+		return err == nil && f.syncs
+	})
 }
 
 func fillInt(i *int, value int) {

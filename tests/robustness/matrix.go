@@ -37,6 +37,8 @@ type fault struct {
 	nodes int
 	// loses: under everysec and no, writes that were acknowledged may be lost by it.
 	loses bool
+	// syncs: it hits the syncs of the log, which there have to be.
+	syncs bool
 	// longOnly: a moment of it would be no fault.
 	longOnly bool
 	// unseen: nobody need notice, since what it hits may be idle.
@@ -87,6 +89,9 @@ func (f fault) missing() error {
 func (f fault) allowed(o Options) error {
 	if o.Nodes < f.nodes {
 		return fmt.Errorf("fault %s wants %d nodes, not %d", f.name, f.nodes, o.Nodes)
+	}
+	if f.syncs && o.AppendFsync == "no" {
+		return fmt.Errorf("fault %s wants a log that is synced, not appendfsync no", f.name)
 	}
 	return nil
 }

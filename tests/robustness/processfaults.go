@@ -8,6 +8,7 @@ import (
 
 	"github.com/holtcache/holt/tests/cluster"
 	"github.com/holtcache/holt/tests/nemesis"
+	"github.com/holtcache/holt/tests/workload"
 )
 
 // picking chooses the nodes that a fault hits.
@@ -107,10 +108,36 @@ func slow(r *rig, random *rand.Rand) nemesis.Fault {
 // memoryLeft is too little for a node to go on for long.
 const memoryLeft = 4 << 20
 
+// lowMemory gives a leader more keys than it has room for.
 func lowMemory(r *rig, random *rand.Rand) nemesis.Fault {
-	n := leaderOf(r, random)[0]
+	led := r.c.Leader(r.shard(random))
+	n, keys := led.Node, r.c.Keys(led.Shard)
 	low := &nemesis.LowMemory{Program: cluster.Programs(n)[0], RoomBytes: memoryLeft}
-	return &happening{name: low.Name() + ": " + numbers([]*cluster.Node{n}), begin: low.Begin, end: low.End, effect: low.TookEffect}
+	return &happening{
+		name: low.Name() + ": " + numbers([]*cluster.Node{n}), end: low.End, effect: low.TookEffect,
+		begin: func() error {
+			if err := low.Begin(); err != nil {
+				return err
+			}
+			for i := 0; i < largeKeysMax && n.Running(); i++ {
+				writeLarge(n, keys("large", i))
+			}
+			return nil
+		},
+	}
+}
+
+// largeKeysMax is far more than a node has room for that has no more memory.
+const largeKeysMax = 100
+
+// writeLarge writes 1 MiB at a node, which may end meanwhile: whoever wants to know looks.
+func writeLarge(n *cluster.Node, key string) {
+	conn, err := workload.Dial(n.Addr.RESP, workload.RequestTimeout)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	_, _ = conn.Do(workload.RequestTimeout, "SET", key, strings.Repeat("x", 1<<20)) // the fault says whether it took effect
 }
 
 func term(r *rig, random *rand.Rand) nemesis.Fault {

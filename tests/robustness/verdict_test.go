@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,8 +13,10 @@ import (
 
 func judged(change func(*run)) RunResult {
 	r := &run{t: &step{}}
-	r.verdicts = []workload.Verdict{{Workload: "set"}}
-	r.result.Faults = []Happened{{Fault: "kill-leader", Unserved: Duration(time.Second)}}
+	r.verdicts = []workload.Verdict{{Workload: "set", Gaps: []model.Gap{{Client: 1}}}}
+	r.sessions = []session{{}}
+	r.result.Faults = []Happened{{Fault: "kill-leader"}}
+	r.ops = []model.Op{{Client: 1, Outcome: model.OK, Return: time.Second}, {Client: 1, Outcome: model.OK, Return: 2 * time.Second}}
 	r.bands = []report.Band{{From: time.Second, To: 2 * time.Second}}
 	change(r)
 	r.effects(nil)
@@ -31,12 +34,8 @@ func TestARunThatShowsNothingIsNotGreen(t *testing.T) {
 		{"nothing wrong", func(*run) {}, verdictOK, ""},
 		{"too few operations", func(r *run) { r.verdicts[0].Why = "3 operations" }, verdictInvalid, "3 operations"},
 		{"a fault without effect", func(r *run) { r.result.Faults[0].NoEffect = "no packet" }, verdictInvalid, "no packet"},
-		{"a fault that nobody noticed", func(r *run) {
-			r.verdicts[0].Gaps = nil
-			r.result.Faults[0].Unserved = 0
-		}, verdictInvalid, "no leader changed"},
+		{"a fault that nobody noticed", func(r *run) { r.ops = r.ops[:1] }, verdictInvalid, "no leader changed"},
 		{"a fault that a client noticed", func(r *run) {
-			r.result.Faults[0].Unserved = 0
 			r.ops = []model.Op{{Outcome: model.Unknown, Call: time.Second, Return: 2 * time.Second}}
 		}, verdictOK, ""},
 		{"a violation", func(r *run) {
@@ -57,15 +56,20 @@ func TestARunThatShowsNothingIsNotGreen(t *testing.T) {
 	}
 }
 
-// Each occurrence of a fault has the gaps of its own.
-func TestGapsBelongToTheirOccurrence(t *testing.T) {
-	gaps := []model.Gap{
-		{Fault: "kill", Client: 1, Longest: 1}, {Fault: "pause", Client: 1, Longest: 9}, {Fault: "kill", Client: 1, Longest: 2},
-		{Fault: "kill", Client: 2, Longest: 3}, {Fault: "kill", Client: 2, Longest: 1},
+// A client that still waits because of one fault says nothing of the next.
+func TestTimeWithoutServiceBelongsToOneFault(t *testing.T) {
+	answers := func(client int, at ...time.Duration) (ops []model.Op) {
+		for _, one := range at {
+			ops = append(ops, model.Op{Client: client, Outcome: model.OK, Return: one})
+		}
+		return ops
 	}
-	for occurrence, want := range []Duration{3, 2, 0} {
-		if got := unserved(gaps, "kill", occurrence); got != want {
-			t.Errorf("occurrence %d: got %d, want %d", occurrence, got, want)
+	bands := []report.Band{{From: 100, To: 200}, {From: 300, To: 400}}
+	ops := slices.Concat(answers(1, 90, 110, 150, 390, 395), answers(2, 90, 250, 650, 660), answers(3, 1, 1000))
+	ops = append(ops, model.Op{Client: 1, Outcome: model.NotApplied, Return: 160})
+	for i, want := range []Duration{240, 400} {
+		if got := unserved(ops, map[int]bool{1: true, 2: true}, bands, i); got != want {
+			t.Errorf("fault %d: got %d, want %d", i, got, want)
 		}
 	}
 }
