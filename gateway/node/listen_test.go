@@ -130,6 +130,7 @@ func errTimeout(err error) error {
 }
 
 func TestGarbageOnTheClusterPortCostsItsConnection(t *testing.T) {
+	t.Parallel()
 	n := openCluster(t, 1)[0]
 	for _, garbage := range []string{
 		"GET / HTTP/1.1\r\n\r\n", "*1\r\n$9223372036854775807\r\n", strings.Repeat("\x00", 1<<16), strings.Repeat("\xff", 1<<16),

@@ -60,6 +60,7 @@ func get(t *testing.T, url string) (int, string) {
 }
 
 func TestNodeSaysThatItIsLoadingUntilItsDataIsThere(t *testing.T) {
+	t.Parallel()
 	n := openCluster(t, 1)[0]
 	set(t, clientOf(t, []*Node{n}), "k", 7)
 	n, letGo := startAgain(t, n, loadLogs)
@@ -129,6 +130,7 @@ func refusedByGRPC(t *testing.T, n *Node) {
 }
 
 func TestCloseWhileLoadingIsPrompt(t *testing.T) {
+	t.Parallel()
 	n := openCluster(t, 1)[0]
 	dir := n.cfg.Dir
 	n, _ = startAgain(t, n, loadLogs)
@@ -142,6 +144,7 @@ func TestCloseWhileLoadingIsPrompt(t *testing.T) {
 
 // A folder that cannot be loaded ends the start, whichever part of it is damaged, and nothing stays open.
 func TestStartFailsWhereDataCannotBeLoaded(t *testing.T) {
+	t.Parallel()
 	n := openCluster(t, 1)[0]
 	closeNode(t, n)
 	segments, err := filepath.Glob(filepath.Join(n.cfg.Dir, "wal", "*.wal"))
@@ -164,6 +167,7 @@ func TestStartFailsWhereDataCannotBeLoaded(t *testing.T) {
 
 // A node that loads leads no shard, whatever its replicas could do, and sends clients to those who lead.
 func TestNodeThatLoadsSendsClientsToThoseWhoLead(t *testing.T) {
+	t.Parallel()
 	nodes := openCluster(t, 3)
 	set(t, clientOf(t, nodes), "k", 1)
 	n, letGo := startAgain(t, nodes[2], loadReplicas)

@@ -124,6 +124,7 @@ func set(t *testing.T, c *redis.ClusterClient, key string, value int) {
 }
 
 func TestThreeNodesServeEverySlotAndKeepDataOverARestart(t *testing.T) {
+	t.Parallel()
 	nodes := openCluster(t, 3)
 	c := clientOf(t, nodes)
 	for i := range 200 {
@@ -163,6 +164,7 @@ func TestThreeNodesServeEverySlotAndKeepDataOverARestart(t *testing.T) {
 }
 
 func TestOneNodeIsAClusterToo(t *testing.T) {
+	t.Parallel()
 	nodes := openCluster(t, 1)
 	c := clientOf(t, nodes)
 	if err := c.Set(t.Context(), "k", "v", 0).Err(); err != nil {
@@ -174,6 +176,7 @@ func TestOneNodeIsAClusterToo(t *testing.T) {
 }
 
 func TestTransferredLeadershipStaysWhereItWasSent(t *testing.T) {
+	t.Parallel()
 	nodes := openCluster(t, 3)
 	a := admin0(t, nodes[0])
 	shards, err := a.Shards(t.Context())
@@ -203,6 +206,7 @@ func TestTransferredLeadershipStaysWhereItWasSent(t *testing.T) {
 }
 
 func TestNodeOfAnotherClusterIsRefused(t *testing.T) {
+	t.Parallel()
 	one, other := openCluster(t, 1), openCluster(t, 1)
 	dir := other[0].cfg.Dir
 	closeNode(t, other[0])
@@ -216,6 +220,7 @@ func TestNodeOfAnotherClusterIsRefused(t *testing.T) {
 }
 
 func TestSecondInitIsRefused(t *testing.T) {
+	t.Parallel()
 	nodes := openCluster(t, 1)
 	if _, err := admin0(t, nodes[0]).InitCluster(t.Context(), 1, nil); err == nil || !strings.Contains(err.Error(), "already") {
 		t.Errorf("second init: %v", err)
@@ -254,6 +259,7 @@ func TestStartErrorsSayWhatToDo(t *testing.T) {
 }
 
 func TestNewConnectionsBeginWithTheClustersDefaults(t *testing.T) {
+	t.Parallel()
 	nodes := openCluster(t, 1)
 	c := clientOf(t, nodes)
 	if err := c.ConfigSet(t.Context(), "default-ack", "async").Err(); err != nil {

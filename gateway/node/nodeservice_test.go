@@ -60,6 +60,7 @@ func TestOnlyANodeThatKnowsTheSettingsLetsNewOnesIn(t *testing.T) {
 }
 
 func TestNodeServiceRefusesWhatMakesNoSense(t *testing.T) {
+	t.Parallel()
 	n := openCluster(t, 1)[0]
 	s := &nodeService{n: n}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

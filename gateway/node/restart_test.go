@@ -14,6 +14,7 @@ import (
 
 // Nodes were started once with --join and are started again without: they find each other by what their folders keep.
 func TestAllNodesFindEachOtherAfterARestartWithoutJoin(t *testing.T) {
+	t.Parallel()
 	nodes := openCluster(t, 3)
 	c := clientOf(t, nodes)
 	for i := range 50 {
@@ -37,6 +38,7 @@ func TestAllNodesFindEachOtherAfterARestartWithoutJoin(t *testing.T) {
 }
 
 func TestWipedNodeComesBackUnderANewID(t *testing.T) {
+	t.Parallel()
 	nodes := openCluster(t, 3)
 	old, addrs := nodes[2].ID(), nodes[2].Addresses()
 	closeNode(t, nodes[2])
@@ -62,6 +64,7 @@ func TestWipedNodeComesBackUnderANewID(t *testing.T) {
 
 // A close may come at any moment of a join. Whatever the join has opened by then is closed, and the folder is free.
 func TestCloseDuringAJoinLeavesNothingOpen(t *testing.T) {
+	t.Parallel()
 	first := openCluster(t, 1)[0]
 	for i := range 8 {
 		dir := filepath.Join(t.TempDir(), fmt.Sprint(i))
@@ -86,6 +89,7 @@ func TestCloseDuringAJoinLeavesNothingOpen(t *testing.T) {
 }
 
 func TestClosedNodeOpensNoHost(t *testing.T) {
+	t.Parallel()
 	n := open(t, Config{Dir: t.TempDir()})
 	closeNode(t, n)
 	n.begin.Lock()
@@ -97,6 +101,7 @@ func TestClosedNodeOpensNoHost(t *testing.T) {
 
 // The list of --join may be one for all nodes. A node that found itself in it first would hear of nobody.
 func TestNodeDoesNotJoinAtItself(t *testing.T) {
+	t.Parallel()
 	n := openCluster(t, 1)[0]
 	if err := n.joinAt(t.Context(), n.Addresses().Cluster); !errors.Is(err, errSelf) {
 		t.Errorf("err %v", err)

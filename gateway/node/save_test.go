@@ -12,6 +12,7 @@ import (
 
 // A save that was asked for reaches every shard of the node, is seen in INFO, and is what a restart begins with.
 func TestSaveWritesSnapshotsOfEveryShard(t *testing.T) {
+	t.Parallel()
 	n := openCluster(t, 1)[0]
 	c := clientOf(t, []*Node{n})
 	for i := range 100 {
@@ -45,6 +46,7 @@ func TestSaveWritesSnapshotsOfEveryShard(t *testing.T) {
 }
 
 func TestSaveFactsPutTheShardsTogether(t *testing.T) {
+	t.Parallel()
 	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
 	all := []shard.SaveStatus{
 		{Last: at(500), Took: time.Second, Saves: 2, Unsaved: 10, Held: raftfsm.HeldStats{Classes: [4]uint64{1, 2, 3, 4}, Max: 7}},

@@ -31,6 +31,7 @@ func (r *record) Write(p []byte) (int, error) {
 // The founder draws the hash seed, the others get it when they join, and keep it. Nothing that a client or an operator
 // sees has it: with it clients could choose keys that collide.
 func TestHashSeedIsKnownToAllNodesAndShownToNobody(t *testing.T) {
+	t.Parallel()
 	log := &record{}
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	dir := t.TempDir()

@@ -46,6 +46,7 @@ func words(command string) []any {
 
 // The whole way of a setting: CONFIG SET at one node, the meta group, every node, the executor, INFO.
 func TestSettingsOfConfigSetHoldOnEveryNode(t *testing.T) {
+	t.Parallel()
 	nodes := openCluster(t, 3)
 	const lfu = "argument(s) must be one of the following: volatile-lru, volatile-lfu, volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, noeviction"
 	for command, want := range map[string]string{
@@ -97,6 +98,7 @@ func TestSettingsOfConfigSetHoldOnEveryNode(t *testing.T) {
 
 // The memory that INFO and MEMORY tell of is the process' and the stores' own.
 func TestMemoryThatIsToldOfIsThere(t *testing.T) {
+	t.Parallel()
 	nodes := openCluster(t, 1)
 	c := clientOf(t, nodes)
 	set(t, c, "key", 1)

@@ -13,11 +13,20 @@ import (
 )
 
 var (
-	failovers = flag.Int("failovers", 5, "how many leaders the failover test kills; 20 or more for figures")
-	rounds    = flag.Int("rounds", 2, "how many faults of its kind each history goes through")
+	failovers = flag.Int("failovers", 3, "how many leaders the failover test kills; 20 or more for figures")
+	rounds    = flag.Int("rounds", 1, "how many faults of its kind each history goes through")
 	faults    = flag.Int("diskfaults", 1, "how many times each fault of a disk happens")
+	all       = flag.Bool("all", false, "also what `make robustness` goes through in its own way: bad links, processes, clients of both kinds")
 	seed      = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the workloads")
 )
+
+// needsAll keeps a test out of `make test`, which has minutes.
+func needsAll(t *testing.T) {
+	t.Helper()
+	if !*all {
+		t.Skip("make networkfaults runs it (-args -all); make robustness has faults of this kind too")
+	}
+}
 
 func TestMain(m *testing.M) {
 	// A pool of go-redis that was closed while its node was down looks once more whether the node is back.

@@ -69,6 +69,7 @@ func TestIsolatedLeaderIsReplacedAndAnswersNothingStale(t *testing.T) {
 	a := startApart(t, 3)
 	run := work(t, a.Cluster, []uint64{a.shard})
 	for i := range *rounds {
+		a.WaitSettled() // else leadership goes back to where it was before the last cut, in the middle of this one
 		old := a.Leader(a.shard)
 		key := a.Key(a.shard, "isolated", i)
 		set(t, run, workload.Pinned(old.Node.Addr.RESP, workload.Modes{}), key, "before")
@@ -127,6 +128,7 @@ func (a *apart) refuses(t *testing.T, run *workload.Run, conns []*workload.Conn,
 
 // Cuts of some links, none of which keeps a majority from working: the clients make progress and see nothing wrong.
 func TestHistoriesAreLinearizableWhileLinksAreCut(t *testing.T) {
+	needsAll(t)
 	a := startApart(t, 3)
 	run := work(t, a.Cluster, []uint64{a.shard})
 	for range *rounds {
@@ -151,6 +153,7 @@ func TestHistoriesAreLinearizableWhileLinksAreCut(t *testing.T) {
 
 // Cuts that only five nodes can have: a majority is left, or there is one for everybody, each another.
 func TestHistoriesOfFiveNodesAreLinearizableWhileLinksAreCut(t *testing.T) {
+	needsAll(t)
 	a := startApart(t, 5)
 	run := work(t, a.Cluster, []uint64{a.shard})
 	for _, cut := range []func(leader int) *nemesis.Cut{
@@ -166,6 +169,7 @@ func TestHistoriesOfFiveNodesAreLinearizableWhileLinksAreCut(t *testing.T) {
 
 // Links and programs that are bad and not broken: everything goes on, if slowly, and nobody sees anything wrong.
 func TestHistoriesAreLinearizableWhileAllIsSlow(t *testing.T) {
+	needsAll(t)
 	a := startApart(t, 3)
 	run := work(t, a.Cluster, []uint64{a.shard})
 	random := drawing()
@@ -195,8 +199,10 @@ const unreachedWrites = 2
 func TestLeaderThatOnlyClientsCannotReachStaysLeader(t *testing.T) {
 	a := startApart(t, 3)
 	run := work(t, a.Cluster, []uint64{a.shard})
+	a.WaitSettled()
 	old := a.Leader(a.shard)
 	instant(t, run, drawing())
+	moved, unreached := a.Key(a.shard, "moved", 0), a.Key(a.shard, "unreached", 0)
 	cut := a.net.ClientLinks(old.Node.Number)
 	nemesis.During(t, cut, func() {
 		conn, err := workload.Dial(a.others(old.Node)[0].Addr.RESP, workload.RequestTimeout)
@@ -206,13 +212,13 @@ func TestLeaderThatOnlyClientsCannotReachStaysLeader(t *testing.T) {
 		defer conn.Close()
 		for range unreachedWrites {
 			// The node knows a leader all the while, and says so: who follows is cut off.
-			_, err := conn.Do(workload.RequestTimeout, "SET", a.Key(a.shard, "moved", 0), "v")
-			var moved workload.ServerError
-			if !errors.As(err, &moved) || !strings.HasPrefix(string(moved), "MOVED ") || !strings.HasSuffix(string(moved), old.Node.Addr.RESP) {
+			_, err := conn.Do(workload.RequestTimeout, "SET", moved, "v")
+			var redirect workload.ServerError
+			if !errors.As(err, &redirect) || !strings.HasPrefix(string(redirect), "MOVED ") || !strings.HasSuffix(string(redirect), old.Node.Addr.RESP) {
 				t.Fatalf("a follower answers %v, want that the leader is at %s", err, old.Node.Addr.RESP)
 			}
 			client := workload.Pinned(old.Node.Addr.RESP, workload.Modes{})
-			if o := run.Attempt(client, model.Op{Client: 960, Kind: model.Set, Key: a.Key(a.shard, "unreached", 0), Arg: "v"}); o.Outcome == model.OK {
+			if o := run.Attempt(client, model.Op{Client: 960, Kind: model.Set, Key: unreached, Arg: "v"}); o.Outcome == model.OK {
 				t.Errorf("a client that is cut off: %s", o)
 			}
 			client.Close()

@@ -10,6 +10,7 @@ import (
 // Nodes are killed, stopped, paused and restarted, alone and in majorities. What was acknowledged is there at the end, and
 // all replicas hold the same.
 func TestAcknowledgedWritesSurviveWhatHappensToProcesses(t *testing.T) {
+	needsAll(t)
 	c := cluster.Start(t, cluster.Options{Settings: oneShard})
 	shards := c.ShardIDs()
 	run := writing(t, c, shards)

@@ -16,6 +16,9 @@ import (
 func TestWorkloadsAreGreenAroundTheKillOfALeader(t *testing.T) {
 	for _, kind := range []workload.ClientKind{workload.RESP, workload.GRPC} {
 		t.Run(kind.String(), func(t *testing.T) {
+			if kind == workload.RESP {
+				needsAll(t)
+			}
 			var together []workload.Workload
 			for _, w := range workload.All() {
 				if w.Alone {
