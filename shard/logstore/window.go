@@ -6,8 +6,9 @@ const (
 	// cacheEntriesDefault covers what followers that keep up still ask for.
 	cacheEntriesDefault = 512
 
-	// cacheBytesMax bounds the data that one window keeps alive: 64 batches of 256 KiB.
-	cacheBytesMax = 16 << 20
+	// cacheBytesMax bounds the data that one window keeps alive: 32 batches of 256 KiB. Each byte is two of resident memory,
+	// because the collector lets the heap double.
+	cacheBytesMax = 8 << 20
 )
 
 // window keeps the newest entries of a log in memory. Unlike raft.LogCache it survives compaction, which deletes old

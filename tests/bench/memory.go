@@ -25,12 +25,14 @@ type memoryRun struct {
 	Keys   int    `json:"keys"`
 	TTL    bool   `json:"ttl"`
 	// Empty is before any write, Warm after writes to a thousand keys, so that buffers have their size; Full with all
-	// keys, right after they were written; Settled some time later. Overwritten follows ten passes with new sizes.
+	// keys, right after they were written; Settled some time later. Overwritten follows ten passes with new sizes, perhaps in
+	// the middle of a snapshot, which keeps what is overwritten; AtRest comes some time after that.
 	Empty       footprint  `json:"empty"`
 	Warm        footprint  `json:"warm"`
 	Full        footprint  `json:"full"`
 	Settled     footprint  `json:"settled"`
 	Overwritten *footprint `json:"overwritten,omitempty"`
+	AtRest      *footprint `json:"at_rest,omitempty"`
 }
 
 type memoryPlan struct {
@@ -109,6 +111,14 @@ func (p *memoryPlan) measure(ctx context.Context, running *system.Running, row *
 	}
 	after, err := p.warm(ctx, running, s)
 	row.Overwritten = &after
+	if err == nil {
+		err = wait(ctx, p.settle.Duration())
+	}
+	if err != nil {
+		return err
+	}
+	rest, err := takeFootprint(ctx, running)
+	row.AtRest = &rest
 	return err
 }
 
@@ -158,7 +168,7 @@ func (p *memoryPlan) table(b *bench, systems []system.System, rows []memoryRun) 
 	fmt.Fprintf(b.w, "one server; %d keys of 16 bytes, values of %d; bytes a key by growth since the server had buffers (from empty: since its start)\n", p.keys, p.valueBytes)
 	fmt.Fprintf(b.w, "Targets: 110 resident bytes a key, 118 with TTL; Go heap under 5. After %d passes of overwriting with 32 to 256 bytes, resident is at most 1.25 x used_memory.\n\n", p.passes)
 	t := tabwriter.NewWriter(b.w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "system\tTTL\tresident\tfrom empty\tsettled\tused_memory\tGo heap\tMB at start\tMB warm\tMB full\tMB overwritten\tresident/used\tgrowth/used\t\n")
+	fmt.Fprintf(t, "system\tTTL\tresident\tfrom empty\tsettled\tused_memory\tGo heap\tMB at start\tMB warm\tMB full\tMB overwritten\tresident/used\tgrowth/used\tat rest\t\n")
 	for _, s := range systems {
 		for _, ttl := range []bool{false, true} {
 			var of []memoryRun
@@ -181,13 +191,13 @@ func (p *memoryPlan) row(t *tabwriter.Writer, rows []memoryRun) {
 	if rows[0].Full.Heap > 0 {
 		heap = fmt.Sprintf("%.1f", of(func(r memoryRun) float64 { return float64(r.Full.Heap-r.Warm.Heap) / keys }))
 	}
-	over := "-\t-\t-"
+	over := "-\t-\t-\t-"
 	if rows[0].Overwritten != nil {
-		over = fmt.Sprintf("%.0f\t%.2f\t%.2f", of(func(r memoryRun) float64 { return float64(r.Overwritten.Resident) / mb }),
+		over = fmt.Sprintf("%.0f\t%.2f\t%.2f\t%.2f", of(func(r memoryRun) float64 { return float64(r.Overwritten.Resident) / mb }),
 			of(func(r memoryRun) float64 { return float64(r.Overwritten.Resident) / float64(r.Overwritten.Used) }),
 			of(func(r memoryRun) float64 {
 				return float64(r.Overwritten.Resident-r.Warm.Resident) / float64(r.Overwritten.Used-r.Warm.Used)
-			}))
+			}), of(func(r memoryRun) float64 { return float64(r.AtRest.Resident) / float64(r.AtRest.Used) }))
 	}
 	fmt.Fprintf(t, "%s\t%v\t%.1f\t%.1f\t%.1f\t%.1f\t%s\t%.0f\t%.0f\t%.0f\t%s\t\n", rows[0].System, rows[0].TTL,
 		of(func(r memoryRun) float64 { return float64(r.Full.Resident-r.Warm.Resident) / keys }),
