@@ -14,21 +14,25 @@ type moving struct {
 	// slot and cursor are where the pass goes on.
 	slot   int
 	cursor uint64
-	// left is the waste after the last pass: what no pass can help. The next begins when there is much more.
+	// left is the room in what the last pass has not emptied: what no pass can help. It is 0 where the pass left slots out.
 	left int64
+	// skipped: this pass has left slots out, because a capture has to see them as they are.
+	skipped bool
 	// wasteMin is how much waste is not worth a pass in any case.
 	wasteMin int64
 }
 
 const (
 	wasteMin = 1 << 20
-	// wasteShare is the share of the held memory up to which waste is not worth a pass.
+	// wasteShare is the share of the held memory up to which waste is not worth a pass, gainShare that up to which what a
+	// pass could give back is not.
 	wasteShare = 10
+	gainShare  = 20
 )
 
 // Maintain frees what was dropped and moves cells together where deletions have left holes, so that memory goes back to
 // the operating system. It works on about budget cells, holds a slot for one segment at a time, and tells whether there
-// is more to do. Any goroutine may call it. It moves nothing while a capture is open.
+// is more to do. Any goroutine may call it. What an open capture still has to see it leaves where it is.
 func (s *Store) Maintain(budget int) (more bool) {
 	for ; budget > 0; budget -= collectAtOnce {
 		if !s.garbage.collect(collectAtOnce) {
@@ -41,7 +45,7 @@ func (s *Store) Maintain(budget int) (more bool) {
 	m := &s.moving
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if s.captured.Load() || m.heap == nil && !s.beginMoving() {
+	if m.heap == nil && !s.beginMoving() {
 		return false
 	}
 	for budget > 0 {
@@ -63,19 +67,22 @@ func (s *Store) beginMoving() bool {
 	sl.RUnlock()
 	m := &s.moving
 	stats := heap.Stats()
-	waste := stats.Waste()
-	m.left = min(m.left, waste)
-	if waste <= max(stats.Held/wasteShare, m.wasteMin, m.left+m.left/4) || heap.MarkSparse() == 0 {
+	if stats.Waste() <= max(stats.Held/wasteShare, m.wasteMin) {
 		return false
 	}
-	m.heap, m.slot, m.cursor = heap, 0, 0
+	if heap.SparseBytes()-m.left <= stats.Held/gainShare || heap.MarkSparse() == 0 {
+		return false
+	}
+	m.heap, m.slot, m.cursor, m.skipped = heap, 0, 0, false
 	return true
 }
 
 func (s *Store) endMoving() {
 	m := &s.moving
-	m.heap.Unmark()
-	m.left = m.heap.Stats().Waste()
+	m.left = m.heap.Unmark()
+	if m.skipped {
+		m.left = 0
+	}
 	m.heap = nil
 }
 
@@ -86,6 +93,7 @@ func (s *Store) moveSome() int {
 	sl.Lock()
 	defer sl.Unlock()
 	if len(sl.dir) == 0 || sl.heap != m.heap || sl.frozen != nil {
+		m.skipped = m.skipped || sl.frozen != nil
 		m.cursor = 0
 		return 0
 	}

@@ -21,8 +21,9 @@ func (h *Host) gaveUp(node string) bool {
 	return known && n.Phase == meta.NodeRemoved
 }
 
-// noteLost brings the state of the meta group in line with a recovery on this node's folder: a shard that this node leads
-// has the replicas that its group has, and a node that was given up, and holds nothing any more, is taken out for good.
+// noteLost brings the state of the meta group in line with a recovery on this node's folder: a shard that this node has a replica
+// of has the replicas that its group has, whoever leads it (only this node knows whom the recovery gave up), and a node that
+// was given up, and holds nothing any more, is taken out for good.
 func (h *Host) noteLost() {
 	if len(h.lost) == 0 {
 		return
@@ -33,8 +34,8 @@ func (h *Host) noteLost() {
 		if !ok || s.Phase != meta.ShardFormed {
 			continue
 		}
-		if _, serving := r.Executor().Serving(); serving {
-			h.noteLostOf(s, r.Members())
+		if members := r.Members(); slices.Contains(members.Voters, h.cfg.Self.ID) {
+			h.noteLostOf(s, members)
 		}
 	}
 	for _, id := range h.lost {

@@ -15,7 +15,7 @@ func (h *Heap) MarkSparse() int {
 		}
 		for id := from; id < min(from+spansAtOnce, len(h.spans)); id++ {
 			sp := &h.spans[id]
-			if sp.kind == runKind || sp.used == 0 || sp.marked || int(sp.used)*4 > classes[sp.class].objects*3 || h.onlyRoom(uint32(id)) {
+			if !h.sparse(uint32(id)) {
 				continue
 			}
 			h.unlink(uint32(id))
@@ -25,6 +25,35 @@ func (h *Heap) MarkSparse() int {
 		}
 		h.mu.Unlock()
 	}
+}
+
+// SparseBytes is the room in the spans that MarkSparse would mark: about what moving their objects gives back.
+func (h *Heap) SparseBytes() (bytes int64) {
+	for from := 1; ; from += spansAtOnce {
+		h.mu.Lock()
+		if from >= len(h.spans) || h.closed {
+			h.mu.Unlock()
+			return bytes
+		}
+		for id := from; id < min(from+spansAtOnce, len(h.spans)); id++ {
+			if h.sparse(uint32(id)) {
+				bytes += h.spans[id].room()
+			}
+		}
+		h.mu.Unlock()
+	}
+}
+
+// sparse tells whether a span is worth emptying.
+func (h *Heap) sparse(id uint32) bool {
+	sp := &h.spans[id]
+	return sp.kind != runKind && sp.used != 0 && !sp.marked && int(sp.used)*4 <= classes[sp.class].objects*3 && !h.onlyRoom(id)
+}
+
+// room is how many bytes of a span of objects are free.
+func (sp *span) room() int64 {
+	c := &classes[sp.class]
+	return int64(c.objects-int(sp.used)) * int64(c.size)
 }
 
 // onlyRoom tells whether the span is the only one of its class with room: its objects would only move to a new one.
@@ -54,15 +83,17 @@ func (h *Heap) Move(ref Ref) (Ref, bool) {
 	return to, true
 }
 
-// Unmark ends what MarkSparse began.
-func (h *Heap) Unmark() {
+// Unmark ends what MarkSparse began, and returns the room in spans that nobody has emptied.
+func (h *Heap) Unmark() (left int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, id := range h.marked {
 		if sp := &h.spans[id]; sp.marked { // a span that was emptied is gone
 			sp.marked = false
 			h.link(id)
+			left += sp.room()
 		}
 	}
 	h.marked = nil
+	return left
 }
