@@ -1,7 +1,6 @@
 package logstore
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -120,7 +119,6 @@ func (w *WAL) writeAll(taken []*walRequest) error {
 		err = w.writeBatch(taken[:n])
 		taken = taken[n:]
 	}
-	err = w.explain(err)
 	w.refuse(taken, err)
 	return err
 }
@@ -130,7 +128,6 @@ const batchBytesMax = 8 << 20
 
 func (w *WAL) writeBatch(batch []*walRequest) error {
 	if err := w.writeRequests(batch); err != nil {
-		err = w.explain(err)
 		w.refuse(batch, err)
 		return err
 	}
@@ -147,7 +144,6 @@ func (w *WAL) writeBatch(batch []*walRequest) error {
 		return nil
 	}
 	if err := w.syncNow(); err != nil {
-		err = w.explain(err)
 		w.refuse(waiting, err)
 		return err
 	}
@@ -159,7 +155,7 @@ func (w *WAL) writeBatch(batch []*walRequest) error {
 
 func (w *WAL) refuse(requests []*walRequest, err error) {
 	for _, q := range requests {
-		q.done <- fmt.Errorf("%w: %w", ErrFatal, err)
+		q.done <- fmt.Errorf("%w: %w", ErrFatal, w.explain(err))
 	}
 }
 
@@ -295,39 +291,23 @@ func (w *WAL) use(s *segment) {
 // fail ends the log: first nothing is accepted any more, then the process is told.
 func (w *WAL) fail(err error) {
 	w.failOnce.Do(func() {
-		err = w.explain(err)
+		explained := w.explain(err)
 		w.mu.Lock()
-		w.stopped = fmt.Errorf("%w: %w", ErrFatal, err)
+		w.stopped = fmt.Errorf("%w: %w", ErrFatal, explained)
 		pending := w.pending
 		w.pending = nil
 		w.mu.Unlock()
 		close(w.failed)
 		w.refuse(pending, err)
-		w.cfg.Fatal(err)
+		w.cfg.Fatal(explained)
 	})
 }
 
-// writeFailure is an error of the disk that ends the log.
-type writeFailure struct {
-	dir string
-	err error
-}
-
-func (f *writeFailure) Error() string {
-	return fmt.Sprintf("write-ahead log %s: %v; nothing is acknowledged any more: look at the disk (free space, kernel log),"+
-		" then start the node again, it reads back what is durable", f.dir, f.err)
-}
-
-func (f *writeFailure) Unwrap() error { return f.err }
-
-// explain says of an error what to do. Whoever hears of it first stops the process, a group that waited for the write perhaps,
-// so all of them hear all of it.
+// explain says of an error that ends the log what to do. Whoever hears of it first stops the process, a group that waited for
+// the write perhaps, so all of them hear all of it.
 func (w *WAL) explain(err error) error {
-	var known *writeFailure
-	if err == nil || errors.As(err, &known) {
-		return err
-	}
-	return &writeFailure{w.cfg.Dir, err}
+	return fmt.Errorf("write-ahead log %s: %w; nothing is acknowledged any more: look at the disk (free space, kernel log),"+
+		" then start the node again, it reads back what is durable", w.cfg.Dir, err)
 }
 
 func (w *WAL) hasFailed() bool {

@@ -7,37 +7,32 @@ const spansAtOnce = 4096
 // many they are. Whoever owns the objects then offers each to Move, and calls Unmark in the end.
 func (h *Heap) MarkSparse() int {
 	marked := 0
-	for from := 1; ; from += spansAtOnce {
-		h.mu.Lock()
-		if from >= len(h.spans) || h.closed {
-			h.mu.Unlock()
-			return marked
-		}
-		for id := from; id < min(from+spansAtOnce, len(h.spans)); id++ {
-			sp := &h.spans[id]
-			if !h.sparse(uint32(id)) {
-				continue
-			}
-			h.unlink(uint32(id))
-			sp.marked = true
-			h.marked = append(h.marked, uint32(id))
-			marked++
-		}
-		h.mu.Unlock()
-	}
+	h.eachSparse(func(id uint32, sp *span) {
+		h.unlink(id)
+		sp.marked = true
+		h.marked = append(h.marked, id)
+		marked++
+	})
+	return marked
 }
 
 // SparseBytes is the room in the spans that MarkSparse would mark: about what moving their objects gives back.
 func (h *Heap) SparseBytes() (bytes int64) {
+	h.eachSparse(func(_ uint32, sp *span) { bytes += sp.room() })
+	return bytes
+}
+
+// eachSparse gives the spans that are worth emptying, under the lock, which it gives up now and then.
+func (h *Heap) eachSparse(found func(id uint32, sp *span)) {
 	for from := 1; ; from += spansAtOnce {
 		h.mu.Lock()
 		if from >= len(h.spans) || h.closed {
 			h.mu.Unlock()
-			return bytes
+			return
 		}
 		for id := from; id < min(from+spansAtOnce, len(h.spans)); id++ {
-			if h.sparse(uint32(id)) {
-				bytes += h.spans[id].room()
+			if sp := &h.spans[id]; h.sparse(uint32(id), sp) {
+				found(uint32(id), sp)
 			}
 		}
 		h.mu.Unlock()
@@ -45,8 +40,7 @@ func (h *Heap) SparseBytes() (bytes int64) {
 }
 
 // sparse tells whether a span is worth emptying.
-func (h *Heap) sparse(id uint32) bool {
-	sp := &h.spans[id]
+func (h *Heap) sparse(id uint32, sp *span) bool {
 	return sp.kind != runKind && sp.used != 0 && !sp.marked && int(sp.used)*4 <= classes[sp.class].objects*3 && !h.onlyRoom(id)
 }
 
