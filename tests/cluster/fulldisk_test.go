@@ -1,13 +1,10 @@
 package cluster_test
 
 import (
-	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/holtcache/holt/tests/cluster"
 	"github.com/holtcache/holt/tests/nemesis"
-	"github.com/holtcache/holt/tests/workload"
 )
 
 // smallDiskBytes is room for one segment of the log and no second one while the disk is full, and for more without that.
@@ -46,23 +43,7 @@ func TestNodeWithAFullDiskStopsAndComesBackWhenThereIsRoom(t *testing.T) {
 func writeUntilStopped(t *testing.T, c *cluster.Cluster, n *cluster.Node, keys int) {
 	t.Helper()
 	key := c.Keys(ledBy(t, c, n))
-	value := strings.Repeat("x", 1<<20)
-	writes := 0
-	cluster.Eventually(t, fmt.Sprintf("node %d stops", n.Number), func() error {
-		if !n.Running() {
-			return nil
-		}
-		conn, err := workload.Dial(n.Addr.RESP, workload.RequestTimeout)
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		for err == nil {
-			_, err = conn.Do(workload.RequestTimeout, "SET", key("large", writes%keys), value)
-			writes++
-		}
-		return fmt.Errorf("write %d: %w", writes, err)
-	})
+	writes := cluster.FillUntilStopped(t, n, func(i int) string { return key("large", i%keys) })
 	t.Logf("node %d stopped after %d large writes", n.Number, writes)
 }
 

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
-	"strings"
 
 	"github.com/holtcache/holt/tests/cluster"
 	"github.com/holtcache/holt/tests/nemesis"
-	"github.com/holtcache/holt/tests/workload"
 )
 
 // diskBytes is the room on a small disk.
@@ -74,7 +72,8 @@ func fullDisk(r *rig, random *rand.Rand) nemesis.Fault {
 			if err := full.Begin(); err != nil {
 				return err
 			}
-			return writeUntilEnded(r, n, key)
+			cluster.FillUntilStopped(r.t, n, func(int) string { return key })
+			return nil
 		},
 		effect: full.TookEffect,
 		end: func() error {
@@ -83,26 +82,6 @@ func fullDisk(r *rig, random *rand.Rand) nemesis.Fault {
 			return err
 		},
 	}
-}
-
-// writeUntilEnded writes large values at a node until it ends: its log reserves room in advance, which is used up first.
-func writeUntilEnded(r *rig, n *cluster.Node, key string) error {
-	value := strings.Repeat("x", 1<<20)
-	cluster.Eventually(r.t, fmt.Sprintf("node %d ends, since its disk is full", n.Number), func() error {
-		if !n.Running() {
-			return nil
-		}
-		conn, err := workload.Dial(n.Addr.RESP, workload.RequestTimeout)
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		for err == nil {
-			_, err = conn.Do(workload.RequestTimeout, "SET", key, value)
-		}
-		return err
-	})
-	return nil
 }
 
 func failingSync(r *rig, random *rand.Rand) nemesis.Fault {
