@@ -89,6 +89,10 @@ func (g *generator) setOptions(words ...string) []string {
 	return options
 }
 
+// loneNumber is the number that may come too much. Where it becomes the time to live of an option that lost its own, it
+// is far off or in the past, as those of ttl are: an expiry within the test would compare two clocks.
+const loneNumber = "1000500500"
+
 // command makes one command; now and then an argument too few or too many.
 func (g *generator) command() []string {
 	args := g.rightCommand()
@@ -96,7 +100,7 @@ func (g *generator) command() []string {
 	case 0:
 		args = args[:len(args)-1]
 	case 1:
-		args = append(args, pick(g, "x", "", "NX", "get", "PERSIST", "1"))
+		args = append(args, pick(g, "x", "", "NX", "get", "PERSIST", loneNumber))
 	}
 	if args[0] == "INCRBYFLOAT" && !sameLongDouble {
 		return g.command()
