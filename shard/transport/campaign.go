@@ -39,8 +39,8 @@ func (g *Group) claimFor() time.Duration { return g.t.cfg.RPCTimeout.Control / 3
 // askMax bounds one campaign: raft begins the next one after one to two election timeouts.
 func (g *Group) askMax() time.Duration { return 2 * g.t.cfg.RPCTimeout.Control }
 
-// stand notes that this replica stands for election, and returns the pause before it may ask again. Raft
-// asks all voters by one and the same request.
+// stand notes that this replica stands for election, and returns the pause between its questions. Raft asks all voters by one and
+// the same request, so another one is another campaign.
 func (g *Group) stand(args *raft.RequestPreVoteRequest) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -33,8 +33,8 @@ func (g *Group) RequestPreVote(to raft.ServerID, _ raft.ServerAddress, args *raf
 		if err := g.askPreVote(to, args, resp); err != nil || resp.Granted || resp.Term > args.Term {
 			return err
 		}
-		if pause >= g.askMax()/2 || time.Now().Add(pause).After(end) {
-			return nil
+		if pause > g.t.cfg.RPCTimeout.Control || time.Now().Add(pause).After(end) {
+			return nil // raft asks again
 		}
 		again := time.NewTimer(pause)
 		select {

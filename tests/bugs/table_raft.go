@@ -37,7 +37,7 @@ var raftBugs = []bug{
 	{"relBeforeWaitOverRaft", "20", []edit{{executorPkg + "/release.go", "if e.phase != phaseServing || e.tenure.Load() == nil {", "if !e.incarnate() {"}}, simPkg, "^TestLeaderThatStillWaitsReleasesNothing$"},
 	{"relSavesNothing", "20", []edit{{executorPkg + "/start.go", "	if s.afterRelease {", "	if s.term == 0 {"}}, simPkg, "^TestLeaderThatFollowsAReleaseServesAtOnce$"},
 	{"silenceUnnoticed", "DESIGN 8", []edit{{shardPkg + "/member.go", "	m.wg.Go(m.watchSilence)\n", ""}}, simPkg, nextLeader},
-	{"preVoteAskedOnce", "DESIGN 8", []edit{{transportPkg + "/vote.go", "if pause >= g.askMax()/2 ||", "if pause > 0 ||"}}, simPkg, nextLeader},
+	{"preVoteAskedOnce", "DESIGN 8", []edit{{transportPkg + "/vote.go", "if pause > g.t.cfg.RPCTimeout.Control ||", "if pause > 0 ||"}}, simPkg, nextLeader},
 	{"noPrecedence", "DESIGN 8", []edit{
 		{transportPkg + "/campaign.go", "g.precedesRival(node, question) && r.Granted", "g.precedesRival(node, question) && r.Granted && r.Term == 0"},
 		{transportPkg + "/vote.go", "resp.Granted = resp.Granted && !g.yields(args)", "_ = g.yields"},
