@@ -7,7 +7,7 @@
 // # Goroutines
 //
 // A member has those of hashicorp/raft (about five, and two or three more for each other member while it leads), one
-// that watches leadership, and one that triggers snapshots. A Replica adds those of its executor. A Confirmer has one
+// that watches leadership, one that notices a silent leader, and one that triggers snapshots. A Replica adds those of its executor. A Confirmer has one
 // for each other node. Every one ends before Close returns.
 //
 // # Divergences from hashicorp/raft's defaults

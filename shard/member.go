@@ -141,6 +141,7 @@ func (m *member) startRaft(fsm raft.FSM) error {
 	m.cfg.Confirmer.register(m.cfg.Group, m.gate)
 	m.runGuard()
 	m.wg.Go(m.watch)
+	m.wg.Go(m.watchSilence)
 	m.wg.Go(m.snapshotWhenDue)
 	return nil
 }

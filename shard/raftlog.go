@@ -26,7 +26,7 @@ type raftLines struct{ log *slog.Logger }
 // awayLines begin the texts that raft repeats while it cannot reach a node.
 var awayLines = []string{
 	"failed to heartbeat to", "failed to appendEntries to", "failed to make requestVote RPC", "failed to make requestPreVote RPC",
-	"failed to contact", "peer has newer term", "skipping application of old log",
+	"failed to contact", "rejecting pre-vote request", "peer has newer term", "skipping application of old log",
 }
 
 // Write turns one line of raft's log into one record of ours.

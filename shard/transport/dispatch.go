@@ -35,7 +35,9 @@ func (in *inConn) handleControl(f frame, d *decoder) error {
 			func(g *Group) error { return g.checkGuard(voteBallot(req)) })
 	case framePreVote:
 		group, req := GroupID(d.uint64()), d.preVoteRequest()
-		return in.handleRequest(incomingRequest{id: f.id, group: group, command: req, header: req.RPCHeader, timeout: timeout}, d,
+		return in.handleRequest(incomingRequest{id: f.id, group: group, command: req, header: req.RPCHeader, timeout: timeout,
+			answered: func(g *Group, response any) { g.withhold(in.node, req, response) },
+		}, d,
 			func(g *Group) error { return g.checkGuard(preVoteBallot(req)) })
 	case frameTimeoutNow:
 		group, req := GroupID(d.uint64()), d.timeoutNowRequest()
@@ -161,7 +163,7 @@ func (in *inConn) await(g *Group, response <-chan raft.RPCResponse, timeout time
 func (in *inConn) replyResponse(id uint64, g *Group, response any) error {
 	switch r := response.(type) {
 	case *raft.AppendEntriesResponse:
-		g.sawTerm(r.Term)
+		g.appended(r)
 		in.reply(frameAppendReply, id, func(b []byte) []byte { return appendAppendResponse(b, r) })
 	case *raft.RequestVoteResponse:
 		g.sawTerm(r.Term)

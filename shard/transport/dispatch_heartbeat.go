@@ -90,7 +90,7 @@ func (p pendingHeartbeat) reply(response any, err error) heartbeatReply {
 	if !ok {
 		return heartbeatReply{position: p.position, err: fmt.Errorf("group %d: raft answered a heartbeat with %T", p.group.id, response)}
 	}
-	p.group.sawTerm(r.Term)
+	p.group.appended(r)
 	return heartbeatReply{position: p.position, response: *r}
 }
 

@@ -27,9 +27,10 @@ type Group struct {
 	heard     atomic.Pointer[func(Heard)]
 	logEnd    atomic.Pointer[func() (LogEnd, error)]
 
-	mu    sync.Mutex // protects the fields below
-	term  uint64     // highest term this replica is known to have been in
-	match map[string]uint64
+	mu       sync.Mutex // protects the fields below
+	term     uint64     // highest term this replica is known to have been in
+	match    map[string]uint64
+	campaign campaign
 }
 
 var (

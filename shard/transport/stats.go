@@ -20,6 +20,7 @@ type Stats struct {
 	Shortened                                         uint64 // requests cut to the byte budget
 	NotClampedRefused                                 uint64 // incoming requests whose commit index was not lowered
 	GuardRefused                                      uint64 // votes, pre-votes and TimeoutNow stopped by the guard
+	PreVotesRepeated, PreVotesWithheld                uint64 // asked again after a refusal; refused because this node stands itself
 	QueueFull                                         uint64 // frames refused because a connection's queue was full
 	ConsumerFull                                      uint64 // incoming requests refused because a group did not keep up
 	Timeouts                                          uint64 // calls without a reply in time
@@ -36,6 +37,7 @@ type counters struct {
 	connects, reconnects, dialFailures, handshakesRefused, badConns atomic.Uint64
 	heartbeats, heartbeatFrames, heartbeatReplyFrames, confirms     atomic.Uint64
 	clamped, shortened, notClampedRefused, guardRefused             atomic.Uint64
+	preVotesRepeated, preVotesWithheld                              atomic.Uint64
 	queueFull, consumerFull, timeouts                               atomic.Uint64
 	snapshotsSent, snapshotsReceived, snapshotsBroken               atomic.Uint64
 	stampsSent, stampsReceived, stampsDropped                       atomic.Uint64
@@ -64,6 +66,8 @@ func (t *Transport) Stats() Stats {
 		Shortened:            c.shortened.Load(),
 		NotClampedRefused:    c.notClampedRefused.Load(),
 		GuardRefused:         c.guardRefused.Load(),
+		PreVotesRepeated:     c.preVotesRepeated.Load(),
+		PreVotesWithheld:     c.preVotesWithheld.Load(),
 		QueueFull:            c.queueFull.Load(),
 		ConsumerFull:         c.consumerFull.Load(),
 		Timeouts:             c.timeouts.Load(),

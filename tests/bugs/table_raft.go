@@ -5,6 +5,8 @@ const (
 	shardPkg     = "shard"
 	gateFile     = shardPkg + "/gate.go"
 	transportPkg = "shard/transport"
+	// nextLeader is the election of a next leader in virtual time.
+	nextLeader = "^TestNextLeaderIsElectedOnceTheHeartbeatTimeoutHasPassed$"
 )
 
 // raftBugs show only with real raft below: in the gate for reads, in what a member does, on the wire.
@@ -34,6 +36,15 @@ var raftBugs = []bug{
 	}, simPkg, "^TestReleaseFurtherBackInTheLogSavesNoWait$"},
 	{"relBeforeWaitOverRaft", "20", []edit{{executorPkg + "/release.go", "if e.phase != phaseServing || e.tenure.Load() == nil {", "if !e.incarnate() {"}}, simPkg, "^TestLeaderThatStillWaitsReleasesNothing$"},
 	{"relSavesNothing", "20", []edit{{executorPkg + "/start.go", "	if s.afterRelease {", "	if s.term == 0 {"}}, simPkg, "^TestLeaderThatFollowsAReleaseServesAtOnce$"},
+	{"silenceUnnoticed", "DESIGN 8", []edit{{shardPkg + "/member.go", "	m.wg.Go(m.watchSilence)\n", ""}}, simPkg, nextLeader},
+	{"preVoteAskedOnce", "DESIGN 8", []edit{{transportPkg + "/vote.go", "if pause > g.t.cfg.RPCTimeout.Control ||", "if pause > 0 ||"}}, simPkg, nextLeader},
+	{"noPrecedence", "DESIGN 8", []edit{
+		{transportPkg + "/campaign.go", "g.precedesRival(node, question) && r.Granted", "g.precedesRival(node, question) && r.Granted && r.Term == 0"},
+		{transportPkg + "/vote.go", "resp.Granted = resp.Granted && !g.yields(args)", "_ = g.yields"},
+	}, simPkg, nextLeader},
+	{"grantsAreNotWithheld", "DESIGN 8", []edit{
+		{transportPkg + "/campaign.go", "g.precedesRival(node, question) && r.Granted", "g.precedesRival(node, question) && r.Granted && r.Term == 0"},
+	}, transportPkg, "^TestCandidateKeepsItsPrecedence"},
 	{"startAgainOverRaft", "27", []edit{{executorPkg + "/run.go", "	case phaseWaiting:\n		if wait", `	case phaseStarting:
 		if time.Since(e.retryAt) > time.Second {
 			e.retryAt = time.Now()
