@@ -47,7 +47,7 @@ func newRig(t *step, o Options) *rig {
 		}
 	}
 	r.c = cluster.Start(t, cluster.Options{
-		Nodes: o.Nodes, Homes: homes, Args: []string{"--appendfsync", o.AppendFsync}, Settings: &clusterv1.Settings{Shards: uint32(o.Shards)},
+		Nodes: o.Nodes, Homes: homes, Args: []string{"--appendfsync", o.AppendFsync}, Settings: &clusterv1.Settings{Shards: uint32(o.Shards), Replicas: uint32(o.Replicas)},
 	})
 	for i, n := range r.c.Nodes {
 		r.machines[n], r.disks[n] = machines[i], disks[i]

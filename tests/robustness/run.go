@@ -116,7 +116,7 @@ func (r *run) startSessions() {
 			pause = 0 // it has a pace of its own
 		}
 		s, err := w.Start(target, workload.Config{
-			Kind: kind, Seed: r.o.Seed + uint64(i), Clients: clientsPerShard, Pause: pause, OKMin: okMin,
+			Kind: kind, Seed: r.o.Seed + uint64(i), Reads: r.o.readModes(), Clients: clientsPerShard, Pause: pause, OKMin: okMin,
 		})
 		if err != nil {
 			r.t.Fatalf("workload %s: %v", name, err)
