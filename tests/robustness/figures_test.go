@@ -12,7 +12,7 @@ import (
 func someRecords() []Record {
 	run := func(verdict string, unserved time.Duration, why string, counts map[string]int) Record {
 		return Record{Commit: "c", Run: &RunResult{
-			Options: Options{AppendFsync: "always"}, Verdict: verdict, Seconds: 1800,
+			Options: Options{Nodes: 5, AppendFsync: "always"}, Verdict: verdict, Seconds: 1800,
 			Faults:  []Happened{{Fault: "kill-leader", NoEffect: why, Unserved: Duration(unserved)}},
 			Checked: []Checked{{Workload: "set", OK: 10, Unknown: 1, Operations: 11, Violations: counts}},
 		}}
@@ -40,6 +40,9 @@ func TestFiguresAddUpAndTellZerosFromWhatWasNeverTried(t *testing.T) {
 	}
 	if p := f.Promises[0]; p.Runs != 3 || p.OK != 30 || p.Lost != 2 || p.Other != 1 || p.Stale != 0 {
 		t.Errorf("set: %+v", p)
+	}
+	if p := f.Promises[0]; p.Reads != readsBoth || f.FiveNodes != 3 || f.FiveReplicas != 0 {
+		t.Errorf("records from before modes were chosen: reads %s, %d with five nodes, %d with five replicas", p.Reads, f.FiveNodes, f.FiveReplicas)
 	}
 	if f.Undecided != 1 || f.Runs[verdictInvalid] != 1 || f.Hours != 1.5 || len(f.Failovers) != 1 || len(f.Failovers[0].Times) != 2 {
 		t.Errorf("got %+v", f)

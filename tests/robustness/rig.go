@@ -22,7 +22,7 @@ type rig struct {
 	network *nemesis.Network
 }
 
-// newRig starts what the options say.
+// newRig prepares what the options say. No node runs yet.
 func newRig(t *step, o Options) *rig {
 	r := &rig{t: t, machines: map[*cluster.Node]*nemesis.Machine{}, disks: map[*cluster.Node]*nemesis.SmallDisk{}, clocks: map[*cluster.Node]*nemesis.Clock{}}
 	homes := make([]cluster.Home, o.Nodes)
@@ -46,15 +46,18 @@ func newRig(t *step, o Options) *rig {
 			homes[i].Clock = nemesis.NewClock(t)
 		}
 	}
-	r.c = cluster.Start(t, cluster.Options{
-		Nodes: o.Nodes, Homes: homes, Args: []string{"--appendfsync", o.AppendFsync}, Settings: &clusterv1.Settings{Shards: uint32(o.Shards)},
-	})
+	r.c = cluster.New(t, cluster.Options{Nodes: o.Nodes, Homes: homes, Args: []string{"--appendfsync", o.AppendFsync}})
 	for i, n := range r.c.Nodes {
 		r.machines[n], r.disks[n] = machines[i], disks[i]
 		r.clocks[n] = homes[i].Clock
 	}
-	r.shards = r.c.ShardIDs()
 	return r
+}
+
+// start starts the cluster.
+func (r *rig) start(o Options) {
+	r.c.Form(&clusterv1.Settings{Shards: uint32(o.Shards), Replicas: uint32(o.Replicas)})
+	r.shards = r.c.ShardIDs()
 }
 
 // place is where the faults want the nodes to live.
