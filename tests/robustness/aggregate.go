@@ -70,11 +70,18 @@ func (f *Figures) addFailovers(one *Failovers) {
 			f.Times = append(f.Times, one.Times...)
 			f.Requests += one.Requests
 			f.Failed += one.Failed
+			for _, p := range one.Phases {
+				f.addPhase(p.Name, p.Times...)
+			}
 			return
 		}
 	}
 	copied := *one
 	copied.Failures = nil
+	copied.Times, copied.Phases = slices.Clone(one.Times), nil
+	for _, p := range one.Phases {
+		copied.addPhase(p.Name, p.Times...)
+	}
 	f.Failovers = append(f.Failovers, &copied)
 }
 

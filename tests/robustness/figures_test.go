@@ -114,3 +114,27 @@ func TestExitCodesTellBrokenPromisesFromRunsThatShowNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestPauseCountsWhereItBegins(t *testing.T) {
+	at := func(ms int) time.Time { return time.UnixMilli(int64(ms)) }
+	acks := []time.Time{at(0), at(10), at(50), at(55), at(155)}
+	for _, row := range []struct{ from, to, want int }{{0, 200, 100}, {0, 50, 40}, {0, 10, 10}, {10, 11, 40}, {56, 200, 0}, {0, 0, 0}} {
+		if got := longestPause(acks, at(row.from), at(row.to)); got != Duration(time.Duration(row.want)*time.Millisecond) {
+			t.Errorf("[%d, %d): got %v, want %d ms", row.from, row.to, got, row.want)
+		}
+	}
+}
+
+func TestPhasesOfSeveralMeasurementsAddUp(t *testing.T) {
+	one := Failovers{Fault: "term", Planned: true, Nodes: 3, Times: []Duration{1}, Phases: []Phase{{phaseGoes, []Duration{1}}}}
+	f, err := aggregate([]Record{{Failovers: &one}, {Failovers: &one}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := f.Failovers[0].Phases; len(got) != 1 || len(got[0].Times) != 2 || len(one.Phases[0].Times) != 1 {
+		t.Errorf("got %+v, and the record is %+v; want both times, and the record unchanged", got, one)
+	}
+	if page := failoversTable(f); !strings.Contains(page, "... "+phaseGoes) {
+		t.Errorf("got %s", page)
+	}
+}

@@ -110,13 +110,19 @@ func promisesTable(f Figures) string {
 
 func failoversTable(f Figures) string {
 	var rows []string
+	add := func(one *Failovers, what string, times []Duration, failed string) {
+		s := spreadOf(times)
+		rows = append(rows, row("`"+one.Fault+"`", what, one.Nodes, s.Count, millis(s.Median), millis(s.P99), millis(s.Max), failed))
+	}
 	for _, one := range f.Failovers {
-		s := spreadOf(one.Times)
 		failed := "-"
 		if one.Planned {
 			failed = fmt.Sprintf("%d of %d", one.Failed, one.Requests)
 		}
-		rows = append(rows, row("`"+one.Fault+"`", losses[one.Fault].about, one.Nodes, s.Count, millis(s.Median), millis(s.P99), millis(s.Max), failed))
+		add(one, losses[one.Fault].about, one.Times, failed)
+		for _, p := range one.Phases {
+			add(one, "... "+p.Name, p.Times, "")
+		}
 	}
 	return table("loss of a leader | what | nodes | times | median ms | p99 | max | requests failed", rows)
 }
