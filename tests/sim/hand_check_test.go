@@ -36,6 +36,7 @@ func (w *handWorld) heal() {
 	}
 	settled := func() bool { return len(w.now().records) == 0 && len(w.open) == 0 }
 	if !w.goOn(leaders, settled) {
+		w.stat.stuck = w.violation == ""
 		w.fail("%d requests and these hand-overs do not end: %+v; %+v; %+v", len(w.open), w.now().records,
 			w.ghosts[0].fsm.State(), w.ghosts[1].fsm.State())
 		return

@@ -69,6 +69,8 @@ type handWorld struct {
 // handStats counts what happened, so that a run in which nothing happened does not pass for a good one.
 type handStats struct {
 	begun, committed, aborted, collected, streams, chunks, acked, notApplied, unknown, reads, registers, refusedAsk, refusedImporting int
+	// stuck tells that hand-overs did not end after everything was mended.
+	stuck bool
 }
 
 func newHandWorld(ctx context.Context, seed uint64, broken handBroken) *handWorld {
