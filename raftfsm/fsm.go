@@ -175,6 +175,7 @@ func (f *FSM) applySlot(header entry.Header, id slot.ID, drop bool, section *ent
 	sl := f.store.Slot(id)
 	f.lock(sl)
 	defer sl.Unlock()
+	f.mustBeServed(header, sl, id, section)
 	if drop {
 		f.snapshots.changes.Add(uint64(sl.LenLocked()))
 		sl.DropLocked()
@@ -188,6 +189,15 @@ func (f *FSM) applySlot(header entry.Header, id slot.ID, drop bool, section *ent
 	}
 	f.snapshots.changes.Add(uint64(len(section.Effects)))
 	f.listener.SectionAppliedLocked(header, section)
+}
+
+// mustBeServed panics where a batch touches a slot that the shard does not serve: the executor that sequenced it knew the slot's
+// state. Emptying a slot that the shard does not have at all is no harm: FLUSHALL of older programs names all slots.
+func (f *FSM) mustBeServed(header entry.Header, sl *store.Slot, id slot.ID, section *entry.Section) {
+	state := sl.StateLocked()
+	if state != store.SlotOwned && (section != nil || state != store.SlotNotOwned) {
+		panic(fmt.Sprintf("group %d: batch %d of incarnation %d changes slot %d, which is in state %d", f.group, header.Sequence, header.Incarnation, id, state))
+	}
 }
 
 // lock locks a slot to write to it. Where a snapshot needs the slot as it is, the time of keeping it counts.

@@ -48,7 +48,8 @@ func rangesOf(messages []*storagev1.SlotRange, what string) (ranges []slot.Range
 func handoverOf(m *storagev1.SnapshotHandover) (h Handover, err error) {
 	ranges, err := rangesOf(m.Slots, "handed over")
 	side := Side(m.Side)
-	if err == nil && (len(ranges) == 0 || m.Migration == 0 || side != SideSource && side != SideTarget || uint32(side) != m.Side) {
+	known := uint32(side) == m.Side && (side == SideSource || side == SideTarget)
+	if err == nil && (len(ranges) == 0 || m.Migration == 0 || !known || m.FinalTimeMs < 0) {
 		err = fmt.Errorf("%w: hand-over of migration %d, side %d, slots %v", ErrBadSnapshot, m.Migration, m.Side, ranges)
 	}
 	return Handover{
@@ -125,12 +126,14 @@ func endedSlotsOf(messages []*storagev1.SnapshotEnded) (endedSlots, error) {
 	var ids [slot.Count]uint64
 	all := make([]*storagev1.SlotRange, len(messages))
 	for i, m := range messages {
-		all[i] = m.GetSlots()
+		if all[i] = m.Slots; m.Slots == nil || m.Migration == 0 {
+			return nil, fmt.Errorf("%w: migration %d has ended at slots %v", ErrBadSnapshot, m.Migration, m.Slots)
+		}
 	}
 	ranges, err := rangesOf(all, "ended")
 	for i, r := range ranges {
 		for s := int(r.First); s <= int(r.Last); s++ {
-			ids[s] = messages[i].GetMigration()
+			ids[s] = messages[i].Migration
 		}
 	}
 	return endedOf(&ids), err
