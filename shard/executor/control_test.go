@@ -137,10 +137,13 @@ func TestControlRecordIsProposedOnlyByALeaderThatServes(t *testing.T) {
 
 func TestControlRecordFollowsWhatWasEvaluatedBeforeIt(t *testing.T) {
 	b := newLeader(t)
-	set := b.set("k", "v")
-	b.driver.Step() // its batch is in flight
+	set, other := b.set("k", "v"), b.set("other", "v")
+	b.driver.Step() // their batch is in flight
 	behind := b.set("k", "w")
-	b.driver.Step() // and this one waits in the open batch
+	b.driver.Step() // and this one waits for company in the open batch
+	if b.exec.open == nil {
+		t.Fatal("no batch is open: the script is wrong")
+	}
 	c := b.control(ending(1, "other"))
 	b.driver.Step()
 	var kinds []entry.Kind
@@ -152,7 +155,8 @@ func TestControlRecordFollowsWhatWasEvaluatedBeforeIt(t *testing.T) {
 	}
 	b.commitAll()
 	b.wantApplied("the first write", set)
-	b.wantApplied("the second write", behind)
+	b.wantApplied("the one beside it", other)
+	b.wantApplied("the write in the open batch", behind)
 	c.wantApplied("the control record")
 }
 

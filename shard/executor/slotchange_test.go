@@ -68,10 +68,13 @@ func TestFreezeStopsReadsAndWritesFromItsEvaluationOn(t *testing.T) {
 // A write that was evaluated before the freeze is applied before it, and so goes to the other shard.
 func TestWriteBeforeAFreezeIsAppliedBeforeIt(t *testing.T) {
 	b := newLeader(t)
-	first := b.set("k", "1")
+	first, other := b.set("k", "1"), b.set("other", "1")
 	b.driver.Step()
 	second := b.set("k", "2")
-	b.driver.Step() // in the open batch
+	b.driver.Step()
+	if b.exec.open == nil {
+		t.Fatal("no batch is open: the script is wrong")
+	}
 	freeze := b.control(freezing(1, 7, "k"))
 	b.driver.Step()
 	behind := b.set("k", "3")
@@ -79,6 +82,7 @@ func TestWriteBeforeAFreezeIsAppliedBeforeIt(t *testing.T) {
 	b.commitAll()
 	freeze.wantApplied("the freeze")
 	b.wantApplied("the write in flight", first)
+	b.wantApplied("the one beside it", other)
 	b.wantApplied("the write in the open batch", second)
 	b.wantOutcome("the write behind the freeze", behind, apierr.OutcomeNotApplied)
 	if got := b.stored("k"); got != "2" {

@@ -1,7 +1,7 @@
 package main
 
-// handoverBugs are defects of slots that change hands, at the executor and beside it.
-var handoverBugs = []bug{
+// controlBugs are defects of slots that change hands, at the executor.
+var controlBugs = []bug{
 	{"writePastFreeze", "14", []edit{{executorPkg + "/evaluate.go", "ok := served(sl, &e.overlay.slots[r.Slot])", "ok := sl.StateLocked() == 1"}}, executorPkg, "^TestFreezeStopsReadsAndWrites"},
 	{"freezeWritesOnly", "14", []edit{{executorPkg + "/read.go", "v.over != nil && !served(v.slot, v.over)", "v.slot.StateLocked() != store.SlotOwned"}}, executorPkg, "^TestReadThatLooksAfterTheFreeze"},
 	{"freezeAtApply", "14", []edit{{executorPkg + "/control.go", "	if change != nil {\n", "	if change != nil && change.to == 0 {\n"}}, executorPkg, "^TestFreezeStopsReadsAndWrites"},
@@ -16,17 +16,16 @@ var handoverBugs = []bug{
 	{"servedBeforeVersionsAreRaised", "18", []edit{{executorPkg + "/slotchange.go", "	e.leave(note{activated:", "	e.end(c)\n	e.leave(note{activated:"}}, executorPkg, "^TestSlotIsServedOnlyAfter"},
 	{"activatedWithoutTheFinalChunk", "16", []edit{{executorPkg + "/slotchange.go", "h.Side == raftfsm.SideTarget && h.Final {", "h.Side == raftfsm.SideTarget {"}}, executorPkg, "^TestActivationWaits"},
 	{"watchOutlivesAHandOver", "34", []edit{{executorPkg + "/slotchange.go", "	e.eachOverlay(n.change.ranges, func(o *slotOverlay) { o.deletions++ })\n", ""}}, executorPkg, "^TestActivationCounts"},
-	{"controlIsEvaluatedAgain", "17", []edit{{executorPkg + "/run.go", "		e.finishControl(c, verdictNotApplied)\n", "		e.mu.Lock()\n		e.controls = append(e.controls, c)\n		c.state.Store(controlQueued)\n		e.mu.Unlock()\n"}, {executorPkg + "/run.go", "	e.refuseControls()\n	if again {", "	if again {"}}, executorPkg, "^TestControlRecordIsNotEvaluatedAgain"},
+	{"controlIsEvaluatedAgain", "17", []edit{{executorPkg + "/run.go", "		e.finishControl(c, verdictNotApplied)\n", "		e.mu.Lock()\n		e.controls = append(e.controls, c)\n		c.state.Store(controlQueued)\n		e.mu.Unlock()\n"}, {executorPkg + "/run.go", "	e.refuseControls()\n	if again {", "	if again {"},
+		{executorPkg + "/run.go", "	if e.phase != phaseServing {\n		e.refuseControls()", "	if e.phase == phaseIdle {\n		e.refuseControls()"}}, executorPkg, "^TestControlRecordIsNotEvaluatedAgain"},
 	{"flushTakesWhatIsComing", "14", []edit{{executorPkg + "/tx.go", "if slots = tx.e.servedOf(slots); len(slots) > 0 {", "if len(slots) > 0 {"}}, executorPkg, "^TestFlushOfAllSlots"},
 	{"flushWhileSlotsLeave", "14", []edit{{executorPkg + "/evaluate.go", "return e.refusalOfAll()", "return nil"}}, executorPkg, "^TestFlushOfAllSlots"},
 	{"evictsWhatLeaves", "14", []edit{{executorPkg + "/victims.go", "found || !served(sl, over) {", "found || sl.StateLocked() != 1 {"}}, executorPkg, "^TestExpiryAndEvictionLeave"},
 	{"tapHearsNoDrop", "DESIGN 7", []edit{{executorPkg + "/applied.go", "	e.tellTaps(s, func(t Tap) { t.DroppedLocked(s) })\n", ""}}, executorPkg, "^TestTapHears"},
 	{"cachesOutliveAHandOver", "14", []edit{{executorPkg + "/handover.go", "if len(r) > 0 {", "if len(r) > slot.Count {"}}, executorPkg, "^TestObserversHear"},
 	{"writePastFreezeInTheSimulation", "14", []edit{{executorPkg + "/evaluate.go", "ok := served(sl, &e.overlay.slots[r.Slot])", "ok := sl.StateLocked() == 1"}}, simPkg, anyHandOver},
-	{"verNotRaised", "18", []edit{{"raftfsm/applyhandover.go", "state.Version = max(state.Version, h.FinalVersion) + 1", "state.Version++"}}, simPkg, anyHandOver},
-	{"noAttempt", "15", []edit{{"raftfsm/applyhandover.go", "		f.setSlots(h.Ranges, store.SlotImporting, dropKeys)\n		h.Attempt", "		h.Attempt"}}, simPkg, anyHandOver},
-	{"chunkAfterFinal", "15", []edit{{"raftfsm/applyhandover.go", "	case h.Final:\n", "	case h.Final && h.Next == 1<<60:\n"}}, simPkg, anyHandOver},
-	{"lateBegin", "17", []edit{{"raftfsm/applyhandover.go", "len(ranges) == 0 || migration <= highest {", "len(ranges) == 0 || migration < highest {"}}, simPkg, anyHandOver},
+	{"verNotRaisedInTheSimulation", "18", []edit{{"raftfsm/applyhandover.go", "state.Version = max(state.Version, h.FinalVersion) + 1", "state.Version++"}}, simPkg, anyHandOver},
+	{"lateBeginInTheSimulation", "17", []edit{{"raftfsm/applyhandover.go", "len(ranges) == 0 || migration <= highest {", "len(ranges) == 0 || migration < highest {"}}, simPkg, anyHandOver},
 }
 
 // anyHandOver is the random simulation of slots that change hands.
