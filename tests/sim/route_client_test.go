@@ -39,13 +39,21 @@ func newRouteKey(i int) *routeKey {
 
 // client lets a client write or read a key, beginning at any node.
 func (w *routeWorld) client() {
-	k, n := w.keys[w.r.IntN(len(w.keys))], w.nodes[w.r.IntN(routeNodes)]
-	if w.r.IntN(2) == 0 {
-		w.write(k, n)
-		return
+	k := w.keys[w.r.IntN(len(w.keys))]
+	writes := w.r.IntN(2) == 0
+	for range routeTries {
+		n := w.nodes[w.r.IntN(routeNodes)]
+		if writes && w.write(k, n) {
+			return
+		}
+		if _, served := w.read(k, n, true); !writes && served {
+			return
+		}
 	}
-	w.read(k, n, true)
 }
+
+// routeTries is how many nodes a client asks before it gives up.
+const routeTries = 4
 
 // hopsMax is how often a client follows a redirect.
 const hopsMax = 5
@@ -83,10 +91,11 @@ func (w *routeWorld) find(k *routeKey, n *routeNode, busy bool) (replica *routeR
 // answerRounds is how many acts a client waits for its answer.
 const answerRounds = 40
 
-func (w *routeWorld) write(k *routeKey, n *routeNode) {
+// write writes a key; false where it was certainly not written.
+func (w *routeWorld) write(k *routeKey, n *routeNode) (served bool) {
 	r, _ := w.find(k, n, true)
 	if r == nil {
-		return
+		return false
 	}
 	k.next++
 	value := fmt.Sprint(k.name, " ", k.next)
@@ -94,7 +103,7 @@ func (w *routeWorld) write(k *routeKey, n *routeNode) {
 	waiter := executor.NewWaiter()
 	if err := r.exec.Submit(waiter, request); err != nil {
 		w.refused(apierr.Of(err))
-		return
+		return false
 	}
 	for range answerRounds {
 		if waiter.Wait(coreGone) == nil {
@@ -115,10 +124,12 @@ func (w *routeWorld) write(k *routeKey, n *routeNode) {
 		k.holds = value
 	case err.Result() == apierr.OutcomeNotApplied:
 		w.refused(err)
+		return false
 	default:
 		w.stat.unknown++
 		k.open = append(k.open, value)
 	}
+	return true
 }
 
 // refused counts why a request was not served.

@@ -81,7 +81,9 @@ func (n *routeNode) registration() *storagev1.RegisterNode {
 	return &storagev1.RegisterNode{Id: n.id, StartCount: n.starts, Addresses: a}
 }
 
-func (w *routeWorld) suggest(c *storagev1.MetaCommand) { w.proposals = append(w.proposals, meta.Encode(c)) }
+func (w *routeWorld) suggest(c *storagev1.MetaCommand) {
+	w.proposals = append(w.proposals, meta.Encode(c))
+}
 
 // commit puts one of the proposals into the log, any of them; it may be lost, or come twice.
 func (w *routeWorld) commit() {

@@ -8,7 +8,7 @@ import (
 
 var (
 	routeSeed  = flag.Uint64("route.seed", 0, "run only this seed of the route simulation")
-	routeSteps = flag.Int("route.steps", 1000, "acts in one run of the route simulation")
+	routeSteps = flag.Int("route.steps", 600, "acts in one run of the route simulation")
 	routeRuns  = flag.Int("route.runs", coreRunsDefault/4, "seeds of the route simulation")
 )
 
