@@ -18,6 +18,7 @@ var sleepers = map[string]string{
 	"shard/transport/overcommit_test.go": "a slow disk, in a bubble of synctest",
 	"shard/transport/snapshot_test.go":   "a slow reader, in a bubble of synctest",
 	"tests/bench/load/load_test.go":      "a server that stalls is what is measured",
+	"tests/scale/gossip_test.go":         "many nodes in a bubble of synctest",
 }
 
 func TestTestsWaitForConditionsAndNotForTime(t *testing.T) {
