@@ -232,11 +232,13 @@ func (f *FSM) dropped(id slot.ID) bool {
 
 // own gives the shard its first slots: those that it does not have by a hand-over, and has not given away by one.
 func (f *FSM) own(ranges []slot.Range, state *State) {
+	var free []slot.Range
 	for _, r := range ranges {
 		for s := int(r.First); s <= int(r.Last); s++ {
 			if id := slot.ID(s); f.slotState(id) == store.SlotNotOwned && state.EndedAt(id) == 0 {
-				f.setSlots([]slot.Range{{First: id, Last: id}}, store.SlotOwned, keepKeys)
+				free = append(free, slot.Range{First: id, Last: id})
 			}
 		}
 	}
+	f.setSlots(free, store.SlotOwned, keepKeys)
 }
