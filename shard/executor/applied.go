@@ -41,9 +41,6 @@ func (e *Executor) SlotDroppedLocked(h entry.Header, s slot.ID) {
 	}
 }
 
-// HandoverChanged moves the clock on: a shard that takes slots over continues with the time of the one that had them.
-func (e *Executor) HandoverChanged(state raftfsm.State) { e.clock.Observe(state.Time) }
-
 // Applied settles everybody who waits for the record.
 func (e *Executor) Applied(h entry.Header, index uint64) {
 	e.clock.Observe(h.Time)
