@@ -66,6 +66,9 @@ const (
 	SlotImporting SlotState = 3
 )
 
+// changesHands tells that one shard is handing the slot over to another: neither expires or evicts keys of it.
+func (s SlotState) changesHands() bool { return s == SlotFrozen || s == SlotImporting }
+
 // New returns an empty store that owns no slot.
 func New() *Store { return NewSeeded(0) }
 
