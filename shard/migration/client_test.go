@@ -146,6 +146,7 @@ func (k *key) read() {
 // load writes and reads keys until it is stopped.
 type load struct {
 	keys []*key
+	ops  atomic.Int64
 	stop atomic.Bool
 	done chan struct{}
 }
@@ -165,6 +166,7 @@ func (w *world) load(clients, keys int) *load {
 			for i := 0; !l.stop.Load(); i++ {
 				own[i%len(own)].write()
 				own[(i*7)%len(own)].read()
+				l.ops.Add(1)
 			}
 		})
 	}
