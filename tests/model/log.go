@@ -93,7 +93,8 @@ func committedIndex(logs []Log) uint64 {
 }
 
 // Applied are the effects of committed entries, in order. An entry takes effect if and only if it directly follows the one
-// that it was evaluated on: the same incarnation, and the next sequence. The entries have to begin with the shard's first.
+// that it was evaluated on: the same incarnation, and the next sequence. The entries have to begin with the shard's first. What
+// a hand-over brings is no effect of a request: its effects are in the log of the shard that it comes from.
 func Applied(committed []Entry) ([]entry.Effect, error) {
 	var effects []entry.Effect
 	var incarnation, sequence uint64
