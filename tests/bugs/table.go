@@ -19,7 +19,23 @@ const (
 )
 
 // bugs is the table.
-var bugs = slices.Concat(coreBugs, raftBugs, snapshotBugs, gatewayBugs, evictBugs, settingBugs, diskBugs, networkBugs, restartBugs, stampBugs, metaBugs, handoverBugs, controlBugs, suiteBugs)
+var bugs = slices.Concat(
+	coreBugs,
+	raftBugs,
+	snapshotBugs,
+	gatewayBugs,
+	evictBugs,
+	settingBugs,
+	diskBugs,
+	networkBugs,
+	restartBugs,
+	stampBugs,
+	metaBugs,
+	handoverBugs,
+	controlBugs,
+	routeBugs,
+	suiteBugs,
+)
 
 // coreBugs are the executable model's mutations, under its names where it has one, and others of the same layers.
 var coreBugs = []bug{
