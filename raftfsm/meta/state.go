@@ -37,6 +37,12 @@ type values struct {
 	shards []Shard
 	// metaVoters are in ascending order. Invariant: each is a registered node.
 	metaVoters []string
+	// lastMigration is the id of the migration that began last. Invariant: no migration ever had a higher one.
+	lastMigration uint64
+	// migrations are those whose records stand, in ascending order of id.
+	migrations []Migration
+	// endedMigrations are those that were collected last, oldest first. Nothing is decided by them.
+	endedMigrations []Migration
 }
 
 func newState(v values) *State {
