@@ -43,12 +43,9 @@ func (w *handWorld) serves(group, node int) bool {
 // must lets everybody work under these leaders until cond holds.
 func (w *handWorld) must(t *testing.T, what string, leaders [handGroups]int, cond func() bool) {
 	t.Helper()
-	for range 5 { // long leases take longer than goOn waits
-		if w.goOn(leaders, cond) {
-			return
-		}
+	if !w.goOn(leaders, cond) {
+		t.Fatalf("no %s: %s", what, w.violation)
 	}
-	t.Fatalf("no %s: %s", what, w.violation)
 }
 
 // write appends to the list of unit 0 and waits for the acknowledgement.
