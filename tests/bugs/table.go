@@ -33,6 +33,7 @@ var bugs = slices.Concat(
 	metaBugs,
 	handoverBugs,
 	controlBugs,
+	migrationBugs,
 	routeBugs,
 	suiteBugs,
 )
