@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -334,7 +335,7 @@ func (w *routeWorld) check() {
 			case r == nil:
 			case first == nil:
 				first = r
-			case r.store.Digest() != first.store.Digest() || r.fsm.State() != first.fsm.State():
+			case r.store.Digest() != first.store.Digest() || !reflect.DeepEqual(r.fsm.State(), first.fsm.State()):
 				w.fail("shard %d: %s differs from %s: %+v, %+v", id, r.node.id, first.node.id, r.fsm.State(), first.fsm.State())
 			}
 		}
