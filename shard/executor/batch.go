@@ -28,6 +28,8 @@ type batch struct {
 	// requests have effects in the batch; readers have none, and saw values that are pending in it.
 	requests []*Request
 	readers  []*Request
+	// control is the control record that the batch is, nil for effects.
+	control *pendingControl
 	// done is closed when verdict is set.
 	done    chan struct{}
 	verdict verdict
@@ -66,6 +68,9 @@ func (e *Executor) removeLocked(b *batch, v verdict) {
 
 // finish answers everybody who waits for a batch that has been removed. It runs without Executor.mu.
 func (e *Executor) finish(b *batch) {
+	if b.control != nil {
+		e.finishControl(b.control, b.verdict)
+	}
 	switch b.verdict {
 	case verdictApplied:
 		for _, r := range b.requests {
