@@ -111,7 +111,7 @@ func (c *conn) clusterInfo([][]byte) resp.Value {
 	assigned, ok := 0, 0
 	for _, a := range v.Map.Assignments() {
 		assigned += a.Range.Len()
-		if _, found := c.server.cfg.Router.Find(a.Range.First); found {
+		if _, found := c.server.cfg.Router.Find(a.Range.First, router.NotAsked); found {
 			ok += a.Range.Len()
 		}
 	}

@@ -38,6 +38,9 @@ type conn struct {
 	ack      router.Ack
 	readMode router.ReadMode
 	readOnly bool
+	// asking: ASKING came directly before the command at hand, or before the MULTI that is open. asked says so to routing.
+	asking   bool
+	asked    router.Asked
 	closing  bool
 	multi    *transaction // nil outside of MULTI
 	watch    watchList
@@ -94,7 +97,7 @@ func newConn(s *Server, nc net.Conn, id int64) *conn {
 // resetSession makes the session that of a new connection, authentication aside.
 func (c *conn) resetSession() {
 	c.setProto(2)
-	c.replyMode, c.readOnly = replyOn, false
+	c.replyMode, c.readOnly, c.asking = replyOn, false, false
 	c.ack, c.readMode = router.AckMajority, router.ReadLease
 	if c.server.cfg.Defaults != nil {
 		c.ack, c.readMode = c.server.cfg.Defaults()
