@@ -30,6 +30,10 @@ type State struct {
 	Released bool
 	// Assigned tells that the shard's first slots were given to it: that happens once, whatever it owns later.
 	Assigned bool
+	// Handovers are the hand-overs of slots under way here, by ascending migration. The list is immutable.
+	Handovers []Handover
+	// ended is where which migrations have ended, so that no late record of one begins it again.
+	ended endedSlots
 }
 
 // FSM is the state machine of one replica of one shard.
@@ -104,6 +108,7 @@ func (f *FSM) applyRecord(log *raft.Log, state State) {
 	}
 	state.Sequence = header.Sequence
 	state.Time = max(state.Time, header.Time)
+	handover := false
 	state.Released = false
 	switch header.Kind {
 	case entry.KindBatch:
@@ -119,8 +124,11 @@ func (f *FSM) applyRecord(log *raft.Log, state State) {
 	case entry.KindOwn:
 		var ranges []slot.Range
 		ranges, err = entry.DecodeOwn(body)
-		f.own(ranges)
+		f.own(ranges, &state)
 		state.Assigned = true
+	case entry.KindFreeze, entry.KindUnfreeze, entry.KindDrop, entry.KindImport, entry.KindChunk, entry.KindActivate, entry.KindDiscard, entry.KindMigrationEnd:
+		handover = true
+		err = f.applyHandover(header.Kind, body, log.Index, &state)
 	default:
 		err = fmt.Errorf("record kind %d is unknown to this program: run the newer program", header.Kind)
 	}
@@ -128,6 +136,9 @@ func (f *FSM) applyRecord(log *raft.Log, state State) {
 		panic(fmt.Sprintf("group %d, log index %d: %v", f.group, log.Index, err))
 	}
 	f.setState(state)
+	if handover {
+		f.listener.HandoverChanged(state)
+	}
 	f.listener.Applied(header, log.Index)
 }
 
@@ -209,13 +220,13 @@ func (f *FSM) dropped(id slot.ID) bool {
 	return false
 }
 
-func (f *FSM) own(ranges []slot.Range) {
+// own gives the shard its first slots: those that it does not have by a hand-over, and has not given away by one.
+func (f *FSM) own(ranges []slot.Range, state *State) {
 	for _, r := range ranges {
 		for s := int(r.First); s <= int(r.Last); s++ {
-			sl := f.store.Slot(slot.ID(s))
-			sl.Lock()
-			sl.SetStateLocked(store.SlotOwned)
-			sl.Unlock()
+			if id := slot.ID(s); f.slotState(id) == store.SlotNotOwned && state.EndedAt(id) == 0 {
+				f.setSlots([]slot.Range{{First: id, Last: id}}, store.SlotOwned, keepKeys)
+			}
 		}
 	}
 }

@@ -186,7 +186,7 @@ func (n *Node) beginHost() error {
 	refresh := make(chan struct{}, 1)
 	h, err := host.New(host.Config{
 		Folder: n.folder, Self: self, Settings: meta.SettingsFromProto(stored), MaxMemoryBytes: n.cfg.MaxMemoryBytes, Gossip: g, Nodes: n.nodes, Book: n.book,
-		Dial: dial, Observer: n.resp, Wall: n.cfg.Wall, Logger: n.log,
+		Dial: dial, Observer: n.resp, Wall: n.cfg.Wall, MigrationHook: n.migrationHook(), Logger: n.log,
 		Changed: func() {
 			select {
 			case refresh <- struct{}{}:

@@ -53,12 +53,19 @@ func closeNode(t *testing.T, n *Node) {
 }
 
 // openCluster starts n nodes in this process and waits until all of them serve every slot.
-func openCluster(t *testing.T, count int) []*Node {
+func openCluster(t *testing.T, count int, change ...func(*Config)) []*Node {
 	t.Helper()
 	dir := t.TempDir()
-	nodes := []*Node{open(t, Config{Dir: filepath.Join(dir, "0")})}
-	for i := 1; i < count; i++ {
-		nodes = append(nodes, open(t, Config{Dir: filepath.Join(dir, fmt.Sprint(i)), Join: []string{nodes[0].Addresses().Cluster}}))
+	var nodes []*Node
+	for i := range count {
+		cfg := Config{Dir: filepath.Join(dir, fmt.Sprint(i))}
+		if i > 0 {
+			cfg.Join = []string{nodes[0].Addresses().Cluster}
+		}
+		for _, c := range change {
+			c(&cfg)
+		}
+		nodes = append(nodes, open(t, cfg))
 	}
 	a := admin0(t, nodes[0])
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

@@ -60,7 +60,14 @@ const (
 	SlotNotOwned SlotState = 0
 	// SlotOwned means that the shard serves the slot.
 	SlotOwned SlotState = 1
+	// SlotFrozen means that the shard is handing the slot over: it keeps the keys as they are and serves them no more.
+	SlotFrozen SlotState = 2
+	// SlotImporting means that the shard is taking the slot over: it has keys of it that nobody may see yet.
+	SlotImporting SlotState = 3
 )
+
+// changesHands tells that one shard is handing the slot over to another: neither expires or evicts keys of it.
+func (s SlotState) changesHands() bool { return s == SlotFrozen || s == SlotImporting }
 
 // New returns an empty store that owns no slot.
 func New() *Store { return NewSeeded(0) }

@@ -55,8 +55,8 @@ func (e *Executor) Applied(h entry.Header, index uint64) {
 	}
 	e.settleMemory()
 	e.mu.Unlock()
-	if b != nil && b.control != nil {
-		e.thaw(b.control, b.id)
+	if b != nil && b.control != nil && b.control.change != nil {
+		e.changeApplied(b.control.change)
 	}
 	if b != nil { // decided here, so it counts here and at no other replica
 		e.stats.expired.Add(gone.expired)
@@ -90,6 +90,7 @@ func (e *Executor) Started(start entry.ExecutorStart, term uint64, afterRelease 
 	e.clock.Observe(state.Time)
 	e.mu.Lock()
 	e.tenure.Store(nil)
+	e.handing.Store(&state.Handovers)
 	e.applied = BatchID{Incarnation: state.Incarnation}
 	var over []*batch
 	for _, b := range append([]*batch(nil), e.batches...) {
@@ -114,6 +115,7 @@ func (e *Executor) Restored(state raftfsm.State) {
 	e.clock.Observe(state.Time)
 	e.clearOverlay()
 	e.settleMemory()
+	e.handing.Store(&state.Handovers)
 	e.mu.Lock()
 	e.applied = BatchID{state.Incarnation, state.Sequence}
 	var over []*batch

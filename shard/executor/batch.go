@@ -59,7 +59,9 @@ func (e *Executor) removeLocked(b *batch, v verdict) {
 		e.inFlight--
 		e.inFlightBytes -= b.bytes
 		e.unanswered -= b.waits
-		e.answered = b.waits
+		if b.control == nil {
+			e.answered = b.waits
+		}
 	}
 	e.memory.projected.Add(-b.growth)
 	b.verdict = v

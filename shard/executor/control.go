@@ -27,9 +27,10 @@ type Control struct {
 // pendingControl is a control record on its way.
 type pendingControl struct {
 	Control
-	state atomic.Uint32
-	err   error // valid once done is closed
-	done  chan struct{}
+	change *slotChange // what the record changes of what is served; Run's goroutine sets it
+	state  atomic.Uint32
+	err    error // valid once done is closed
+	done   chan struct{}
 }
 
 const (
@@ -121,10 +122,18 @@ func (e *Executor) evaluateControl(c *pendingControl) {
 		e.seal()
 	}
 	record := c.Make(entry.Header{Incarnation: e.inc, Sequence: e.seq + 1, Time: e.clock.Now()})
+	change, err := e.changeOf(c, record)
+	if err != nil {
+		c.settle(err)
+		return
+	}
 	b := e.openBatch()
 	e.open = nil
+	if change != nil {
+		e.begin(change)
+	}
+	c.change = change
 	b.control = c
-	e.freeze(c, b.id)
 	e.sealed = append(e.sealed, sealedBatch{batch: b, record: record})
 }
 

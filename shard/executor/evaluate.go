@@ -132,7 +132,7 @@ func (e *Executor) evaluate(ctx context.Context, ten *tenure, r *Request) (done 
 
 func (e *Executor) ownedOrErr(r *Request) *apierr.Error {
 	if r.AllSlots {
-		return nil
+		return e.refusalOfAll()
 	}
 	sl := e.store.Slot(r.Slot)
 	sl.RLock()

@@ -90,6 +90,10 @@ type Executor struct {
 	victims  victims                  // belongs to Run's goroutine
 	eviction atomic.Pointer[Eviction] // nil: no limit
 	taps     atomic.Pointer[[]*tap]   // nil: none; changed under mu
+	// handing is raftfsm.State.Handovers, handedVersion its version as of the last record of a hand-over. The FSM goroutine
+	// writes both and alone reads the second.
+	handing       atomic.Pointer[[]raftfsm.Handover]
+	handedVersion uint64
 	// trimWanted tells Run that there is more than the budget.
 	trimWanted atomic.Bool
 	// use is how uses are noted, nil while the meaning of stamps changes. stampMu orders those who change that.

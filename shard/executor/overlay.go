@@ -18,8 +18,8 @@ type slotOverlay struct {
 	dropped BatchID
 	// deletions counts the deletions that were ever entered here, of whatever key.
 	deletions uint64
-	// freezing is the freeze that is on its way, nil where there is none: the slot is neither read nor written any more.
-	freezing *freezing
+	// change is a record on its way because of which the slot is not served, nil where there is none.
+	change *slotChange
 }
 
 // pending is what a key will hold once its batch is applied.

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
 	"github.com/holtcache/holt/shard"
 	"github.com/holtcache/holt/shard/gossip"
+	"github.com/holtcache/holt/shard/migration"
 )
 
 // rumours is gossip that says what a test tells it.
@@ -61,6 +63,11 @@ func (o *others) Transfer(context.Context, string, slot.ShardID, uint64, string)
 func (o *others) Replica(context.Context, string, slot.ShardID) (ReplicaStatus, error) {
 	o.t.Error("nobody was to ask for a replica")
 	return ReplicaStatus{}, nil
+}
+
+func (o *others) Carry(context.Context, string, migration.Open) (migration.Stream, error) {
+	o.t.Error("nobody was to carry anything")
+	return nil, errors.New("nobody is there")
 }
 
 // outsider is the host of a node that is no member of the meta group and has no replica open: what decides, without Raft.

@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 
@@ -46,7 +47,7 @@ func (w *coreWorld) checkReplicas() {
 	for _, n := range w.nodes {
 		if n.applied != w.nodes[0].applied {
 			w.fail("node %d has applied %d, node 0 %d", n.id, n.applied, w.nodes[0].applied)
-		} else if n.fsm.State() != w.nodes[0].fsm.State() || n.store.Digest() != first {
+		} else if !reflect.DeepEqual(n.fsm.State(), w.nodes[0].fsm.State()) || n.store.Digest() != first {
 			w.fail("node %d differs from node 0 at index %d: %+v, %+v", n.id, n.applied, n.fsm.State(), w.nodes[0].fsm.State())
 		}
 	}

@@ -270,6 +270,7 @@ func (l coreListener) SectionAppliedLocked(h entry.Header, s *entry.Section) {
 
 func (l coreListener) SlotDroppedLocked(h entry.Header, s slot.ID) { l.r.exec.SlotDroppedLocked(h, s) }
 
+func (l coreListener) HandoverChanged(state raftfsm.State) { l.r.exec.HandoverChanged(state) }
 func (l coreListener) Applied(h entry.Header, index uint64) {
 	l.pause()
 	l.r.exec.Applied(h, index)
