@@ -39,13 +39,13 @@ type conn struct {
 	readMode router.ReadMode
 	readOnly bool
 	// asking: ASKING came directly before the command at hand, or before the MULTI that is open. asked says so to routing.
-	asking   bool
-	asked    router.Asked
-	closing  bool
-	multi    *transaction // nil outside of MULTI
-	watch    watchList
-	track    trackState
-	written  []written // last write on each shard, for WAIT
+	asking  bool
+	asked   router.Asked
+	closing bool
+	multi   *transaction // nil outside of MULTI
+	watch   watchList
+	track   trackState
+	written []written // last write on each shard, for WAIT
 
 	// arrived is when the commands at hand began to be run: their deadlines count from it.
 	arrived time.Time
