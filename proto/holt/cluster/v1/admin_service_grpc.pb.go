@@ -29,6 +29,7 @@ const (
 	AdminService_TransferLeadership_FullMethodName = "/holt.cluster.v1.AdminService/TransferLeadership"
 	AdminService_ListSettings_FullMethodName       = "/holt.cluster.v1.AdminService/ListSettings"
 	AdminService_ChangeSettings_FullMethodName     = "/holt.cluster.v1.AdminService/ChangeSettings"
+	AdminService_RemoveNode_FullMethodName         = "/holt.cluster.v1.AdminService/RemoveNode"
 	AdminService_AcceptDataLoss_FullMethodName     = "/holt.cluster.v1.AdminService/AcceptDataLoss"
 )
 
@@ -57,6 +58,10 @@ type AdminServiceClient interface {
 	// ChangeSettings changes settings of the whole cluster, all or none. It answers once the change is committed; every node
 	// goes by it within moments.
 	ChangeSettings(ctx context.Context, in *ChangeSettingsRequest, opts ...grpc.CallOption) (*ChangeSettingsResponse, error)
+	// RemoveNode takes a node out of the cluster for good, step by step: it gives up its leaderships, its replicas and its vote in
+	// the meta group, then the cluster forgets it. Each call takes the steps that can be taken now and tells what is left, so
+	// it is repeated until the node is removed; what was begun goes on without it.
+	RemoveNode(ctx context.Context, in *RemoveNodeRequest, opts ...grpc.CallOption) (*RemoveNodeResponse, error)
 	// AcceptDataLoss lists the replicas of this node that neither vote nor campaign, because entries that they acknowledged
 	// may be missing after a power cut, and ends that: what is missing on all replicas stays lost.
 	AcceptDataLoss(ctx context.Context, in *AcceptDataLossRequest, opts ...grpc.CallOption) (*AcceptDataLossResponse, error)
@@ -150,6 +155,16 @@ func (c *adminServiceClient) ChangeSettings(ctx context.Context, in *ChangeSetti
 	return out, nil
 }
 
+func (c *adminServiceClient) RemoveNode(ctx context.Context, in *RemoveNodeRequest, opts ...grpc.CallOption) (*RemoveNodeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RemoveNodeResponse)
+	err := c.cc.Invoke(ctx, AdminService_RemoveNode_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *adminServiceClient) AcceptDataLoss(ctx context.Context, in *AcceptDataLossRequest, opts ...grpc.CallOption) (*AcceptDataLossResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(AcceptDataLossResponse)
@@ -185,6 +200,10 @@ type AdminServiceServer interface {
 	// ChangeSettings changes settings of the whole cluster, all or none. It answers once the change is committed; every node
 	// goes by it within moments.
 	ChangeSettings(context.Context, *ChangeSettingsRequest) (*ChangeSettingsResponse, error)
+	// RemoveNode takes a node out of the cluster for good, step by step: it gives up its leaderships, its replicas and its vote in
+	// the meta group, then the cluster forgets it. Each call takes the steps that can be taken now and tells what is left, so
+	// it is repeated until the node is removed; what was begun goes on without it.
+	RemoveNode(context.Context, *RemoveNodeRequest) (*RemoveNodeResponse, error)
 	// AcceptDataLoss lists the replicas of this node that neither vote nor campaign, because entries that they acknowledged
 	// may be missing after a power cut, and ends that: what is missing on all replicas stays lost.
 	AcceptDataLoss(context.Context, *AcceptDataLossRequest) (*AcceptDataLossResponse, error)
@@ -221,6 +240,9 @@ func (UnimplementedAdminServiceServer) ListSettings(context.Context, *ListSettin
 }
 func (UnimplementedAdminServiceServer) ChangeSettings(context.Context, *ChangeSettingsRequest) (*ChangeSettingsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ChangeSettings not implemented")
+}
+func (UnimplementedAdminServiceServer) RemoveNode(context.Context, *RemoveNodeRequest) (*RemoveNodeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RemoveNode not implemented")
 }
 func (UnimplementedAdminServiceServer) AcceptDataLoss(context.Context, *AcceptDataLossRequest) (*AcceptDataLossResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AcceptDataLoss not implemented")
@@ -390,6 +412,24 @@ func _AdminService_ChangeSettings_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_RemoveNode_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RemoveNodeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).RemoveNode(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_RemoveNode_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).RemoveNode(ctx, req.(*RemoveNodeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AdminService_AcceptDataLoss_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(AcceptDataLossRequest)
 	if err := dec(in); err != nil {
@@ -446,6 +486,10 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ChangeSettings",
 			Handler:    _AdminService_ChangeSettings_Handler,
+		},
+		{
+			MethodName: "RemoveNode",
+			Handler:    _AdminService_RemoveNode_Handler,
 		},
 		{
 			MethodName: "AcceptDataLoss",

@@ -28,6 +28,8 @@ const (
 	NodeService_Forward_FullMethodName            = "/holt.node.v1.NodeService/Forward"
 	NodeService_TransferLeadership_FullMethodName = "/holt.node.v1.NodeService/TransferLeadership"
 	NodeService_GetReplicaStatus_FullMethodName   = "/holt.node.v1.NodeService/GetReplicaStatus"
+	NodeService_ChangeMembers_FullMethodName      = "/holt.node.v1.NodeService/ChangeMembers"
+	NodeService_GetController_FullMethodName      = "/holt.node.v1.NodeService/GetController"
 )
 
 // NodeServiceClient is the client API for NodeService service.
@@ -52,6 +54,10 @@ type NodeServiceClient interface {
 	TransferLeadership(ctx context.Context, in *TransferLeadershipRequest, opts ...grpc.CallOption) (*TransferLeadershipResponse, error)
 	// GetReplicaStatus tells how the replicas on this node are doing.
 	GetReplicaStatus(ctx context.Context, in *GetReplicaStatusRequest, opts ...grpc.CallOption) (*GetReplicaStatusResponse, error)
+	// ChangeMembers has the leader of a shard change who belongs to its group. Another node answers "not-leader".
+	ChangeMembers(ctx context.Context, in *ChangeMembersRequest, opts ...grpc.CallOption) (*ChangeMembersResponse, error)
+	// GetController tells what the controller of this node is about, which acts where the node leads the meta group.
+	GetController(ctx context.Context, in *GetControllerRequest, opts ...grpc.CallOption) (*GetControllerResponse, error)
 }
 
 type nodeServiceClient struct {
@@ -141,6 +147,26 @@ func (c *nodeServiceClient) GetReplicaStatus(ctx context.Context, in *GetReplica
 	return out, nil
 }
 
+func (c *nodeServiceClient) ChangeMembers(ctx context.Context, in *ChangeMembersRequest, opts ...grpc.CallOption) (*ChangeMembersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ChangeMembersResponse)
+	err := c.cc.Invoke(ctx, NodeService_ChangeMembers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *nodeServiceClient) GetController(ctx context.Context, in *GetControllerRequest, opts ...grpc.CallOption) (*GetControllerResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetControllerResponse)
+	err := c.cc.Invoke(ctx, NodeService_GetController_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // NodeServiceServer is the server API for NodeService service.
 // All implementations must embed UnimplementedNodeServiceServer
 // for forward compatibility.
@@ -163,6 +189,10 @@ type NodeServiceServer interface {
 	TransferLeadership(context.Context, *TransferLeadershipRequest) (*TransferLeadershipResponse, error)
 	// GetReplicaStatus tells how the replicas on this node are doing.
 	GetReplicaStatus(context.Context, *GetReplicaStatusRequest) (*GetReplicaStatusResponse, error)
+	// ChangeMembers has the leader of a shard change who belongs to its group. Another node answers "not-leader".
+	ChangeMembers(context.Context, *ChangeMembersRequest) (*ChangeMembersResponse, error)
+	// GetController tells what the controller of this node is about, which acts where the node leads the meta group.
+	GetController(context.Context, *GetControllerRequest) (*GetControllerResponse, error)
 	mustEmbedUnimplementedNodeServiceServer()
 }
 
@@ -193,6 +223,12 @@ func (UnimplementedNodeServiceServer) TransferLeadership(context.Context, *Trans
 }
 func (UnimplementedNodeServiceServer) GetReplicaStatus(context.Context, *GetReplicaStatusRequest) (*GetReplicaStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetReplicaStatus not implemented")
+}
+func (UnimplementedNodeServiceServer) ChangeMembers(context.Context, *ChangeMembersRequest) (*ChangeMembersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ChangeMembers not implemented")
+}
+func (UnimplementedNodeServiceServer) GetController(context.Context, *GetControllerRequest) (*GetControllerResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetController not implemented")
 }
 func (UnimplementedNodeServiceServer) mustEmbedUnimplementedNodeServiceServer() {}
 func (UnimplementedNodeServiceServer) testEmbeddedByValue()                     {}
@@ -334,6 +370,42 @@ func _NodeService_GetReplicaStatus_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NodeService_ChangeMembers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ChangeMembersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).ChangeMembers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_ChangeMembers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).ChangeMembers(ctx, req.(*ChangeMembersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NodeService_GetController_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetControllerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).GetController(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_GetController_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).GetController(ctx, req.(*GetControllerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // NodeService_ServiceDesc is the grpc.ServiceDesc for NodeService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -364,6 +436,14 @@ var NodeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetReplicaStatus",
 			Handler:    _NodeService_GetReplicaStatus_Handler,
+		},
+		{
+			MethodName: "ChangeMembers",
+			Handler:    _NodeService_ChangeMembers_Handler,
+		},
+		{
+			MethodName: "GetController",
+			Handler:    _NodeService_GetController_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
