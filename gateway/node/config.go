@@ -95,7 +95,7 @@ func (c *Config) SetMaxMemory(text string) error {
 	if text == "" {
 		return nil
 	}
-	bytes, err := ParseMemory(text)
+	bytes, err := meta.ParseBytes(text)
 	if err != nil {
 		return fmt.Errorf("--maxmemory=%s: use bytes, or 100mb, 2gb and the like; 0 is no limit", text)
 	}

@@ -135,7 +135,7 @@ func (n *nodes) Propose(ctx context.Context, id string, command []byte) (meta.Re
 	if err != nil {
 		return meta.Result{}, fromStatus(err, to.Addr != nil)
 	}
-	result := meta.Result{Epoch: reply.Epoch, Changed: reply.Changed, Displaced: reply.DisplacedNodeIds}
+	result := meta.Result{Epoch: reply.Epoch, Changed: reply.Changed, Displaced: reply.DisplacedNodeIds, Migrations: reply.MigrationIds}
 	for _, s := range reply.ShardIds {
 		result.Shards = append(result.Shards, slot.ShardID(s))
 	}

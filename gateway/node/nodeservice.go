@@ -84,7 +84,7 @@ func (s *nodeService) ProposeMeta(ctx context.Context, request *nodev1.ProposeMe
 	if err != nil {
 		return nil, toStatus(err)
 	}
-	reply := &nodev1.ProposeMetaResponse{Epoch: result.Epoch, Changed: result.Changed, DisplacedNodeIds: result.Displaced}
+	reply := &nodev1.ProposeMetaResponse{Epoch: result.Epoch, Changed: result.Changed, DisplacedNodeIds: result.Displaced, MigrationIds: result.Migrations}
 	for _, id := range result.Shards {
 		reply.ShardIds = append(reply.ShardIds, uint64(id))
 	}

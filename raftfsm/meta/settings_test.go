@@ -39,6 +39,7 @@ func TestEverySettingCanBeReadAsItWasWritten(t *testing.T) {
 		"appendfsync": "everysec", "default-ack": "async", "default-read": "index", "expect-nodes": "5",
 		"heartbeat": "1s", "lease": "90ms", "replicas": "3", "shards": "7", "maxmemory-policy": "volatile-lfu",
 		"maxmemory-samples": "64", "lfu-log-factor": "2147483647", "lfu-decay-time": "0", "save": "900 1 60 1000",
+		"migration-rate": "1048576", "node-dead-after": "1m30s",
 	}
 	for name, value := range values {
 		if r := c.must(settingCommand(t, name, value)); !r.Changed {
@@ -62,6 +63,7 @@ func TestEverySettingCanBeReadAsItWasWritten(t *testing.T) {
 		Replicas: 3, Shards: 7, ExpectNodes: 5, Heartbeat: time.Second, Lease: 90 * time.Millisecond,
 		LeaseMax: 200 * time.Millisecond, AppendFsync: FsyncEverySec, DefaultAck: AckAsync, DefaultRead: ReadIndex,
 		MaxMemoryPolicy: VolatileLFU, MaxMemorySamples: 64, LFULogFactor: 1<<31 - 1, LFUDecayMinutes: 0, Save: "900 1 60 1000",
+		MigrationRateBytes: 1 << 20, NodeDeadAfter: 90 * time.Second,
 	}
 	if got := c.State().Settings(); got != want {
 		t.Errorf("got %+v, want %+v", got, want)

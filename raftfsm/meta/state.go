@@ -37,6 +37,12 @@ type values struct {
 	shards []Shard
 	// metaVoters are in ascending order. Invariant: each is a registered node.
 	metaVoters []string
+	// lastMigration is the id of the migration that began last. Invariant: no migration ever had a higher one.
+	lastMigration uint64
+	// migrations are those whose records stand, in ascending order of id.
+	migrations []Migration
+	// endedMigrations are those that were collected last, oldest first. Nothing is decided by them.
+	endedMigrations []Migration
 }
 
 func newState(v values) *State {
@@ -101,6 +107,14 @@ func (s *State) Shard(id slot.ShardID) (Shard, bool) {
 	return Shard{}, false
 }
 
+// Dissolved tells whether there was a shard of that id once and is no more: its replicas have nothing left to do.
+func (s *State) Dissolved(id slot.ShardID) bool { return s.isDissolved(id) }
+
+func (v *values) isDissolved(id slot.ShardID) bool {
+	_, known := v.findShard(id)
+	return id > 0 && id < v.nextShard && !known
+}
+
 func (v *values) findNode(id string) (int, bool) {
 	return slices.BinarySearchFunc(v.nodes, id, func(n Node, id string) int { return cmp.Compare(n.ID, id) })
 }
@@ -134,6 +148,12 @@ func (v *values) putShard(s Shard) {
 	}
 	v.shards = slices.Clone(v.shards)
 	v.shards[i] = s
+}
+
+// deleteShard takes the shard of that id out of a copy of the list.
+func (v *values) deleteShard(id slot.ShardID) {
+	i, _ := v.findShard(id)
+	v.shards = slices.Delete(slices.Clone(v.shards), i, i+1)
 }
 
 func (v values) buildSlotMap() *slot.Map {
