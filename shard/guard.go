@@ -48,7 +48,7 @@ type guard struct {
 	// would not if it had it still. The latest configuration cannot be asked instead: a stale voter that counts on this
 	// replica's vote goes by an older one.
 	floor transport.LogEnd
-	node    raft.ServerID
+	node  raft.ServerID
 	// voters returns the voters of the latest configuration, and a number that changes with it.
 	voters func() ([]raft.ServerID, uint64)
 	// end is where this replica's log ends.

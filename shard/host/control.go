@@ -31,9 +31,13 @@ var (
 // Controller returns a placement controller that acts through this host.
 func (h *Host) Controller() *placement.Controller {
 	return placement.NewController(placement.Config{
+		Self: h.cfg.Self.ID,
 		Meta: Control{h}, Members: Control{h}, Leaders: Leaderships{h}, Groups: Leaderships{h}, Liveness: Control{h}, Log: h.cfg.Logger,
 	})
 }
+
+// Liveness is what this node believes of others.
+func (h *Host) Liveness() placement.Liveness { return Control{h} }
 
 // State is this replica's state of the meta group, which is the one that counts on the leader.
 func (c Control) State() *meta.State { return c.h.localMeta().State() }
@@ -71,7 +75,9 @@ func (c Control) Remove(ctx context.Context, node string, index uint64) error {
 }
 
 // HandOver gives up the leadership of the meta group to another voter.
-func (c Control) HandOver(ctx context.Context, to string) error { return c.h.localMeta().Transfer(ctx, to) }
+func (c Control) HandOver(ctx context.Context, to string) error {
+	return c.h.localMeta().Transfer(ctx, to)
+}
 
 // CaughtUp tells whether a learner of the meta group holds its log but for a few entries.
 func (c Control) CaughtUp(node string) (bool, error) { return c.h.localMeta().CaughtUp(node), nil }
@@ -120,11 +126,8 @@ func (l Leaderships) Group(ctx context.Context, id slot.ShardID) (placement.Grou
 	if err != nil {
 		return placement.Group{}, err
 	}
-	if !status.Serving {
-		return placement.Group{}, fmt.Errorf("shard %d: its leader %s does not serve yet", id, leader)
-	}
 	return placement.Group{
-		Leader: leader, Term: status.Term, CaughtUp: status.CaughtUp,
+		Leader: leader, Term: status.Term, Serving: status.Serving, CaughtUp: status.CaughtUp,
 		Members: placement.Members{Voters: status.Voters, Learners: status.Learners, Index: status.MembersIndex},
 	}, nil
 }

@@ -34,8 +34,10 @@ type MemberChange struct {
 
 // Group is what the leader of a shard says of its group.
 type Group struct {
-	Leader  string
-	Term    uint64
+	Leader string
+	Term   uint64
+	// Serving: it is ready; one that is not yet does not know enough to answer for its group.
+	Serving bool
 	Members Members
 	// CaughtUp are the members that hold the log but for what is on its way.
 	CaughtUp []string
@@ -88,6 +90,9 @@ type ShardSituation struct {
 // vote comes or goes at a time, so that two majorities in a row always share a member; and votes that are to become more
 // come in pairs, since an even number of voters tolerates no more deaths than the odd one before, and two voters none.
 func NextStep(s ShardSituation) ShardStep {
+	if !s.Group.Serving {
+		return ShardStep{Action: ShardAwait, Waiting: "waiting for its leader to serve"}
+	}
 	for _, next := range []func(*ShardSituation) (ShardStep, bool){
 		(*ShardSituation).prefer, (*ShardSituation).name, (*ShardSituation).learn, (*ShardSituation).promote,
 		(*ShardSituation).remove, (*ShardSituation).drop, (*ShardSituation).unname,
@@ -99,8 +104,12 @@ func NextStep(s ShardSituation) ShardStep {
 	return ShardStep{Action: ShardDone}
 }
 
-func (s *ShardSituation) voter(node string) bool    { return slices.Contains(s.Group.Members.Voters, node) }
-func (s *ShardSituation) learner(node string) bool  { return slices.Contains(s.Group.Members.Learners, node) }
+func (s *ShardSituation) voter(node string) bool {
+	return slices.Contains(s.Group.Members.Voters, node)
+}
+func (s *ShardSituation) learner(node string) bool {
+	return slices.Contains(s.Group.Members.Learners, node)
+}
 func (s *ShardSituation) final(node string) bool    { return slices.Contains(s.Final, node) }
 func (s *ShardSituation) caughtUp(node string) bool { return slices.Contains(s.Group.CaughtUp, node) }
 
