@@ -3,6 +3,7 @@ package placement
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,9 @@ type Controller struct {
 	Config
 	wake   chan struct{}
 	status atomic.Pointer[Status]
+	// handing is held while the leadership of a shard moves so that a replica can go: one at a time. It is held across the
+	// move; only the steps of one round wait for each other.
+	handing sync.Mutex
 
 	// The fields below belong to the goroutine of Run.
 

@@ -33,9 +33,15 @@ func (c *Controller) placeReplicas(ctx context.Context, state *meta.State) (prog
 		if set.Missing > 0 {
 			p.also = append(p.also, missingText(shards[i], set, nodes))
 		}
-		if _, _, led := c.Leaders.Leader(set.Shard); led && !c.isSettled(set, shards[i].Replicas) {
-			todo = append(todo, set)
+		if _, _, led := c.Leaders.Leader(set.Shard); !led || c.isSettled(set, shards[i].Replicas) {
+			continue // where it has no leader, another step says so
 		}
+		if b := c.backoff(moveName(set.Shard)); b.wait(time.Now()) > 0 {
+			p.also = append(p.also, b.text)
+			p.again = soon
+			continue
+		}
+		todo = append(todo, set)
 	}
 	for _, m := range c.moveAll(ctx, state, nodes, todo) {
 		name := moveName(m.shard)
@@ -107,10 +113,8 @@ type move struct {
 	err     error
 }
 
-// moveAll takes the next steps of some shards, at the same time. Those that failed just now wait.
+// moveAll takes the next steps of some shards, at the same time.
 func (c *Controller) moveAll(ctx context.Context, state *meta.State, nodes []Node, todo []ReplicaSet) []move {
-	now := time.Now()
-	todo = slices.DeleteFunc(todo, func(set ReplicaSet) bool { return c.backoff(moveName(set.Shard)).wait(now) > 0 })
 	// Those that are half-way first, those that are only looked at last.
 	slices.SortStableFunc(todo, func(a, b ReplicaSet) int {
 		return cmp.Or(-compareBool(c.moving[a.Shard], c.moving[b.Shard]), -compareBool(changes(state, a), changes(state, b)))
@@ -212,6 +216,8 @@ func (c *Controller) takeStep(ctx context.Context, shard slot.ShardID, step Shar
 		_, err := c.propose(ctx, PreferCommand(now, step.Node))
 		return err
 	case ShardTransfer:
+		c.handing.Lock()
+		defer c.handing.Unlock()
 		return c.within(ctx, func(ctx context.Context) error { return c.Leaders.Transfer(ctx, shard, group.Term, step.Node) })
 	}
 	return c.within(ctx, func(ctx context.Context) error {

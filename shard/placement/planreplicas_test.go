@@ -202,3 +202,48 @@ func drawReplicas(t *rapid.T) ([]Node, []ShardReplicas) {
 func countNew(now, before []string) int {
 	return len(slices.DeleteFunc(slices.Clone(now), func(id string) bool { return slices.Contains(before, id) }))
 }
+
+// Spreading is begun by naming replicas in the state; who gives way to them is planned later, perhaps by another controller.
+// Whatever the order, it ends, and leaves nothing to move.
+func TestSpreadingInStepsComesToRest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		nodes, shards := drawReplicas(t)
+		for i := range nodes {
+			nodes[i].Alive, nodes[i].Gone = true, false
+		}
+		for range 50 {
+			sets := PlanReplicas(nodes, shards)
+			busy := 0
+			for i, set := range sets {
+				if !slices.Equal(set.Replicas, shards[i].Replicas) {
+					busy++
+					if rapid.Bool().Draw(t, "finishes") {
+						shards[i].Replicas = set.Replicas
+					}
+				}
+			}
+			moves := PlanSpread(nodes, shards)
+			if busy == 0 && len(moves) == 0 {
+				return
+			}
+			for _, m := range moves {
+				i := slices.IndexFunc(shards, func(s ShardReplicas) bool { return s.Shard == m.Shard })
+				if slices.Equal(sets[i].Replicas, shards[i].Replicas) {
+					shards[i].Replicas = slices.Sorted(slices.Values(append(slices.Clone(shards[i].Replicas), m.To)))
+				}
+			}
+		}
+		t.Fatalf("it never comes to rest: %+v on %+v", shards, nodes)
+	})
+}
+
+func TestPreferredLeadersAreSpreadWithFewChanges(t *testing.T) {
+	replicas := [][]string{{"a", "b", "d"}, {"a", "b", "c"}, {"a", "c", "d"}, {"b", "c", "d"}}
+	got := PlanPreferred(replicas, []string{"a", "a", "c", "b"})
+	if want := []string{"d", "a", "c", "b"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if again := PlanPreferred(replicas, got); !slices.Equal(again, got) {
+		t.Errorf("planned again: %v, want %v", again, got)
+	}
+}

@@ -45,7 +45,7 @@ type world struct {
 	pauses   map[string]chan struct{}
 	actions  []string
 	times    []time.Time
-	inFlight int
+	inFlight map[string]int // transfers, by whose controller asks for them
 	// after runs when an action has taken effect.
 	after func(action string)
 	// joined is when a learner was added to a shard, by "shard/node".
@@ -59,7 +59,7 @@ func newWorld(t *testing.T) *world {
 		t: t, machine: meta.New(), changed: make(chan struct{}), leader: "a", members: Members{Voters: []string{"a"}, Index: 1},
 		added: map[string]time.Time{}, leaders: map[slot.ShardID]string{}, terms: map[slot.ShardID]uint64{},
 		dead: map[string]bool{}, behind: map[string]bool{}, failing: map[string]error{}, pauses: map[string]chan struct{}{},
-		groups: map[slot.ShardID]*Members{}, joined: map[string]time.Time{},
+		groups: map[slot.ShardID]*Members{}, joined: map[string]time.Time{}, inFlight: map[string]int{},
 	}
 }
 
@@ -202,7 +202,7 @@ func (s seat) Promote(_ context.Context, node string, index uint64) error {
 			s.t.Errorf("%s is promoted before it has caught up", node)
 			return nil
 		}
-		if len(s.members.Voters)%2 == 1 && len(s.members.Learners) < 2 {
+		if len(s.members.Voters) == 1 && len(s.members.Learners) < 2 {
 			s.t.Errorf("%s is promoted while no second learner is there", node)
 		}
 		s.members.Index++
@@ -264,14 +264,14 @@ func (s leaderSeat) Leader(shard slot.ShardID) (string, uint64, bool) {
 }
 
 func (s leaderSeat) Transfer(ctx context.Context, shard slot.ShardID, term uint64, to string) error {
-	s.change(func() { s.inFlight++ })
-	defer s.change(func() { s.inFlight-- })
+	s.change(func() { s.inFlight[s.id]++ })
+	defer s.change(func() { s.inFlight[s.id]-- })
 	return s.act(s.id, fmt.Sprintf("transfer %d to %s", shard, to), func() error {
 		if _, bounded := ctx.Deadline(); !bounded {
 			s.t.Error("a transfer without deadline")
 		}
-		if s.inFlight > 1 {
-			s.t.Errorf("%d transfers at the same time", s.inFlight)
+		if s.inFlight[s.id] > 1 {
+			s.t.Errorf("%d transfers at the same time", s.inFlight[s.id])
 		}
 		if s.terms[shard] != term {
 			return errors.New("another term")
