@@ -80,6 +80,14 @@ func (a *Admin) ChangeSettings(ctx context.Context, settings ...*clusterv1.Named
 	return a.explainChange(err, there)
 }
 
+// RemoveNode takes the steps that can be taken now towards taking a node out of the cluster, and tells what is left: it is
+// called until the node is removed. force takes one out that does not answer, cancel keeps it after all.
+func (a *Admin) RemoveNode(ctx context.Context, node string, force, cancel bool) (*clusterv1.RemoveNodeResponse, error) {
+	var there peer.Peer
+	reply, err := a.rpc.RemoveNode(ctx, &clusterv1.RemoveNodeRequest{NodeId: node, Force: force, Cancel: cancel}, grpc.Peer(&there))
+	return reply, a.explainChange(err, there)
+}
+
 // AcceptDataLoss lists the replicas of the node that neither vote nor campaign and, unless it is a dry run, ends that.
 func (a *Admin) AcceptDataLoss(ctx context.Context, dryRun bool) (*clusterv1.AcceptDataLossResponse, error) {
 	var to peer.Peer

@@ -246,6 +246,7 @@ type fakeAdmin struct {
 	transferred slot.ShardID
 	to          string
 	changed     []*clusterv1.NamedSetting
+	removed     string
 }
 
 func (a *fakeAdmin) InitCluster(_ context.Context, expectNodes int, settings *clusterv1.Settings) (string, *clusterv1.Settings, error) {
@@ -270,6 +271,11 @@ func (a *fakeAdmin) Nodes(context.Context) ([]*clusterv1.NodeStatus, error) {
 
 func (a *fakeAdmin) Shards(context.Context) (uint64, []*clusterv1.ShardStatus, error) {
 	return 7, []*clusterv1.ShardStatus{{PreferredLeaderNodeId: "p"}}, a.err
+}
+
+func (a *fakeAdmin) RemoveNode(_ context.Context, node string, force, cancel bool) (*clusterv1.RemoveNodeResponse, error) {
+	a.removed = fmt.Sprint(node, " ", force, " ", cancel)
+	return &clusterv1.RemoveNodeResponse{Replicas: 2}, a.err
 }
 
 func (a *fakeAdmin) AcceptDataLoss(_ context.Context, dryRun bool) (string, []*clusterv1.GuardedReplica, error) {

@@ -1,13 +1,15 @@
 package node
 
 import (
+	"slices"
+	"time"
+
 	cachev1 "github.com/holtcache/holt/proto/holt/cache/v1"
 	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
 	nodev1 "github.com/holtcache/holt/proto/holt/node/v1"
 	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
 	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard/host"
-	"time"
 )
 
 func nodeOf(info *nodev1.NodeInfo) meta.Node {
@@ -62,9 +64,13 @@ func settingsOf(p *clusterv1.Settings) meta.Settings {
 }
 
 func replicaProto(r host.ReplicaStatus) *clusterv1.ReplicaStatus {
+	role := clusterv1.ReplicaRole_REPLICA_ROLE_LEARNER
+	if slices.Contains(r.Voters, r.Node) {
+		role = clusterv1.ReplicaRole_REPLICA_ROLE_VOTER
+	}
 	return &clusterv1.ReplicaStatus{
-		ShardId: uint64(r.Shard), NodeId: r.Node, Role: clusterv1.ReplicaRole_REPLICA_ROLE_VOTER, Term: r.Term, LeaderNodeId: r.Leader,
+		ShardId: uint64(r.Shard), NodeId: r.Node, Role: role, Term: r.Term, LeaderNodeId: r.Leader,
 		Serving: r.Serving, LastIndex: r.Last, CommittedIndex: r.Committed, AppliedIndex: r.Applied, Keys: uint64(r.Keys),
-		CaughtUpNodeIds: r.CaughtUp,
+		CaughtUpNodeIds: r.CaughtUp, VoterNodeIds: r.Voters, LearnerNodeIds: r.Learners, MembersIndex: r.MembersIndex,
 	}
 }

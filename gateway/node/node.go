@@ -25,6 +25,7 @@ import (
 	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard/gossip"
 	"github.com/holtcache/holt/shard/host"
+	"github.com/holtcache/holt/shard/placement"
 )
 
 // Node is one running server.
@@ -45,6 +46,8 @@ type Node struct {
 
 	// host is nil until this node belongs to a cluster.
 	host atomic.Pointer[host.Host]
+	// controller is nil as long as host is.
+	controller atomic.Pointer[placement.Controller]
 	// peak is the most that the keys of this node have taken.
 	peak atomic.Int64
 	load load
@@ -201,6 +204,7 @@ func (n *Node) beginHost() error {
 	n.host.Store(h)
 	n.cluster.refresh(h, g)
 	controller := h.Controller()
+	n.controller.Store(controller)
 	n.wg.Go(func() { _ = controller.Run(n.ctx) }) // its only error is the context's
 	n.wg.Go(func() {
 		for {

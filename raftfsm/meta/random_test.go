@@ -23,7 +23,7 @@ func TestReplicasAgreeWhateverTheLogAndWheneverOneIsRestored(t *testing.T) {
 		index := uint64(0)
 		// Most logs begin with a cluster whose nodes are there, that has shards, or that moves slots: random commands reach that
 		// seldom.
-		for _, command := range beginning[:rapid.SampledFrom([]int{len(beginning) - 1, 28, 8, 4, 0}).Draw(t, "beginning")] {
+		for _, command := range beginning[:rapid.SampledFrom([]int{len(beginning) - 4, 28, 8, 4, 0}).Draw(t, "beginning")] {
 			index++
 			a.Apply(index, Encode(command))
 			b.Apply(index, Encode(command))
@@ -148,7 +148,13 @@ func drawCommand(t *rapid.T, s *State) *storagev1.MetaCommand {
 	case 11:
 		return drainCommand(node.Draw(t, "node"), rapid.Bool().Draw(t, "draining"))
 	case 12:
-		return initCommand("c1", 3)
+		if rapid.Bool().Draw(t, "end") {
+			return EndRebalance(rapid.Int64Range(0, 3).Draw(t, "started"))
+		}
+		return StartRebalance(Rebalance{
+			Measures: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) BalanceMeasure { return BalanceMeasure(rapid.IntRange(0, 4).Draw(t, "measure")) }), 0, 3).Draw(t, "measures"),
+			Shards:   rapid.SampledFrom([]int{0, 4, ShardsMax + 1}).Draw(t, "shards"), StartedMs: rapid.Int64Range(0, 3).Draw(t, "started"),
+		})
 	}
 	return &storagev1.MetaCommand{Command: &storagev1.MetaCommand_ChangeSetting{ChangeSetting: drawChange(t)}}
 }

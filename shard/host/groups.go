@@ -12,6 +12,7 @@ import (
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard"
+	"github.com/holtcache/holt/shard/transport"
 )
 
 // openMeta opens this node's replica of the meta group. On a node that is no member it is empty and takes part in
@@ -70,6 +71,7 @@ func (h *Host) openReplica(id slot.ShardID, mark *storagev1.GroupMark) error {
 	if err != nil {
 		return err
 	}
+	cfg.VotesFrom = transport.LogEnd{Term: mark.LastTerm, Index: mark.LastIndex}
 	cfg.Slots = func() []slot.Range { return h.slotsOf(id) }
 	cfg.Turn = h.turn
 	r, err := shard.Open(cfg)
@@ -104,7 +106,8 @@ func (h *Host) slotsOf(id slot.ShardID) []slot.Range {
 	return s.Ranges
 }
 
-// openAsAssigned opens the replicas that the meta group's state gives this node, until the host closes.
+// openAsAssigned opens the replicas that the meta group's state gives this node, and removes those that it takes away, until
+// the host closes.
 func (h *Host) openAsAssigned() {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
@@ -115,6 +118,7 @@ func (h *Host) openAsAssigned() {
 				h.note(s.ID, h.openAssigned(s))
 			}
 		}
+		h.leaveUnassigned()
 		h.reportFormed()
 		h.noteFormed(formed)
 		h.noteLost()
@@ -149,7 +153,9 @@ func (h *Host) openAssigned(s meta.Shard) error {
 		return err
 	}
 	if mark != nil && mark.Phase == storagev1.GroupPhase_GROUP_PHASE_REMOVED {
-		return fmt.Errorf("shard %d was removed from this node and comes back: empty the data folder and join as a new node", s.ID)
+		if err := h.beginAgain(s.ID, mark); err != nil {
+			return err
+		}
 	}
 	if mark == nil {
 		if log, has := h.cfg.Folder.logOf(s.ID, filepath.Join(shardsFolder, name)); has {

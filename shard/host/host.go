@@ -45,6 +45,9 @@ type Host struct {
 	// answered is the node that answered as the meta leader last; nil where none did.
 	answered atomic.Pointer[string]
 
+	// saidRemoved: the log says that this node was removed.
+	saidRemoved atomic.Bool
+
 	// maxMemory is what this node was told it may hold; nil leaves it at what the cluster remembers.
 	maxMemory atomic.Pointer[int64]
 	memory    sync.Mutex // held while that changes, across the proposal

@@ -3,9 +3,11 @@ package placement
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/meta"
 )
 
@@ -22,9 +24,12 @@ const (
 
 // Config is what a controller acts through.
 type Config struct {
+	// Self is the id of the node.
+	Self     string
 	Meta     Meta
 	Members  MetaMembers
 	Leaders  Leaders
+	Groups   Groups
 	Liveness Liveness
 	Log      *slog.Logger
 }
@@ -34,11 +39,20 @@ type Controller struct {
 	Config
 	wake   chan struct{}
 	status atomic.Pointer[Status]
+	// handing is held while the leadership of a shard moves so that a replica can go: one at a time. It is held across the
+	// move; only the steps of one round wait for each other.
+	handing sync.Mutex
 
 	// The fields below belong to the goroutine of Run.
 
 	// backoffs are by what failed: the name of a step, or of a shard's transfer.
 	backoffs map[string]*backoff
+	// silent is since when nodes have not been heard.
+	silent map[string]time.Time
+	// settled are the shards that were found to be where they belong, with what that was seen by.
+	settled map[slot.ShardID]string
+	// moving are the shards that were on their way in the last round.
+	moving map[slot.ShardID]bool
 	// transferred is when leaderships were moved last.
 	transferred time.Time
 	// acting tells whether the node led the meta group in the round before.
@@ -101,6 +115,8 @@ func (c *Controller) Run(ctx context.Context) error {
 type progress struct {
 	// waiting says what the step waits for; empty when there is nothing left to do.
 	waiting string
+	// also says what else it waits for.
+	also []string
 	// again is when to look again if no change is announced before; 0 means at the next tick.
 	again time.Duration
 }
@@ -115,6 +131,7 @@ type step struct {
 var steps = []step{
 	{"grow the meta group", (*Controller).growMeta},
 	{"create shards", (*Controller).createShards},
+	{"place replicas", (*Controller).placeReplicas},
 	{"return leaders", (*Controller).returnLeaders},
 }
 
@@ -123,6 +140,7 @@ func (c *Controller) reconcile(ctx context.Context) time.Duration {
 	if !c.Meta.Leading() {
 		// What failed for an earlier leadership says nothing about the next.
 		clear(c.backoffs)
+		c.silent, c.settled, c.moving = nil, nil, nil
 		c.acting = false
 		c.status.Store(&Status{})
 		return tick
@@ -135,6 +153,7 @@ func (c *Controller) reconcile(ctx context.Context) time.Duration {
 		c.status.Store(&Status{Acting: true, Waiting: []string{"waiting for the cluster to begin: run holt cluster init"}})
 		return tick
 	}
+	c.noteSilence(c.Meta.State())
 	status := &Status{Acting: true}
 	next := tick
 	for _, s := range steps {
@@ -145,6 +164,7 @@ func (c *Controller) reconcile(ctx context.Context) time.Duration {
 		if p.waiting != "" {
 			status.Waiting = append(status.Waiting, p.waiting)
 		}
+		status.Waiting = append(status.Waiting, p.also...)
 		if p.again > 0 {
 			next = min(next, p.again)
 		}

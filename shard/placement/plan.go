@@ -14,7 +14,12 @@ type Node struct {
 	Zone string
 	// Alive is a hint: whether the node answers.
 	Alive bool
+	// Draining nodes are to give up all that they hold. Gone ones have been silent for so long that they count as dead.
+	Draining, Gone bool
 }
+
+// Leaving tells whether the node is not to hold anything.
+func (n Node) Leaving() bool { return n.Draining || n.Gone }
 
 // ShardPlan is one shard to be created.
 type ShardPlan struct {

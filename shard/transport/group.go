@@ -94,6 +94,13 @@ func (g *Group) MatchIndex(node string) uint64 {
 	return g.match[node]
 }
 
+// ForgetMatch makes MatchIndex of a node 0 until it acknowledges again: it comes back without what it had.
+func (g *Group) ForgetMatch(node string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.match, node)
+}
+
 // sawTerm notes a term that this replica is or was in. What was acknowledged in an earlier one may have been
 // overwritten since.
 func (g *Group) sawTerm(term uint64) {
