@@ -41,6 +41,8 @@ type Nodes interface {
 	ChangeMembers(ctx context.Context, node string, shard slot.ShardID, term uint64, change placement.MemberChange) error
 	// Replica asks for the state of a node's replica of a shard.
 	Replica(ctx context.Context, node string, shard slot.ShardID) (ReplicaStatus, error)
+	// SlotUsage asks the leader of a shard what its slots hold.
+	SlotUsage(ctx context.Context, node string, shard slot.ShardID) (placement.SlotUsage, error)
 	// Carry opens a stream of a migration to a node. The stream ends with ctx.
 	Carry(ctx context.Context, node string, open migration.Open) (migration.Stream, error)
 }

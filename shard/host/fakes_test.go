@@ -75,6 +75,11 @@ func (o *others) ChangeMembers(context.Context, string, slot.ShardID, uint64, pl
 	return nil
 }
 
+func (o *others) SlotUsage(context.Context, string, slot.ShardID) (placement.SlotUsage, error) {
+	o.t.Error("nobody was to measure anything")
+	return placement.SlotUsage{}, nil
+}
+
 func (o *others) Carry(context.Context, string, migration.Open) (migration.Stream, error) {
 	o.t.Error("nobody was to carry anything")
 	return nil, errors.New("nobody is there")
