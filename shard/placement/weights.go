@@ -79,6 +79,13 @@ func WeightsOf(measures []meta.BalanceMeasure, usage *Usage, slots *slot.Map) We
 	return weights
 }
 
+// SlotRates is about how many requests a second each slot gets.
+func (u *Usage) SlotRates(slots *slot.Map) []float64 {
+	rates := make([]float64, slot.Count)
+	u.spreadRates(rates, slots)
+	return rates
+}
+
 // spreadRates gives each slot its share of what its shard is asked.
 func (u *Usage) spreadRates(shares []float64, slots *slot.Map) {
 	for shard, rate := range u.Rates {
