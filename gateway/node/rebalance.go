@@ -317,7 +317,7 @@ func (a admin) CancelMigration(ctx context.Context, id uint64) (*clusterv1.Cance
 		if m.Decided() || id != 0 && m.ID != id {
 			continue
 		}
-		switch err := a.propose(ctx, h, meta.AbortMigration(m.ID, "cancelled by an operator")); {
+		switch err := a.propose(ctx, h, meta.AbortMigration(m.ID, cancelled)); {
 		case err == nil:
 			reply.MigrationIds = append(reply.MigrationIds, m.ID)
 		case id != 0 || apierr.KindOf(err).Row().Outcome == apierr.OutcomeUnknown:

@@ -19,7 +19,7 @@ func allHandlers() map[string]handler {
 		"acl|whoami":          func(*conn, [][]byte) resp.Value { return resp.BulkString(defaultUser) },
 		"function|flush":      (*conn).scriptFlush, "script|flush": (*conn).scriptFlush,
 	}
-	for _, more := range []map[string]handler{clientHandlers(), clusterHandlers()} {
+	for _, more := range []map[string]handler{clientHandlers(), clusterHandlers(), clusterAdminHandlers()} {
 		for name, h := range more {
 			handlers[name] = h
 		}
