@@ -49,7 +49,7 @@ func (e endedSlots) of(ranges []slot.Range) (lowest, highest uint64) {
 
 // raise notes that a migration has ended at slots for which note is true.
 func (e endedSlots) raise(migration uint64, ranges []slot.Range, note func(slot.ID) bool) endedSlots {
-	var ids [slot.Count]uint64
+	ids := new([slot.Count]uint64) // 128 KiB, for this moment only
 	for _, run := range e {
 		for s := int(run.First); s <= int(run.Last); s++ {
 			ids[s] = run.migration
@@ -62,7 +62,7 @@ func (e endedSlots) raise(migration uint64, ranges []slot.Range, note func(slot.
 			}
 		}
 	}
-	return endedOf(&ids)
+	return endedOf(ids)
 }
 
 func endedOf(ids *[slot.Count]uint64) (runs endedSlots) {

@@ -175,6 +175,7 @@ func (f *FSM) applySlot(header entry.Header, id slot.ID, drop bool, section *ent
 	sl := f.store.Slot(id)
 	f.lock(sl)
 	defer sl.Unlock()
+	f.mustBeServed(header, sl, id, section)
 	if drop {
 		f.snapshots.changes.Add(uint64(sl.LenLocked()))
 		sl.DropLocked()
@@ -188,6 +189,15 @@ func (f *FSM) applySlot(header entry.Header, id slot.ID, drop bool, section *ent
 	}
 	f.snapshots.changes.Add(uint64(len(section.Effects)))
 	f.listener.SectionAppliedLocked(header, section)
+}
+
+// mustBeServed panics where a batch touches a slot that the shard does not serve: the executor that sequenced it knew the slot's
+// state. Emptying a slot that the shard does not have at all is no harm: FLUSHALL of older programs names all slots.
+func (f *FSM) mustBeServed(header entry.Header, sl *store.Slot, id slot.ID, section *entry.Section) {
+	state := sl.StateLocked()
+	if state != store.SlotOwned && (section != nil || state != store.SlotNotOwned) {
+		panic(fmt.Sprintf("group %d: batch %d of incarnation %d changes slot %d, which is in state %d", f.group, header.Sequence, header.Incarnation, id, state))
+	}
 }
 
 // lock locks a slot to write to it. Where a snapshot needs the slot as it is, the time of keeping it counts.
@@ -222,11 +232,13 @@ func (f *FSM) dropped(id slot.ID) bool {
 
 // own gives the shard its first slots: those that it does not have by a hand-over, and has not given away by one.
 func (f *FSM) own(ranges []slot.Range, state *State) {
+	var free []slot.Range
 	for _, r := range ranges {
 		for s := int(r.First); s <= int(r.Last); s++ {
 			if id := slot.ID(s); f.slotState(id) == store.SlotNotOwned && state.EndedAt(id) == 0 {
-				f.setSlots([]slot.Range{{First: id, Last: id}}, store.SlotOwned, keepKeys)
+				free = append(free, slot.Range{First: id, Last: id})
 			}
 		}
 	}
+	f.setSlots(free, store.SlotOwned, keepKeys)
 }

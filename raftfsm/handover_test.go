@@ -69,7 +69,7 @@ func busy() *replica {
 	r := newReplica()
 	r.start(1000)
 	r.put(entry.EncodeOwn(r.next(1100), []slot.Range{{First: 0, Last: 7000}}))
-	r.set(r.next(1200), "other", "there", 0)
+	r.set(r.next(1200), "foo{bar}", "there", 0)
 	r.freeze(11, []slot.Range{{First: 5, Last: 70}, {First: 90, Last: 90}})
 	r.imports(12, []slot.Range{{First: slotOfK, Last: slotOfK + 1}})
 	r.chunk(entry.Chunk{Migration: 12, Attempt: entry.Attempt{Incarnation: 7, Counter: 2}, Parts: items(item("k", "staged"))})

@@ -2,6 +2,9 @@ package raftfsm
 
 import (
 	"fmt"
+	"hash/crc64"
+
+	"google.golang.org/protobuf/proto"
 
 	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
 	"github.com/holtcache/holt/proto/slot"
@@ -15,6 +18,25 @@ func (h *Handover) message() *storagev1.SnapshotHandover {
 		AttemptIncarnation: h.Attempt.Incarnation, AttemptCounter: h.Attempt.Counter, Next: h.Next,
 		Final: h.Final, FinalVersion: h.FinalVersion, FinalTimeMs: h.FinalTime, FinalIndex: h.FinalIndex,
 	}
+}
+
+// Digest is a number that is equal for equal hand-overs under way and ended, 0 where there was none. The store's digest has the
+// states of slots.
+func (s State) Digest() uint64 {
+	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(s.handoverHeader(&storagev1.SnapshotHeader{}))
+	if err != nil {
+		panic(err) // it is made of numbers
+	}
+	return crc64.Checksum(data, crc64.MakeTable(crc64.ECMA))
+}
+
+// handoverHeader enters hand-overs into the header of a snapshot.
+func (s State) handoverHeader(h *storagev1.SnapshotHeader) *storagev1.SnapshotHeader {
+	h.Ended = s.ended.messages()
+	for i := range s.Handovers {
+		h.Handovers = append(h.Handovers, s.Handovers[i].message())
+	}
+	return h
 }
 
 // slotState is the state of the hand-over's slots.
@@ -48,7 +70,8 @@ func rangesOf(messages []*storagev1.SlotRange, what string) (ranges []slot.Range
 func handoverOf(m *storagev1.SnapshotHandover) (h Handover, err error) {
 	ranges, err := rangesOf(m.Slots, "handed over")
 	side := Side(m.Side)
-	if err == nil && (len(ranges) == 0 || m.Migration == 0 || side != SideSource && side != SideTarget || uint32(side) != m.Side) {
+	known := uint32(side) == m.Side && (side == SideSource || side == SideTarget)
+	if err == nil && (len(ranges) == 0 || m.Migration == 0 || !known || m.FinalTimeMs < 0) {
 		err = fmt.Errorf("%w: hand-over of migration %d, side %d, slots %v", ErrBadSnapshot, m.Migration, m.Side, ranges)
 	}
 	return Handover{
@@ -122,16 +145,18 @@ func (e endedSlots) messages() (messages []*storagev1.SnapshotEnded) {
 }
 
 func endedSlotsOf(messages []*storagev1.SnapshotEnded) (endedSlots, error) {
-	var ids [slot.Count]uint64
+	ids := new([slot.Count]uint64)
 	all := make([]*storagev1.SlotRange, len(messages))
 	for i, m := range messages {
-		all[i] = m.GetSlots()
+		if all[i] = m.Slots; m.Slots == nil || m.Migration == 0 {
+			return nil, fmt.Errorf("%w: migration %d has ended at slots %v", ErrBadSnapshot, m.Migration, m.Slots)
+		}
 	}
 	ranges, err := rangesOf(all, "ended")
 	for i, r := range ranges {
 		for s := int(r.First); s <= int(r.Last); s++ {
-			ids[s] = messages[i].GetMigration()
+			ids[s] = messages[i].Migration
 		}
 	}
-	return endedOf(&ids), err
+	return endedOf(ids), err
 }

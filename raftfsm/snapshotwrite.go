@@ -55,12 +55,8 @@ func (s *snapshot) header() *storagev1.SnapshotHeader {
 		TimeMs:        s.state.Time,
 		Released:      s.state.Released,
 		Assigned:      s.state.Assigned,
-		Ended:         s.state.ended.messages(),
 	}
-	for i := range s.state.Handovers {
-		h.Handovers = append(h.Handovers, s.state.Handovers[i].message())
-	}
-	if len(h.Handovers)+len(h.Ended) > 0 {
+	if s.state.handoverHeader(h); len(h.Handovers)+len(h.Ended) > 0 {
 		h.FormatVersion = snapshotHandovers
 	}
 	if s.stamps != store.StampsLRU {

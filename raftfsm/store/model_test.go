@@ -120,7 +120,7 @@ func (m *model) expiry() int64 {
 }
 
 // step applies one random effect to both.
-func (m *model) step(deletions int) {
+func (m *model) step(deletions int) entry.Effect {
 	key := m.key()
 	old, exists := m.items[key]
 	m.version += uint64(1 + m.r.IntN(3))
@@ -146,6 +146,7 @@ func (m *model) step(deletions int) {
 		m.items[key] = Item{Value: e.Value, ExpireAt: e.ExpireAt, Version: e.Version, Type: e.Type}
 	}
 	apply(m.store, e)
+	return e
 }
 
 func (m *model) drop() {

@@ -20,16 +20,12 @@ type Candidate struct {
 // and the cells of one place are found at one go.
 const samplePerSlot = 4
 
-// sampleTriesMax is how often Sample looks at a slot that has no key for it: it has lost its keys since it was chosen, or it
-// is being handed over.
-const sampleTriesMax = 64
-
-// Sample appends to dst n keys chosen at random of slots that are not being handed over, or none where there is no key to choose from; volatileOnly
-// chooses among those that have an expiry. Keys may come twice, keys of one slot come together. random gives random numbers. The keys
+// Sample appends to dst n keys chosen at random, or none where there is no key to choose from; volatileOnly chooses among
+// those that have an expiry. Slots that are being imported are left out. Keys may come twice, keys of one slot come together. random gives random numbers. The keys
 // are copied, into the memory of candidates beyond the end of dst where there are any.
 func (s *Store) Sample(dst []Candidate, n int, random func() uint64, volatileOnly bool) []Candidate {
 	n += len(dst)
-	for tries := 0; len(dst) < n && tries < sampleTriesMax; {
+	for tries := 0; len(dst) < n && tries < 8; { // a slot may lose its keys between the choice and the look
 		total := s.total.of(volatileOnly)
 		if total == 0 {
 			return dst
@@ -78,6 +74,9 @@ func (s *Store) slotOf(n int, volatileOnly bool) slot.ID {
 		n -= m
 	}
 	for id := group * countGroup; id < slot.Count; id++ {
+		if s.hidden.has(slot.ID(id)) {
+			continue
+		}
 		m := s.counts[id].of(volatileOnly)
 		if n < m {
 			return slot.ID(id)
@@ -90,7 +89,7 @@ func (s *Store) slotOf(n int, volatileOnly bool) slot.ID {
 // sample appends up to n cells of one segment: one random number chooses the segment, the other the first cell; the
 // others follow at equal distances, so that cells that were written together seldom come together.
 func (sl *Slot) sample(dst []Candidate, n int, place, first uint64, volatileOnly bool) []Candidate {
-	if len(sl.dir) == 0 || sl.state.changesHands() {
+	if len(sl.dir) == 0 {
 		return dst
 	}
 	cursor, before := place&uint64(len(sl.dir)-1), len(dst)

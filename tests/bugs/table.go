@@ -10,12 +10,32 @@ const (
 	fsmPkg       = "raftfsm"
 	simPkg       = "tests/sim"
 	suitePkg     = "tests/robustness"
+	handoverFile = "raftfsm/applyhandover.go"
+	takesFile    = "raftfsm/takechunk.go"
+	// inModel is the differential test beside the model's hand-over.
+	inModel = "^TestHandOversGoAsInTheModel$"
 	// anySeed is the random simulation of the core.
 	anySeed = "^TestCoreKeepsItsPromisesOverAnAdversarialLog$"
 )
 
 // bugs is the table.
-var bugs = slices.Concat(coreBugs, raftBugs, snapshotBugs, gatewayBugs, evictBugs, settingBugs, diskBugs, networkBugs, restartBugs, stampBugs, metaBugs, suiteBugs)
+var bugs = slices.Concat(
+	coreBugs,
+	raftBugs,
+	snapshotBugs,
+	gatewayBugs,
+	evictBugs,
+	settingBugs,
+	diskBugs,
+	networkBugs,
+	restartBugs,
+	stampBugs,
+	metaBugs,
+	handoverBugs,
+	controlBugs,
+	routeBugs,
+	suiteBugs,
+)
 
 // coreBugs are the executable model's mutations, under its names where it has one, and others of the same layers.
 var coreBugs = []bug{
@@ -104,6 +124,7 @@ var coreBugs = []bug{
 	{"clearedBeforeStored", "5", []edit{{fsmFile, `	sl := f.store.Slot(id)
 	f.lock(sl)
 	defer sl.Unlock()
+	f.mustBeServed(header, sl, id, section)
 	if drop {`, `	sl := f.store.Slot(id)
 	if section != nil {
 		sl.Lock()

@@ -299,18 +299,20 @@ func (w *coreWorld) checkExpiry() {
 // checkRegister: reads and writes of one key that is set, deleted and flushed are linearizable.
 func (w *coreWorld) checkRegister() {
 	history := w.registerHistory(func(o *coreOp) bool { return o.kind >= coreRegSet && o.kind <= coreRegNX }, coreRegSet, coreRegFlush)
-	model := porcupine.Model{
-		Init: func() any { return "" },
-		Step: func(state, input, output any) (bool, any) {
-			if c := input.(coreCall); c.write {
-				return true, c.value
-			}
-			return state == output, state
-		},
-	}
-	if got := porcupine.CheckOperationsTimeout(model, history, 0); got != porcupine.Ok {
+	if got := porcupine.CheckOperationsTimeout(coreRegisterModel, history, 0); got != porcupine.Ok {
 		w.fail("the register is not linearizable (%v): %+v", got, history)
 	}
+}
+
+// coreRegisterModel is a register that begins empty.
+var coreRegisterModel = porcupine.Model{
+	Init: func() any { return "" },
+	Step: func(state, input, output any) (bool, any) {
+		if c := input.(coreCall); c.write {
+			return true, c.value
+		}
+		return state == output, state
+	},
 }
 
 // coreCall is one op on a register.
