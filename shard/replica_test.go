@@ -31,6 +31,8 @@ type trio struct {
 	nodes map[string]*node
 	// amnesia guards the nodes that it names when they start.
 	amnesia map[string]shard.Amnesia
+	// votesFrom is where the logs of nodes ended that start empty; those that it names begin no group.
+	votesFrom map[string]transport.LogEnd
 }
 
 type node struct {
@@ -57,7 +59,7 @@ var members = []string{"a", "b", "c"}
 func newTrio(t *testing.T) *trio { return newTrioOn(t, crashstore.Config{}) }
 
 func newTrioOn(t *testing.T, disks crashstore.Config) *trio {
-	c := &trio{t: t, addrs: map[string]string{}, nodes: map[string]*node{}, amnesia: map[string]shard.Amnesia{}}
+	c := &trio{t: t, addrs: map[string]string{}, nodes: map[string]*node{}, amnesia: map[string]shard.Amnesia{}, votesFrom: map[string]transport.LogEnd{}}
 	for _, id := range members {
 		c.start(id, crashstore.New(disks))
 	}
@@ -116,9 +118,13 @@ func (c *trio) start(id string, disk *crashstore.Disk) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	first := members
+	if _, spare := c.votesFrom[id]; spare {
+		first = nil
+	}
 	r, err := shard.Open(shard.Config{
-		Group: testShard, Node: id, Timings: timings, Wire: wire, Confirmer: n.confirmer, Bootstrap: members,
-		Amnesia: c.amnesia[id],
+		Group: testShard, Node: id, Timings: timings, Wire: wire, Confirmer: n.confirmer, Bootstrap: first,
+		Amnesia: c.amnesia[id], VotesFrom: c.votesFrom[id],
 		OpenStorage: func(h shard.Hooks) (shard.Storage, error) {
 			s, err := disk.Open(crashstore.Hooks{Appended: h.Appended, Floor: h.Floor, Fatal: func(err error) { panic(err) }})
 			if err != nil {

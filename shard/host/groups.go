@@ -96,10 +96,11 @@ func (h *Host) openReplica(id slot.ShardID, mark *storagev1.GroupMark) error {
 }
 
 // slotsOf are the slots that a shard begins with. They are known: until a group has formed, a replica is opened only
-// after the shard was seen in the meta group's state, and afterwards they are in the group's own log.
+// after the shard was seen in the meta group's state, and afterwards they are in the group's own log. A shard that began
+// without slots never gets any this way: what it owns later comes with its keys.
 func (h *Host) slotsOf(id slot.ShardID) []slot.Range {
 	s, ok := h.State().Shard(id)
-	if !ok {
+	if !ok || s.Phase != meta.ShardCreating {
 		return nil
 	}
 	return s.Ranges
@@ -203,7 +204,7 @@ func (h *Host) reportFormed() {
 		if !ok || s.Phase != meta.ShardCreating {
 			continue
 		}
-		if _, serving := r.Executor().Serving(); !serving || !r.State().Assigned {
+		if _, serving := r.Executor().Serving(); !serving || !r.State().Assigned && len(s.Ranges) > 0 {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(h.ctx, latestMax)

@@ -56,7 +56,7 @@ func TestReplicaThatMustNotBeginSaysWhy(t *testing.T) {
 	}{
 		"it was removed": {func(t *testing.T, h *Host) {
 			must(t, h.cfg.Folder.setMark("1", &storagev1.GroupMark{Phase: removed}))
-		}, "was removed from this node"},
+		}, "no leader that can be reached"},
 		"its log is of another folder": {func(t *testing.T, h *Host) {
 			beginLog(t, h.cfg.Folder, 1)
 		}, "knows nothing of it"},
