@@ -163,14 +163,12 @@ func (c *trio) stop(id string) {
 // leader waits until one replica serves.
 func (c *trio) leader() *node {
 	c.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for time.Now().Before(deadline) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		for _, n := range c.nodes {
 			if _, ok := n.replica.Executor().Serving(); ok && len(n.replica.Store().Owned()) > 0 {
 				return n
 			}
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 	c.t.Fatal("no replica serves")
 	return nil
@@ -254,7 +252,7 @@ func TestFollowerAnswersNotLeaderAndServesStaleReads(t *testing.T) {
 		if _, err := n.get(ctx, "k", executor.ReadLease); err == nil {
 			t.Errorf("%s answered a linearizable read", n.id)
 		}
-		for {
+		for ; ; time.Sleep(time.Millisecond) {
 			got, err := n.get(ctx, "k", executor.ReadStale)
 			if err == nil && got == "v" {
 				break
@@ -262,7 +260,6 @@ func TestFollowerAnswersNotLeaderAndServesStaleReads(t *testing.T) {
 			if ctx.Err() != nil {
 				t.Fatalf("%s never showed the committed value: %q, %v", n.id, got, err)
 			}
-			time.Sleep(time.Millisecond)
 		}
 	}
 }

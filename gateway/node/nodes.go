@@ -136,18 +136,7 @@ func (n *nodes) Propose(ctx context.Context, id string, command []byte) (meta.Re
 	if err != nil {
 		return meta.Result{}, fromStatus(err, to.Addr != nil)
 	}
-	result := meta.Result{Epoch: reply.Epoch, Changed: reply.Changed, Displaced: reply.DisplacedNodeIds, Migrations: reply.MigrationIds}
-	for _, s := range reply.ShardIds {
-		result.Shards = append(result.Shards, slot.ShardID(s))
-	}
-	if reply.Refusal != nil {
-		kind, known := apierr.ByName(reply.Refusal.Kind)
-		if !known {
-			kind = apierr.KindInvalid
-		}
-		result.Err = apierr.New(kind, "%s", reply.Refusal.Message)
-	}
-	return result, nil
+	return resultFromProto(reply), nil
 }
 
 // ReadMeta returns a node's meta state.

@@ -85,14 +85,7 @@ func (s *nodeService) ProposeMeta(ctx context.Context, request *nodev1.ProposeMe
 	if err != nil {
 		return nil, toStatus(err)
 	}
-	reply := &nodev1.ProposeMetaResponse{Epoch: result.Epoch, Changed: result.Changed, DisplacedNodeIds: result.Displaced, MigrationIds: result.Migrations}
-	for _, id := range result.Shards {
-		reply.ShardIds = append(reply.ShardIds, uint64(id))
-	}
-	if result.Err != nil {
-		reply.Refusal = &nodev1.Refusal{Kind: apierr.KindOf(result.Err).String(), Message: result.Err.Error()}
-	}
-	return reply, nil
+	return resultProto(result), nil
 }
 
 // readMetaMax bounds a wait for an index, whatever the asking node would bear.

@@ -193,11 +193,3 @@ func goldenBytes(t *testing.T, name string) [][]byte {
 	}
 	return values
 }
-
-func TestCommandThatSaysAnOlderVersionThanItNeedsIsRefused(t *testing.T) {
-	c := changesCommand(t, nil, "save", "")
-	c.Version = 1
-	if err := CheckCommand(marshal(c)); err == nil || !strings.Contains(err.Error(), "only version 2 knows") {
-		t.Errorf("got %v", err)
-	}
-}

@@ -43,7 +43,7 @@ func TestLifeOfAShardHasTheseMovesOnly(t *testing.T) {
 // The first decision is the only one: no move leads from committed to aborted, or back.
 func TestLifeOfAMigrationHasTheseMovesOnly(t *testing.T) {
 	want := map[[2]int]MigrationPhase{
-		{0, int(migrationStarts)}:                             MigrationRunning,
+		{0, int(migrationStarts)}:                              MigrationRunning,
 		{int(MigrationRunning), int(migrationIsCommitted)}:     MigrationCommitted,
 		{int(MigrationRunning), int(migrationIsAborted)}:       MigrationAborted,
 		{int(MigrationCommitted), int(migrationIsCommitted)}:   MigrationCommitted,

@@ -107,14 +107,6 @@ func (s *State) Shard(id slot.ShardID) (Shard, bool) {
 	return Shard{}, false
 }
 
-// Dissolved tells whether there was a shard of that id once and is no more: its replicas have nothing left to do.
-func (s *State) Dissolved(id slot.ShardID) bool { return s.isDissolved(id) }
-
-func (v *values) isDissolved(id slot.ShardID) bool {
-	_, known := v.findShard(id)
-	return id > 0 && id < v.nextShard && !known
-}
-
 func (v *values) findNode(id string) (int, bool) {
 	return slices.BinarySearchFunc(v.nodes, id, func(n Node, id string) int { return cmp.Compare(n.ID, id) })
 }
@@ -148,12 +140,6 @@ func (v *values) putShard(s Shard) {
 	}
 	v.shards = slices.Clone(v.shards)
 	v.shards[i] = s
-}
-
-// deleteShard takes the shard of that id out of a copy of the list.
-func (v *values) deleteShard(id slot.ShardID) {
-	i, _ := v.findShard(id)
-	v.shards = slices.Delete(slices.Clone(v.shards), i, i+1)
 }
 
 func (v values) buildSlotMap() *slot.Map {

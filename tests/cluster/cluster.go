@@ -94,16 +94,22 @@ func New(t T, o Options) *Cluster {
 func Start(t T, o Options) *Cluster {
 	t.Helper()
 	c := New(t, o)
+	c.Form(o.Settings)
+	return c
+}
+
+// Form starts all nodes, creates the cluster and returns when it is as Start says.
+func (c *Cluster) Form(settings *clusterv1.Settings) {
+	c.t.Helper()
 	for _, n := range c.Nodes {
 		n.Start()
 	}
 	for _, n := range c.Nodes {
-		Eventually(t, fmt.Sprintf("node %d listens", n.Number), n.listens)
+		Eventually(c.t, fmt.Sprintf("node %d listens", n.Number), n.listens)
 	}
-	c.Init(o.Settings)
+	c.Init(settings)
 	c.WaitReady()
 	c.WaitSettled()
-	return c
 }
 
 // Add prepares one more node, which joins by the others.

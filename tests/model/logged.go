@@ -8,9 +8,9 @@ import (
 	"github.com/holtcache/holt/raftfsm/entry"
 )
 
-// CheckLogged is nil if the effects that a shard's log applies are those of a history: every acknowledged element and id is
-// in it exactly once, no refused one is, and what the effects leave in a key is what the final read of it saw. Versions rise
-// for each key.
+// CheckLogged is nil if the effects that a shard's log applies (Base.Applied) are those of a history: every acknowledged element
+// and id is in it exactly once, no refused one is, and what the effects leave in a key is what the final read of it saw.
+// Versions rise for each key.
 func CheckLogged(ops []Op, effects []entry.Effect) error {
 	byKeys := map[string][]entry.Effect{}
 	for _, e := range effects {

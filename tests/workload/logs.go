@@ -9,8 +9,8 @@ import (
 )
 
 // JudgeLogs looks for the history in the logs of all shards, once the nodes are down: one list for each shard, of those of all
-// its replicas. The logs have to agree, and what they apply has to be the history. If some do not go back to the beginning
-// any more, then they only have to agree; the verdict counts them.
+// its replicas. The logs have to agree, and what they apply has to be the history. Logs that do not go back to the beginning
+// any more lead on from a snapshot; where none fits they only have to agree, and the verdict counts that.
 func (s *Session) JudgeLogs(v *Verdict, logs [][]model.Log) {
 	committed := make([][]model.Entry, len(logs))
 	for i := range logs {
@@ -27,11 +27,12 @@ func (s *Session) JudgeLogs(v *Verdict, logs [][]model.Log) {
 		if len(entries) == 0 {
 			return // there is a violation already
 		}
-		if entries[0].Index != 1 {
+		base, ok := model.BaseOf(logs[i], entries)
+		if !ok {
 			v.LogsCut++
 			continue
 		}
-		applied, err := model.Applied(entries)
+		applied, err := base.Applied(entries)
 		if err != nil {
 			v.add(model.Violations(fmt.Errorf("shard at place %d: %w", i, err))...)
 			return
