@@ -101,14 +101,12 @@ func drawCommand(t *rapid.T, s *State) *storagev1.MetaCommand {
 		}
 		return nil
 	}
-	switch rapid.IntRange(0, 13).Draw(t, "kind") {
+	switch rapid.IntRange(0, 14).Draw(t, "kind") {
 	case 0:
-		if rapid.Bool().Draw(t, "create") {
-			return emptyShardCommand(s.Epoch())
-		}
 		id := shard.Draw(t, "shard")
-		if last := s.Shards(); len(last) > 0 && rapid.Bool().Draw(t, "last") {
-			id = uint64(last[len(last)-1].ID)
+		empty := slices.IndexFunc(s.Shards(), func(s Shard) bool { return len(s.Ranges) == 0 && s.Phase == ShardFormed })
+		if empty >= 0 && rapid.IntRange(0, 3).Draw(t, "any") < 3 {
+			id = uint64(s.Shards()[empty].ID)
 		}
 		return dissolveCommand(id)
 	case 1, 2:
@@ -148,6 +146,8 @@ func drawCommand(t *rapid.T, s *State) *storagev1.MetaCommand {
 	case 11:
 		return drainCommand(node.Draw(t, "node"), rapid.Bool().Draw(t, "draining"))
 	case 12:
+		return emptyShardCommand(s.Epoch())
+	case 13:
 		return initCommand("c1", 3)
 	}
 	return &storagev1.MetaCommand{Command: &storagev1.MetaCommand_ChangeSetting{ChangeSetting: drawChange(t)}}
