@@ -201,7 +201,9 @@ func TestNodeThatComesBackEmptyElectsNobodyWithoutWhatItHad(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c.until(ctx, "the other one holds it all", func() bool { return leader.replica.CaughtUp(holder.id) && holder.replica.LastIndex() == leader.replica.LastIndex() })
+	c.until(ctx, "the other one holds it all", func() bool {
+		return leader.replica.CaughtUp(holder.id) && holder.replica.LastIndex() == leader.replica.LastIndex()
+	})
 	term, _ := leader.replica.Leader()
 	end := transport.LogEnd{Term: term, Index: leader.replica.LastIndex()}
 	leaderDisk := leader.disk

@@ -115,7 +115,7 @@ func (h *Host) openAsAssigned() {
 	for {
 		for _, s := range h.State().Shards() {
 			if _, open := h.Replica(s.ID); !open && slices.Contains(s.Replicas, h.cfg.Self.ID) {
-				h.note(s.ID, h.openAssigned(s))
+				h.note(s.ID, "replica could not be opened; it is tried again", h.openAssigned(s))
 			}
 		}
 		h.leaveUnassigned()
@@ -131,8 +131,8 @@ func (h *Host) openAsAssigned() {
 	}
 }
 
-// note logs why a replica could not be opened, once for each reason.
-func (h *Host) note(id slot.ShardID, err error) {
+// note logs why a replica could not be opened or removed, once for each reason.
+func (h *Host) note(id slot.ShardID, message string, err error) {
 	text := ""
 	if err != nil {
 		text = err.Error()
@@ -142,7 +142,7 @@ func (h *Host) note(id slot.ShardID, err error) {
 	h.failed[id] = text
 	h.mu.Unlock()
 	if err != nil && news && h.ctx.Err() == nil {
-		h.cfg.Logger.Warn("replica could not be opened; it is tried again", "shard", id, "err", err)
+		h.cfg.Logger.Warn(message, "shard", id, "err", err)
 	}
 }
 

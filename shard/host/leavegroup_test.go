@@ -41,6 +41,7 @@ func TestReplicaStaysUntilBothLeadersSayThatItIsToGo(t *testing.T) {
 		{what: "it still learns", status: with(func(s *ReplicaStatus) { s.Learners = []string{"self"} }), want: "no member of the group"},
 		{what: "its removal is not committed", status: with(func(s *ReplicaStatus) { s.Committed = 6 }), want: "a leader that serves"},
 		{what: "the leader is not ready", status: with(func(s *ReplicaStatus) { s.Serving = false }), want: "a leader that serves"},
+		{what: "the leader runs an older program", status: ReplicaStatus{Serving: true, Committed: 7}, want: "older program"},
 		{what: "the leader does not answer", silent: errors.New("no route"), want: "no route"},
 		{what: "there is no leader", leader: "none", want: "a leader of the group"},
 	} {

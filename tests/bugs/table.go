@@ -15,7 +15,7 @@ const (
 )
 
 // bugs is the table.
-var bugs = slices.Concat(coreBugs, raftBugs, snapshotBugs, gatewayBugs, evictBugs, settingBugs, diskBugs, networkBugs, restartBugs, stampBugs, metaBugs, suiteBugs)
+var bugs = slices.Concat(coreBugs, raftBugs, snapshotBugs, gatewayBugs, evictBugs, settingBugs, diskBugs, networkBugs, restartBugs, stampBugs, metaBugs, memberBugs, suiteBugs)
 
 // coreBugs are the executable model's mutations, under its names where it has one, and others of the same layers.
 var coreBugs = []bug{

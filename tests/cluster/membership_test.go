@@ -26,6 +26,15 @@ func knownAs(n *cluster.Node, id string) (*clusterv1.NodeStatus, error) {
 	return nil, nil
 }
 
+// health is nil if a node believes that of another.
+func health(n, other *cluster.Node, want clusterv1.NodeHealth) error {
+	status, err := knownAs(n, other.ID())
+	if got := status.GetNode().GetHealth(); err == nil && got != want {
+		err = fmt.Errorf("node %d is %v", other.Number, got)
+	}
+	return err
+}
+
 // deleted is nil once a node has no replica on disk.
 func deleted(n *cluster.Node) error {
 	entries, err := os.ReadDir(filepath.Join(n.Dir, "shards"))
@@ -143,13 +152,7 @@ func TestReplicasOfADeadNodeAreRebuiltOnASpare(t *testing.T) {
 	values := put(t, c, "rebuilt")
 	dead := c.Nodes[1]
 	dead.Kill()
-	cluster.Eventually(t, "the node is taken for dead", func() error {
-		status, err := knownAs(c.Nodes[0], dead.ID())
-		if err == nil && status.GetNode().GetHealth() != clusterv1.NodeHealth_NODE_HEALTH_DEAD {
-			err = fmt.Errorf("it is %v", status.GetNode().GetHealth())
-		}
-		return err
-	})
+	cluster.Eventually(t, "the node is taken for dead", func() error { return health(c.Nodes[0], dead, clusterv1.NodeHealth_NODE_HEALTH_DEAD) })
 	if status, err := knownAs(c.Nodes[0], dead.ID()); err != nil || status.GetReplicas() == 0 {
 		t.Fatalf("the replicas of a node that has just died were given up: %v, %v", status, err)
 	}
@@ -163,6 +166,10 @@ func TestReplicasOfADeadNodeAreRebuiltOnASpare(t *testing.T) {
 	cluster.Eventually(t, "the replicas of the node that came back are deleted", func() error { return deleted(dead) })
 	c.WaitMembers(3, stay...)
 	dead.Kill()
+	cluster.Eventually(t, "the node is taken for dead again", func() error { return health(c.Nodes[0], dead, clusterv1.NodeHealth_NODE_HEALTH_DEAD) })
+	if _, err := c.Nodes[0].Admin().RemoveNode(t.Context(), dead.ID(), false, false); err == nil || !strings.Contains(err.Error(), "--force") {
+		t.Errorf("a dead node is removed without force: %v", err)
+	}
 	c.RemoveNode(dead, true)
 	if status, err := knownAs(c.Nodes[0], dead.ID()); err != nil || status != nil {
 		t.Errorf("the removed node is still listed: %v, %v", status, err)
@@ -204,6 +211,23 @@ func TestRemovalGoesOnWhenControllersAreKilled(t *testing.T) {
 	out.Stop()
 	c.WaitReady()
 	c.WaitMembers(3, c.Nodes[:4]...)
+	want(t, c, values)
+}
+
+// Shards with a single replica move too: for a moment there are two votes. The meta group of two nodes has one voter, which
+// hands over and goes.
+func TestNodeOfAClusterWithSingleReplicasIsRemoved(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{Nodes: 2, Settings: &clusterv1.Settings{HeartbeatMs: calm.HeartbeatMs, Replicas: 1, Shards: 4}})
+	run := followers(t, c, c.ShardIDs())
+	progress(t, run, "before the removal", 50)
+	out := c.Nodes[0]
+	c.RemoveNode(out, false)
+	progress(t, run, "after the removal", 50)
+	c.WaitMembers(1, c.Nodes[1])
+	cluster.Eventually(t, "the replicas of the removed node are deleted", func() error { return deleted(out) })
+	noneFailed(t, c, run)
+	values := put(t, c, "single")
+	out.Stop()
 	want(t, c, values)
 }
 
