@@ -35,7 +35,9 @@ var memberBugs = []bug{
 		hostPkg, "^TestRemovedReplicaLeavesATombstone$"},
 	{"keepsHalfARemoval", "28", []edit{{hostPkg + "/load.go", "if err := h.cfg.Folder.deleteGroup(slot.ShardID(id)); err != nil {", "if err := error(nil); err != nil {"}},
 		hostPkg, "^TestRemovedReplicaLeavesATombstone$"},
-	{"slotsOfAnEmptyShard", "24", []edit{{hostPkg + "/groups.go", "if !ok || s.Phase != meta.ShardCreating {", "if !ok {"}}, hostPkg, "^TestSlotsComeFromTheStateOnlyWhileTheShardIsCreated$"},
+	{"slotsOfAnEmptyShard", "24", []edit{{hostPkg + "/groups.go", "if !ok || s.Phase != meta.ShardCreating {\n		return nil", "if !ok {\n		return nil"}}, hostPkg, "^TestSlotsComeFromTheStateOnlyWhileTheShardIsCreated$"},
+
+	{"deafWhenRemoved", "members", []edit{{hostPkg + "/metaleader.go", "return leader != \"\"", "return true || leader == \"\""}}, "tests/cluster", "^TestReplicasOfADeadNodeAreRebuiltOnASpare$"},
 
 	{"promoteBeforeCaughtUp", "members", []edit{{membersFile, "return !s.caughtUp(id) })", "return false })"}}, placementPkg, "^TestStepsOfAShard$"},
 	{"removeBeforePromote", "members", []edit{{membersFile, "(*ShardSituation).learn, (*ShardSituation).promote,\n		(*ShardSituation).remove,", "(*ShardSituation).remove, (*ShardSituation).learn,\n		(*ShardSituation).promote,"}},
