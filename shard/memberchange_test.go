@@ -48,7 +48,7 @@ func refused(t *testing.T, err error, want string) {
 // A node takes the place of the leader: learner, vote, then the leadership and the vote of the old one. The old one, which
 // still runs, disturbs nobody.
 func TestNodeTakesThePlaceOfTheLeader(t *testing.T) {
-	c := newTrio(t)
+	c := newCalmTrio(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	leader := c.leader()
@@ -95,7 +95,7 @@ func TestNodeTakesThePlaceOfTheLeader(t *testing.T) {
 }
 
 func TestLearnerThatIsBehindGetsNoVote(t *testing.T) {
-	c := newTrio(t)
+	c := newCalmTrio(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	leader := c.leader()
@@ -112,7 +112,7 @@ func TestLearnerThatIsBehindGetsNoVote(t *testing.T) {
 
 // A node was a member in this very term, left, and comes back empty: what it acknowledged before counts for nothing.
 func TestNodeThatComesBackEmptyCatchesUpAnew(t *testing.T) {
-	c := newTrio(t)
+	c := newCalmTrio(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	leader := c.leader()
@@ -143,7 +143,7 @@ func TestNodeThatComesBackEmptyCatchesUpAnew(t *testing.T) {
 }
 
 func TestChangesThatWouldStopTheGroupAreRefused(t *testing.T) {
-	c := newTrio(t)
+	c := newCalmTrio(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	leader := c.leader()
@@ -167,7 +167,7 @@ func TestChangesThatWouldStopTheGroupAreRefused(t *testing.T) {
 }
 
 func TestOfTwoChangesPlannedTogetherOneIsMade(t *testing.T) {
-	c := newTrio(t)
+	c := newCalmTrio(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	leader := c.leader()
@@ -188,7 +188,7 @@ func TestOfTwoChangesPlannedTogetherOneIsMade(t *testing.T) {
 // Two of three hold a write. One of these loses its data by a removal, and comes back empty; the third, which was away all the
 // time, still counts on its vote. It must not get it: together they would elect a leader without the write.
 func TestNodeThatComesBackEmptyElectsNobodyWithoutWhatItHad(t *testing.T) {
-	c := newTrio(t)
+	c := newCalmTrio(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	leader := c.leader()
