@@ -174,8 +174,8 @@ func (c *Confirmer) Ask(ctx context.Context, group slot.ShardID, term uint64, no
 	var wg sync.WaitGroup
 	for i, node := range nodes {
 		wg.Go(func() {
-			ok, _, err := c.asker.Confirm(ctx, node, []transport.GroupTerm{{Group: transport.GroupID(group), Term: term}})
-			answers[i] = err == nil && len(ok) == 1 && ok[0]
+			follows, _, err := c.asker.Confirm(ctx, node, []transport.GroupTerm{{Group: transport.GroupID(group), Term: term}})
+			answers[i] = err == nil && len(follows) == 1 && follows[0]
 		})
 	}
 	wg.Wait()

@@ -200,7 +200,11 @@ func printShards(ctx context.Context, a *client.Admin) error {
 		var replicas []string
 		var keys uint64
 		for _, r := range s.Shard.Replicas {
-			replicas = append(replicas, short(r.NodeId))
+			name := short(r.NodeId)
+			if r.Role == clusterv1.ReplicaRole_REPLICA_ROLE_LEARNER {
+				name += " (learner)"
+			}
+			replicas = append(replicas, name)
 		}
 		for _, r := range s.Replicas {
 			if r.NodeId == s.Shard.LeaderNodeId {

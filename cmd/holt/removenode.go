@@ -148,7 +148,11 @@ func removeNode(ctx context.Context, a *client.Admin, id string, force bool) err
 				shown = text
 			}
 		}
-		time.Sleep(removePause)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(removePause):
+		}
 	}
 }
 

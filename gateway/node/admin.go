@@ -228,10 +228,22 @@ func (a admin) Shards(ctx context.Context) (uint64, []*clusterv1.ShardStatus, er
 			if r.Serving && status.State == clusterv1.ShardState_SHARD_STATE_STARTING {
 				status.State = clusterv1.ShardState_SHARD_STATE_SERVING
 			}
+			if r.Serving {
+				setRoles(status.Shard.Replicas, r.VoterNodeIds)
+			}
 		}
 		status.Replicas = answered
 	}
 	return state.Epoch(), list, nil
+}
+
+// setRoles notes which replicas have no vote yet, as their leader says.
+func setRoles(replicas []*clusterv1.Replica, voters []string) {
+	for _, r := range replicas {
+		if !slices.Contains(voters, r.NodeId) {
+			r.Role = clusterv1.ReplicaRole_REPLICA_ROLE_LEARNER
+		}
+	}
 }
 
 // transferMax bounds a transfer: raft gives up after two election timeouts, and draining takes no longer than 2 s.

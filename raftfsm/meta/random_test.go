@@ -101,7 +101,7 @@ func drawCommand(t *rapid.T, s *State) *storagev1.MetaCommand {
 		}
 		return nil
 	}
-	switch rapid.IntRange(0, 14).Draw(t, "kind") {
+	switch rapid.IntRange(0, 18).Draw(t, "kind") {
 	case 0:
 		id := shard.Draw(t, "shard")
 		empty := slices.IndexFunc(s.Shards(), func(s Shard) bool { return len(s.Ranges) == 0 && s.Phase == ShardFormed })
@@ -145,12 +145,12 @@ func drawCommand(t *rapid.T, s *State) *storagev1.MetaCommand {
 		return &storagev1.MetaCommand{Command: &storagev1.MetaCommand_ChangeSettings{ChangeSettings: changes}}
 	case 11:
 		return drainCommand(node.Draw(t, "node"), rapid.Bool().Draw(t, "draining"))
-	case 12:
+	case 12, 15:
 		if rapid.Bool().Draw(t, "end") {
 			return EndRebalance(rapid.Int64Range(0, 3).Draw(t, "started"))
 		}
 		return StartRebalance(Rebalance{
-			Measures: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) BalanceMeasure { return BalanceMeasure(rapid.IntRange(0, 4).Draw(t, "measure")) }), 0, 3).Draw(t, "measures"),
+			Measures: rapid.SampledFrom([][]BalanceMeasure{{MeasureSlots}, {MeasureBytes, MeasureRequests}, {MeasureBytes, MeasureSlots}, {9}, nil}).Draw(t, "measures"),
 			Shards:   rapid.SampledFrom([]int{0, 4, ShardsMax + 1}).Draw(t, "shards"), StartedMs: rapid.Int64Range(0, 3).Draw(t, "started"),
 		})
 	case 14:

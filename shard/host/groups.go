@@ -97,10 +97,11 @@ func (h *Host) openReplica(id slot.ShardID, mark *storagev1.GroupMark) error {
 }
 
 // slotsOf are the slots that a shard begins with. They are known: until a group has formed, a replica is opened only
-// after the shard was seen in the meta group's state, and afterwards they are in the group's own log.
+// after the shard was seen in the meta group's state, and afterwards they are in the group's own log. A shard that began
+// without slots never gets any this way: what it owns later comes with its keys.
 func (h *Host) slotsOf(id slot.ShardID) []slot.Range {
 	s, ok := h.State().Shard(id)
-	if !ok {
+	if !ok || s.Phase != meta.ShardCreating {
 		return nil
 	}
 	return s.Ranges
@@ -115,7 +116,7 @@ func (h *Host) openAsAssigned() {
 	for {
 		for _, s := range h.State().Shards() {
 			if _, open := h.Replica(s.ID); !open && slices.Contains(s.Replicas, h.cfg.Self.ID) {
-				h.note(s.ID, h.openAssigned(s))
+				h.note(s.ID, "replica could not be opened; it is tried again", h.openAssigned(s))
 			}
 		}
 		h.leaveUnassigned()
@@ -131,8 +132,8 @@ func (h *Host) openAsAssigned() {
 	}
 }
 
-// note logs why a replica could not be opened, once for each reason.
-func (h *Host) note(id slot.ShardID, err error) {
+// note logs why a replica could not be opened or removed, once for each reason.
+func (h *Host) note(id slot.ShardID, message string, err error) {
 	text := ""
 	if err != nil {
 		text = err.Error()
@@ -142,7 +143,7 @@ func (h *Host) note(id slot.ShardID, err error) {
 	h.failed[id] = text
 	h.mu.Unlock()
 	if err != nil && news && h.ctx.Err() == nil {
-		h.cfg.Logger.Warn("replica could not be opened; it is tried again", "shard", id, "err", err)
+		h.cfg.Logger.Warn(message, "shard", id, "err", err)
 	}
 }
 
@@ -204,7 +205,7 @@ func (h *Host) reportFormed() {
 		if !ok || s.Phase != meta.ShardCreating {
 			continue
 		}
-		if _, serving := r.Executor().Serving(); !serving || !r.State().Assigned {
+		if _, serving := r.Executor().Serving(); !serving || !r.State().Assigned && len(s.Ranges) > 0 {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(h.ctx, latestMax)

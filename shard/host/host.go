@@ -66,7 +66,7 @@ type Host struct {
 	mu       sync.Mutex // protects the fields below; never held across I/O
 	replicas map[slot.ShardID]*shard.Replica
 	drivers  map[slot.ShardID]driving // of their migrations
-	failed   map[slot.ShardID]string  // why a replica could not be opened, so that it is logged once
+	failed   map[slot.ShardID]string  // why a replica could not be opened or removed, so that it is logged once
 	changed  chan struct{}            // closed and replaced at every change
 	wake     chan struct{}            // for the goroutine that opens replicas
 	closed   bool                     // nothing is loaded any more

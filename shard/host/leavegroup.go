@@ -18,7 +18,7 @@ import (
 func (h *Host) leaveUnassigned() {
 	for _, r := range h.Replicas() {
 		if id := r.Group(); !assigned(h.State(), id, h.cfg.Self.ID) {
-			h.note(id, h.leaveGroup(r))
+			h.note(id, "replica is not to be on this node any more and stays for now; it is tried again", h.leaveGroup(r))
 		}
 	}
 }
@@ -90,6 +90,8 @@ func (h *Host) checkLeft(id slot.ShardID, leader string) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("shard %d: the replica stays until the group's leader says that it is no member: %w", id, err)
+	case len(status.Voters) == 0: // a node of an older program does not say
+		return fmt.Errorf("shard %d: the replica stays until the group's leader %s tells its members; it runs an older program", id, leader)
 	case !status.Serving || status.Committed < status.MembersIndex:
 		return fmt.Errorf("shard %d: the replica stays until a leader that serves says that it is no member", id)
 	case slices.Contains(status.Voters, h.cfg.Self.ID) || slices.Contains(status.Learners, h.cfg.Self.ID):

@@ -203,7 +203,7 @@ func (h *Host) Removed() bool {
 func (h *Host) sayRemoved() {
 	if h.Removed() && !h.saidRemoved.Swap(true) {
 		h.cfg.Logger.Error("this node was removed from the cluster and serves nothing any more; stop it, and empty its data folder if it is to join again under a new id",
-			"node", h.cfg.Self.ID, "folder", h.cfg.Folder.Dir)
+			"folder", h.cfg.Folder.Dir)
 	}
 }
 

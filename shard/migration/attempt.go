@@ -49,7 +49,10 @@ func (t *task) attempt(ctx context.Context, cancel context.CancelCauseFunc, runn
 		}
 		defer t.d.release()
 	}
-	id := entry.Attempt{Incarnation: t.d.cfg.Group.State().Incarnation, Counter: t.d.attempts.Add(1)}
+	id, err := t.d.nextAttempt()
+	if err != nil {
+		return err
+	}
 	a := &attempt{t: t, migration: m, queue: newQueue(id, t.d.cfg.Limits)}
 	a.sender = newSender(t.d.cfg.Wire, Open{Migration: m.ID, From: m.From, To: m.To}, a.queue, func() { t.step(StepFinalSent) })
 	running.Go(func() {

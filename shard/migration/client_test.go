@@ -34,7 +34,7 @@ func (w *world) key(name string) *key {
 // do evaluates fn where the key is served, following every hint. unknown tells that nobody can say whether it took effect.
 func (k *key) do(fn func(*executor.Tx)) (unknown bool) {
 	asked := slot.ShardID(0)
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Microsecond) {
 		shard := asked
 		if shard == 0 {
 			shard = k.w.meta.newest().SlotMap().Owner(k.slot)
@@ -46,11 +46,8 @@ func (k *key) do(fn func(*executor.Tx)) (unknown bool) {
 		if err.Result() == apierr.OutcomeUnknown {
 			return true
 		}
-		switch asked = 0; {
-		case err.Kind == apierr.KindAsk:
+		if asked = 0; err.Kind == apierr.KindAsk {
 			asked = err.Shard
-		default:
-			time.Sleep(100 * time.Microsecond)
 		}
 	}
 	k.w.t.Errorf("key %s: not served within %v", k.name, patience)
@@ -146,6 +143,7 @@ func (k *key) read() {
 // load writes and reads keys until it is stopped.
 type load struct {
 	keys []*key
+	ops  atomic.Int64
 	stop atomic.Bool
 	done chan struct{}
 }
@@ -165,6 +163,7 @@ func (w *world) load(clients, keys int) *load {
 			for i := 0; !l.stop.Load(); i++ {
 				own[i%len(own)].write()
 				own[(i*7)%len(own)].read()
+				l.ops.Add(1)
 			}
 		})
 	}

@@ -8,9 +8,15 @@ import (
 	"github.com/holtcache/holt/raftfsm/store"
 )
 
-// portionBytes bounds how much of a slot is copied in one hold of its lock, but for a single larger value: the FSM goroutine
-// waits that long at most, some microseconds.
-const portionBytes = 64 << 10
+// A portion is what is copied in one hold of a slot's lock: the FSM goroutine waits that long at most, some microseconds, but
+// for the copy of a single larger value.
+const (
+	portionKeys  = 64
+	portionBytes = 64 << 10
+)
+
+// itemOverheadBytes is about what an item costs in a chunk beside its key and value.
+const itemOverheadBytes = 20
 
 // copier copies slots into the queue of an attempt.
 type copier struct {
@@ -22,69 +28,38 @@ type copier struct {
 
 // slot arms a slot and copies what it holds, in portions.
 func (c *copier) slot(ctx context.Context, id slot.ID) error {
-	sl := c.store.Slot(id)
 	for cursor, armed := uint64(0), false; !armed || cursor != 0; armed = true {
 		if err := c.wait(ctx); err != nil {
 			return err
 		}
-		size, left := 0, [][]byte(nil)
-		sl.RLock()
-		if !armed {
-			c.queue.armLocked(id)
-		}
-		cursor = sl.ScanLocked(cursor, func(key []byte, item store.Item) {
-			if size > 0 && size+len(key)+len(item.Value) > portionBytes {
-				left = append(left, append([]byte(nil), key...))
-				return
-			}
-			size += c.add(key, item)
-		})
-		c.flushLocked(id)
-		sl.RUnlock()
+		next, size := c.portion(c.store.Slot(id), id, cursor, armed)
 		if err := c.throttle.wait(ctx, size); err != nil {
 			return err
 		}
-		for _, key := range left {
-			if err := c.key(ctx, id, key); err != nil {
-				return err
-			}
-		}
+		cursor = next
 	}
 	return nil
 }
 
-// key copies one key of an armed slot. If it is gone meanwhile, the queue has that.
-func (c *copier) key(ctx context.Context, id slot.ID, key []byte) error {
-	if err := c.wait(ctx); err != nil {
-		return err
-	}
-	sl, size := c.store.Slot(id), 0
+// portion copies one portion and returns the cursor of the next one, 0 for none.
+func (c *copier) portion(sl *store.Slot, id slot.ID, cursor uint64, armed bool) (next uint64, bytes int) {
 	sl.RLock()
-	if item, ok := sl.GetLocked(key); ok {
-		size = c.add(key, item)
-		c.flushLocked(id)
+	defer sl.RUnlock()
+	if !armed {
+		c.queue.armLocked(id)
 	}
-	sl.RUnlock()
-	return c.throttle.wait(ctx, size)
-}
-
-// add takes an item, whose memory is lent for as long as the slot is locked.
-func (c *copier) add(key []byte, item store.Item) (bytes int) {
-	c.items = append(c.items, entry.Item{
-		Key: key, Value: item.Value, Type: item.Type, ExpireAt: item.ExpireAt, Version: item.Version, Access: uint32(item.Access),
+	next = sl.CopyLocked(cursor, portionKeys, portionBytes, func(key []byte, item store.Item) {
+		c.items = append(c.items, entry.Item{
+			Key: key, Value: item.Value, Type: item.Type, ExpireAt: item.ExpireAt, Version: item.Version, Access: uint32(item.Access),
+		})
+		bytes += itemOverheadBytes + len(key) + len(item.Value)
 	})
-	return itemOverheadBytes + len(key) + len(item.Value)
-}
-
-// itemOverheadBytes is about what an item costs in a chunk beside its key and value.
-const itemOverheadBytes = 20
-
-func (c *copier) flushLocked(id slot.ID) {
 	if len(c.items) > 0 {
 		c.queue.itemsLocked(id, c.items)
 	}
-	clear(c.items)
+	clear(c.items) // their memory was lent
 	c.items = c.items[:0]
+	return next, bytes
 }
 
 // wait returns when the queue has room.

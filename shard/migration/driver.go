@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/holtcache/holt/raftfsm/entry"
 	"github.com/holtcache/holt/raftfsm/meta"
 )
 
@@ -102,6 +103,17 @@ func (d *Driver) stop() {
 	}
 	d.mu.Unlock()
 	d.tasks.Wait()
+}
+
+// nextAttempt names an attempt as no other is named, of this node or another: the incarnation is one of this replica's own. All
+// that is applied while it serves in a term it has proposed itself, an ExecutorStart of another would end that.
+func (d *Driver) nextAttempt() (entry.Attempt, error) {
+	term, serving := d.cfg.Group.Serving()
+	incarnation := d.cfg.Group.State().Incarnation
+	if now, still := d.cfg.Group.Serving(); !serving || !still || now != term {
+		return entry.Attempt{}, d.notServing()
+	}
+	return entry.Attempt{Incarnation: incarnation, Counter: d.attempts.Add(1)}, nil
 }
 
 // Progress lists what this driver drives, by id.

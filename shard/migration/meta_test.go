@@ -79,6 +79,14 @@ func (g *metaGroup) lag(lags bool) {
 	g.signalLocked()
 }
 
+// watch lets drivers watch a state of the past, until lag(false).
+func (g *metaGroup) watch(state *meta.State) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.watched = state
+	g.signalLocked()
+}
+
 // answer lets the group answer, or not.
 func (g *metaGroup) answer(answers bool) {
 	g.mu.Lock()

@@ -2,7 +2,6 @@ package migration
 
 import (
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -86,7 +85,7 @@ func (q *queue) itemsLocked(s slot.ID, items []entry.Item) {
 // EffectsLocked appends the effects of a batch on a slot.
 func (q *queue) EffectsLocked(s slot.ID, effects []entry.Effect) {
 	q.mu.Lock()
-	if !q.armed[s] || q.err != nil {
+	if !q.hearsLocked(s) {
 		q.mu.Unlock()
 		return
 	}
@@ -102,17 +101,18 @@ func (q *queue) EffectsLocked(s slot.ID, effects []entry.Effect) {
 // DroppedLocked appends the emptying of a slot.
 func (q *queue) DroppedLocked(s slot.ID) {
 	q.mu.Lock()
-	if q.armed[s] && q.err == nil {
+	if q.hearsLocked(s) {
 		q.appendLocked(&entry.Part{Slot: s, Drop: true})
 	}
 	q.mu.Unlock()
 	wake(q.data)
 }
 
+// hearsLocked tells whether changes of a slot belong to the attempt. Behind the final chunk none do: the slots are frozen, and
+// when they change again it was decided that they stay, which an old leader of the source may not have heard yet.
+func (q *queue) hearsLocked(s slot.ID) bool { return q.armed[s] && !q.ended && q.err == nil }
+
 func (q *queue) appendLocked(p *entry.Part) {
-	if q.ended {
-		panic(fmt.Sprintf("migration: slot %d changes behind the final chunk of attempt %v", p.Slot, q.attempt))
-	}
 	before := len(q.open)
 	if q.open == nil {
 		q.open = make([]byte, 0, q.limits.ChunkBytes+q.limits.ChunkBytes/4)

@@ -71,9 +71,9 @@ type metaPlan struct {
 
 func (p *metaPlan) next(caughtUp func(string) bool) MetaStep {
 	voters := len(p.group.Voters)
-	for _, n := range p.nodes {
-		if n.Leaving() && slices.Contains(p.group.Learners, n.ID) {
-			return MetaStep{Action: MetaRemove, Nodes: []string{n.ID}}
+	for _, id := range p.group.Learners {
+		if i := slices.IndexFunc(p.nodes, func(n Node) bool { return n.ID == id }); i < 0 || p.nodes[i].Leaving() {
+			return MetaStep{Action: MetaRemove, Nodes: []string{id}}
 		}
 	}
 	switch leaving := p.leaving(); {

@@ -59,6 +59,36 @@ func (c *Cluster) RemoveNode(n *Node, force bool) {
 	})
 }
 
+// Drain has a node give up all that it holds, without removing it.
+func (c *Cluster) Drain(n *Node) {
+	c.t.Helper()
+	left, err := c.other(n).stepRemoval(n.ID(), false)
+	if err != nil || left.Removed {
+		c.t.Fatalf("drain node %d: %v, %v", n.Number, left, err)
+	}
+}
+
+// KeepNode ends the draining of a node.
+func (c *Cluster) KeepNode(n *Node) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), callMax)
+	defer cancel()
+	if _, err := c.other(n).Admin().RemoveNode(ctx, n.ID(), false, true); err != nil {
+		c.t.Fatalf("keep node %d: %v", n.Number, err)
+	}
+}
+
+// other is a node that runs, not the one that is given.
+func (c *Cluster) other(n *Node) *Node {
+	for _, other := range c.Running() {
+		if other != n {
+			return other
+		}
+	}
+	c.t.Fatalf("no node but %d runs", n.Number)
+	return nil
+}
+
 func (n *Node) stepRemoval(id string, force bool) (*clusterv1.RemoveNodeResponse, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), callMax)
 	defer cancel()
