@@ -31,6 +31,7 @@ var bugs = slices.Concat(
 	restartBugs,
 	stampBugs,
 	metaBugs,
+	memberBugs,
 	handoverBugs,
 	controlBugs,
 	migrationBugs,
