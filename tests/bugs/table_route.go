@@ -11,5 +11,5 @@ var routeBugs = []bug{
 	{"staleWantsALeader", "DESIGN 4", []edit{{"gateway/router/router.go", "	return r.cluster.Replica(shard)\n", `	replica, here := r.cluster.Replica(shard)
 	return replica, here && replica.Leads()
 `}}, "tests/cluster", "^TestReplicaWithoutALeaderServesStaleReads"},
-	{"slotsNobodyGave", "24", []edit{{"raftfsm/fsm.go", "		f.own(ranges, &state)\n", "		f.own([]slot.Range{{Last: slot.Count - 1}}, &state)\n		_ = ranges\n"}}, simPkg, anyRoute},
+	{"slotsNobodyGave", "24", []edit{{"raftfsm/fsm.go", "	for _, r := range ranges {\n		for s := int(r.First); s <= int(r.Last); s++ {\n			if id := slot.ID(s); f.slotState(id)", "	for _, r := range []slot.Range{{Last: slot.Count - 1}} {\n		for s := int(r.First); s <= int(r.Last); s++ {\n			if id := slot.ID(s); f.slotState(id)"}}, simPkg, anyRoute},
 }
