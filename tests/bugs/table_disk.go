@@ -11,11 +11,14 @@ const (
 var diskBugs = []bug{
 	{"alwaysWithoutSync", "DESIGN 6", []edit{{logstorePkg + "/walwrite.go", "	always := w.Sync() == SyncAlways\n", "	always := w.Sync() == SyncAlways && len(batch) < 0\n"}}, clusterPkg, "^TestPowerCutsUnderAlwaysLoseNoAcknowledgedWrite$"},
 	{"noGuardAfterReboot", "13", []edit{{logstorePkg + "/run.go", `(cfg.Boot == "" || cfg.Boot != s.boot)`, `cfg.Boot == ""`}}, clusterPkg, "^TestPowerCutOfOneNodeUnderEverySecLosesNoAcknowledgedWrite$"},
-	{"noGuardAfterTailCut", "23", []edit{{storageFile, "if cut, was := f.WAL.TailCut(); was {", "if cut, was := f.WAL.TailCut(); was && fresh {"}}, clusterPkg, "^TestNodeWithATornLogRecovers$"},
+	{"noGuardAfterTailCut", "23", []edit{{storageFile, "if cut, was := f.WAL.TailCut(); was {", "if cut, was := f.WAL.TailCut(); was && f.fresh {"}}, clusterPkg, "^TestNodeWithATornLogRecovers$"},
 	{"noGuardAfterIOError", "23", []edit{{storageFile, "!errors.Is(err, logstore.ErrDamaged)", "errors.Is(err, logstore.ErrDamaged)"}}, clusterPkg, "^TestNodeNeverGoesOnAfterAFailedSyncOrWrite$"},
 	{"failedSyncTriedAgain", "DESIGN 6", []edit{{logstorePkg + "/walfile_linux.go", `		if !errors.Is(err, unix.EINTR) {
 			return &os.PathError{Op: "fdatasync"`, `		if !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EIO) {
-			return &os.PathError{Op: "fdatasync"`}}, clusterPkg, "^TestNodeNeverGoesOnAfterAFailedSyncOrWrite$"},
+			return &os.PathError{Op: "fdatasync"`}}, logstorePkg, "^TestFailedSyncIsNotTriedAgain$"},
+	{"failedSyncIgnored", "DESIGN 6", []edit{{logstorePkg + "/walsync.go", "	if err := w.syncFile(file); err != nil {\n		return err\n	}\n", "	_ = w.syncFile(file)\n"}}, logstorePkg, "^TestFailedWriteOrSyncIsFinal$"},
+	{"voteWithoutSync", "DESIGN 6", []edit{{logstorePkg + "/bolt.go", "		BoltOptions: &bbolt.Options{\n", "		NoSync: true,\n		BoltOptions: &bbolt.Options{\n"}}, clusterPkg, "^TestVoteOutlivesAPowerCut$"},
+	{"snapshotFolderWithoutSync", "29", []edit{{logstorePkg + "/snapsink.go", "if err := syncDir(s.folder.dir); err != nil {", "if err := error(nil); err != nil {"}}, clusterPkg, "^TestSnapshotThatCounts"},
 	{"damageCutOff", "DESIGN 6", []edit{{logstorePkg + "/walload.go", "c.segment.at(c.segment.end), c.ofSegment); found {", "c.segment.at(c.segment.end), c.ofSegment); found && batch < 0 {"}}, clusterPkg, "^TestNodeWithAFlippedBitInItsLogRefusesToStart$"},
 	{"noWatchdog", "DESIGN 6", []edit{{storageFile, "limit := stallElections * h.timings.Election", "limit := 1000 * stallElections * h.timings.Election"}}, clusterPkg, "^TestNodeWithAHangingDiskHoldsNobodyUp$"},
 }
