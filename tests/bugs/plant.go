@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -22,9 +18,6 @@ type bug struct {
 	// arguments.
 	pkg, test string
 }
-
-// edit replaces the one occurrence of old in a file of the module.
-type edit struct{ file, old, new string }
 
 // The levels at which a defect can be found, from the fastest to the one that knows least of the program.
 const (
@@ -125,97 +118,4 @@ func plantInSuite(ctx context.Context, root, dir string, env []string, b bug) re
 	args := []string{"suite", "-quiet", "-failfast", "-seed", "1", "-time", suiteTime.String(), "-out", dir}
 	o := run(ctx, root, env, suite, append(args, strings.Fields(b.test)...)...)
 	return result{judgeSuite(o.text, o.err), o.took, built.cpu + o.cpu, tail(o.text)}
-}
-
-// outcome is what a command said, and what it took.
-type outcome struct {
-	text      string
-	err       error
-	took, cpu time.Duration
-}
-
-// run runs a command. At the end of the context it is asked to end, since it may have mounts to undo.
-func run(ctx context.Context, dir string, env []string, name string, args ...string) outcome {
-	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, &out, &out
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = time.Minute
-	began := time.Now()
-	err := cmd.Run()
-	o := outcome{text: out.String(), err: err, took: time.Since(began)}
-	if s := cmd.ProcessState; s != nil {
-		o.cpu = s.UserTime() + s.SystemTime()
-	}
-	return o
-}
-
-// testTime is what go test says that the tests took, without the building.
-func (o outcome) testTime() time.Duration {
-	for line := range strings.Lines(o.text) {
-		fields := strings.Fields(line)
-		if len(fields) == 3 && fields[0] == "FAIL" {
-			if d, err := time.ParseDuration(fields[2]); err == nil {
-				return d
-			}
-		}
-	}
-	return o.took
-}
-
-// writeOverlay writes the changed files and the list of them that the compiler reads.
-func writeOverlay(dir, root string, edits []edit) (path string, err error) {
-	changed := map[string]string{}
-	for _, e := range edits {
-		if _, ok := changed[e.file]; !ok {
-			source, err := os.ReadFile(filepath.Join(root, e.file))
-			if err != nil {
-				return "", err
-			}
-			changed[e.file] = string(source)
-		}
-		if n := strings.Count(changed[e.file], e.old); n != 1 {
-			return "", fmt.Errorf("%s: %d places hold %q, want one", e.file, n, e.old)
-		}
-		changed[e.file] = strings.Replace(changed[e.file], e.old, e.new, 1)
-	}
-	replace := map[string]string{}
-	for file, source := range changed {
-		path := filepath.Join(dir, strings.ReplaceAll(file, "/", "_"))
-		if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
-			return "", err
-		}
-		replace[filepath.Join(root, file)] = path
-	}
-	data, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		return "", err
-	}
-	path = filepath.Join(dir, "overlay.json")
-	return path, os.WriteFile(path, data, 0o600)
-}
-
-// moduleRoot is the folder of go.mod, from the working folder upwards.
-func moduleRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("no go.mod above the working folder")
-		}
-	}
-}
-
-// tail is the end of a test's output.
-func tail(output string) string {
-	const bytesMax = 2000
-	if len(output) > bytesMax {
-		return output[len(output)-bytesMax:]
-	}
-	return output
 }

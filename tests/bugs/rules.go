@@ -54,7 +54,10 @@ var rules = []rule{
 	{"DESIGN 4", "a stale read is for those who ask for it", ""},
 	{"DESIGN 5", "memory is bounded, by the policy that was asked for", ""},
 	{"DESIGN 6", "acknowledged means synced under always, an error of the disk ends the node, and votes are synced always", ""},
+	{"DESIGN 7", "the highest term says who leads, and plans count for the epoch that they were made for", ""},
 	{"DESIGN 8", "a leader that is gone is replaced at once, by one candidate", ""},
+	{"WAIT", "WAIT counts the replicas that hold the write", ""},
+	{"tracking", "client-side caches hear of every change, and of every doubt", ""},
 	{"settings", "settings of one command change together, and a shard's budget is the smallest share of its nodes", ""},
 	{"raft #661", "a crash leaves the old vote or the new one, never the new term with the old candidate", ""},
 }

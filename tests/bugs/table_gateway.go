@@ -15,6 +15,7 @@ var gatewayBugs = []bug{
 		respserverPkg, "^TestTransactions"},
 	{"watchBlindToPending", "34", []edit{{respserverPkg + "/read.go", "err = c.readAt(replica, s, router.ReadLease, func(r ops.Reader) resp.Value {", "err = c.readAt(replica, s, router.ReadStale, func(r ops.Reader) resp.Value {"}},
 		respserverPkg, "^TestWatchSeesWritesOfOthers"},
+	{"execIgnoresWatch", "34", []edit{{respserverPkg + "/exec.go", "markOf(tx, w.key) != w.mark {", "markOf(tx, w.key) == (mark{}) {"}}, respserverPkg, "^TestTransactions|^TestWatch"},
 	{"countedBeforeTheWrites", "34", []edit{{respserverPkg + "/command.go", "	\"client|caching\": true,\n}", "	\"client|caching\": true, \"dbsize\": true,\n}"}},
 		respserverPkg, "^TestKeysAreCounted"},
 	{"noOutputBound", "DESIGN 5", []edit{{respserverPkg + "/replysize.go", "if c.budget.Add(-sizeOf(v)) < 0 && !v.IsError() {", "if c.budget.Add(-sizeOf(v)) < -1<<40 && !v.IsError() {"}},

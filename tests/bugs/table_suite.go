@@ -11,6 +11,9 @@ func inSimulation(name string) bug { return again(name, levelSimulation, simPkg,
 
 // clusterBugs are to be found with real processes by a test that brings their moment about.
 var clusterBugs = []bug{
+	again("alwaysWithoutSync", levelCluster, clusterPkg, "^TestPowerCutsUnderAlwaysLoseNoAcknowledgedWrite$"),
+	again("noGuardAfterReboot", levelCluster, clusterPkg, "^TestPowerCutOfOneNodeUnderEverySecLosesNoAcknowledgedWrite$"),
+	again("damageCutOff", levelCluster, clusterPkg, "^TestNodeWithAFlippedBitInItsLogRefusesToStart$"),
 	again("leaseNeverEnds", levelCluster, clusterPkg, "^TestAPausedLeaderAnswersNothingStaleWhenItGoesOn$"),
 	again("failedSyncTriedAgain", levelCluster, clusterPkg, "^TestNodeNeverGoesOnAfterAFailedSyncOrWrite$"),
 }
@@ -18,7 +21,6 @@ var clusterBugs = []bug{
 // suiteBugs are to be found by the robustness suite, which knows nothing of where they are: whole clusters under faults and
 // work. A directed test finds each of them, too.
 var suiteBugs = []bug{
-	inSuite("stateLeaderRead", "-fault isolate-leader,pause-leader -workload register,append -nodes 3 -client resp"),
 	inSuite("showPending", "-fault isolate-leader,kill-leader,mute-leader -workload register,append -nodes 3 -client resp"),
 	inSuite("lostMeansNot", "-fault isolate-leader,refuse-leader,kill-leader -workload set,append -nodes 3"),
 	inSuite("releaseAny", "-fault isolate-leader,refuse-leader,flapping -workload register,append -nodes 3 -client resp"),
@@ -29,14 +31,6 @@ var suiteBugs = []bug{
 
 // unfound are defects that the suite has been let look for in vain: they show in one schedule out of very many, or in a moment
 // of microseconds. That is what the other levels are for.
-var unfound = []bug{
-	inSuite("noFence", "-fault isolate-leader,refuse-leader,flapping,transfer -workload set,append -nodes 3"),
-	inSuite("retryUnknownRESP", "-fault kill-leader,isolate-leader,refuse-leader -workload counter,append -nodes 3 -client resp"),
-	inSuite("noClamp", "-fault isolate-leader,mute-leader,one-way,flapping -workload set,append -nodes 3"),
-	inSuite("mgetTear", "-fault transfer -workload transaction -nodes 3 -client resp"),
-	inSuite("expiryNotReplicated", "-fault transfer,kill-leader -workload ttl -nodes 3"),
-	inSuite("failedSyncTriedAgain", "-fault failing-sync -workload set,append -nodes 3 -appendfsync always"),
-	inSuite("nxNow", "-fault isolate-leader,refuse-leader,mute-leader -workload register,append -nodes 3 -client resp"),
-}
+var unfound = []bug{}
 
 func inSuite(name, args string) bug { return again(name, levelSuite, suitePkg, args) }
