@@ -11,12 +11,22 @@ const (
 var gatewayBugs = []bug{
 	{"pipeNoWait", "12", []edit{{respserverPkg + "/read.go", "if f := c.flightFor(replica); f.isOpen() {", "if f := c.flightFor(replica); f == nil {"}},
 		respserverPkg, "^TestPipelinedReadsSeeTheWritesBeforeThem$"},
-	{"watchMissing", "WATCH of Redis", []edit{{respserverPkg + "/watch.go", "	return mark{incarnation: incarnation, deletions: deletions}", "	_, _ = incarnation, deletions\n	return mark{}"}},
+	{"watchMissing", "WATCH of Redis", []edit{{respserverPkg + "/watch.go", "	return mark{shard: shard, incarnation: incarnation, deletions: deletions}", "	_, _ = incarnation, deletions\n	return mark{}"}},
 		respserverPkg, "^TestTransactions"},
-	{"retryUnknownRESP", "26", []edit{{respserverPkg + "/entry.go", "return err.Kind == apierr.KindNotLeader || err.Kind == apierr.KindNotOwned", "return err.Kind == apierr.KindNotLeader || err.Kind == apierr.KindNotOwned || err.Kind == apierr.KindUnknownOutcome"}},
+	{"retryUnknownRESP", "26", []edit{{respserverPkg + "/entry.go", "case apierr.KindNotLeader, apierr.KindNotOwned, apierr.KindImporting:", "case apierr.KindNotLeader, apierr.KindNotOwned, apierr.KindImporting, apierr.KindUnknownOutcome:"}},
 		respserverPkg, "^TestRefusedWriteIsNotRepeatedBehindALaterOne$"},
 	{"retryUnknownGRPC", "26", []edit{{grpcserverPkg + "/forward.go", "	case c.reads:\n		return nil, again", "	case true:\n		return nil, again"}},
 		grpcserverPkg, "^TestWriteWithUnknownOutcomeIsNeverRepeated$"},
+	{"askingLasts", "ASKING of Redis", []edit{{respserverPkg + "/redirect.go", "		c.asking = false", "		_ = c.asking"}},
+		respserverPkg, "^TestAskingIsForOneCommand$"},
+	{"arrivingOvertaken", "order of a connection", []edit{{respserverPkg + "/route.go", "if !ok || t.Arriving {", "if !ok {"}},
+		respserverPkg, "^TestCommandsOfASlotThatIsArrivingWaitInOrder$"},
+	{"watchElsewhere", "WATCH of Redis", []edit{{respserverPkg + "/watch.go", "	return mark{shard: shard, incarnation: incarnation, deletions: deletions}", "	_ = shard\n	return mark{incarnation: incarnation, deletions: deletions}"}},
+		respserverPkg, "^TestNodeThatLeadsBothShardsServesTheSlotWhereItArrives$"},
+	{"staleOfWhatHasLeft", "18", []edit{{respserverPkg + "/read.go", "if stale && isMoved(err) {", "if stale && err.Kind == 0 {"}},
+		respserverPkg, "^TestStaleReadsOfASlotThatHasLeftAreSentOn$"},
+	{"askedForgotten", "ASK between nodes", []edit{{grpcserverPkg + "/forward.go", "request.Asking = c.asked == router.AskedHere || c.handed == shard", "request.Asking = c.asked == router.AskedHere"}},
+		grpcserverPkg, "^TestCallsFollowASlotThatIsHandedOver$"},
 	{"voteInTwoSteps", "raft #661", []edit{
 		{stablePkg + "/group.go", "		defer g.mu.Unlock()\n		g.staged = value\n		return nil\n", `		g.staged = value
 		g.mu.Unlock()
