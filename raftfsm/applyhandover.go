@@ -1,6 +1,10 @@
 package raftfsm
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
+
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/entry"
 	"github.com/holtcache/holt/raftfsm/store"
@@ -11,41 +15,32 @@ import (
 func (f *FSM) applyHandover(kind entry.Kind, body []byte, index uint64, state *State) error {
 	switch kind {
 	case entry.KindFreeze:
-		r, err := entry.DecodeFreeze(body)
-		f.freeze(r, state)
-		return err
+		return with(body, state, entry.DecodeFreeze, f.freeze)
 	case entry.KindUnfreeze:
-		r, err := entry.DecodeUnfreeze(body)
-		f.unfreeze(r, state)
-		return err
+		return with(body, state, entry.DecodeUnfreeze, f.unfreeze)
 	case entry.KindDrop:
-		r, err := entry.DecodeDrop(body)
-		f.drop(r, state)
-		return err
+		return with(body, state, entry.DecodeDrop, f.drop)
 	case entry.KindImport:
-		r, err := entry.DecodeImport(body)
-		f.importSlots(r, state)
-		return err
+		return with(body, state, entry.DecodeImport, f.importSlots)
 	case entry.KindChunk:
-		c, err := entry.DecodeChunk(body)
-		if err != nil {
-			return err
-		}
-		f.take(&c, index, state)
+		return with(body, state, entry.DecodeChunk, func(c entry.Chunk, state *State) { f.take(&c, index, state) })
 	case entry.KindActivate:
-		r, err := entry.DecodeActivate(body)
-		f.activate(r, state)
-		return err
+		return with(body, state, entry.DecodeActivate, f.activate)
 	case entry.KindDiscard:
-		r, err := entry.DecodeDiscard(body)
-		f.discard(r, state)
-		return err
+		return with(body, state, entry.DecodeDiscard, f.discard)
 	case entry.KindMigrationEnd:
-		r, err := entry.DecodeMigrationEnd(body)
-		f.noteEnd(r, state)
-		return err
+		return with(body, state, entry.DecodeMigrationEnd, f.noteEnd)
 	}
-	return nil
+	return fmt.Errorf("record kind %d is none of a hand-over", kind)
+}
+
+// with applies what body says, if it can be read.
+func with[R any](body []byte, state *State, decode func([]byte) (R, error), apply func(R, *State)) error {
+	r, err := decode(body)
+	if err == nil {
+		apply(r, state)
+	}
+	return err
 }
 
 // mayBegin tells whether a migration may begin here: it has not ended at any of the slots, and all are in the state it needs.
@@ -129,13 +124,10 @@ func (f *FSM) noteEnd(r entry.MigrationEnd, state *State) {
 	state.ended = state.ended.raise(r.Migration, r.Ranges, func(id slot.ID) bool { return !contains(h.Ranges, id) })
 }
 
+// contains finds a slot in ranges in ascending order.
 func contains(ranges []slot.Range, s slot.ID) bool {
-	for _, r := range ranges {
-		if r.Contains(s) {
-			return true
-		}
-	}
-	return false
+	i, _ := slices.BinarySearchFunc(ranges, s, func(r slot.Range, s slot.ID) int { return cmp.Compare(r.Last, s) })
+	return i < len(ranges) && ranges[i].Contains(s)
 }
 
 // keysOf tells what becomes of the keys of slots whose state changes.

@@ -122,9 +122,7 @@ func (f *FSM) applyRecord(log *raft.Log, state State) {
 		err = entry.DecodeLeaseRelease(body)
 		state.Released = true
 	case entry.KindOwn:
-		var ranges []slot.Range
-		ranges, err = entry.DecodeOwn(body)
-		f.own(ranges, &state)
+		err = with(body, &state, entry.DecodeOwn, f.own)
 		state.Assigned = true
 	case entry.KindFreeze, entry.KindUnfreeze, entry.KindDrop, entry.KindImport, entry.KindChunk, entry.KindActivate, entry.KindDiscard, entry.KindMigrationEnd:
 		handover = true

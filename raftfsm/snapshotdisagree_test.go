@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"reflect"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -81,6 +82,36 @@ func TestSnapshotThatDisagreesWithItselfIsRefused(t *testing.T) {
 			t.Errorf("%s: %v is taken for damage: %v", name, err, !later)
 		}
 	}
+}
+
+// FuzzSnapshotOfHandOvers gives the loader headers and footers that a hostile writer could make. It never panics, and what it accepts
+// is a state that a snapshot keeps.
+func FuzzSnapshotOfHandOvers(f *testing.F) {
+	seed := func(h *storagev1.SnapshotHeader, x *storagev1.SnapshotFooter) {
+		header, _ := proto.Marshal(h)
+		footer, _ := proto.Marshal(x)
+		f.Add(header, footer)
+	}
+	state := busy().State()
+	seed(state.handoverHeader(&storagev1.SnapshotHeader{}), &storagev1.SnapshotFooter{Frozen: slotsMessage(5, 70), Importing: slotsMessage(7629, 7630)})
+	seed(&storagev1.SnapshotHeader{Ended: []*storagev1.SnapshotEnded{{Slots: slotsMessage(5, 6)[0], Migration: 3}}}, &storagev1.SnapshotFooter{Owned: slotsMessage(1, 1)})
+	seed(&storagev1.SnapshotHeader{Handovers: []*storagev1.SnapshotHandover{{Migration: 1, Side: 1, Slots: slotsMessage(1, 1)}}}, &storagev1.SnapshotFooter{Frozen: slotsMessage(1, 1)})
+	f.Fuzz(func(t *testing.T, header, footer []byte) {
+		h, x := &storagev1.SnapshotHeader{}, &storagev1.SnapshotFooter{}
+		if proto.Unmarshal(header, h) != nil || proto.Unmarshal(footer, x) != nil {
+			return
+		}
+		h.FormatVersion, h.Group, h.StampKind, x.ChunkCount, x.KeyCount = snapshotHandovers, 7, 0, 0, 0
+		to := &replica{FSM: New(7, store.New(), &deaf{})}
+		if to.restore(written(t, h, x)) != nil {
+			return
+		}
+		to.SetSnapshotPace(PaceFull)
+		again := restored(t, to.snapshot(t))
+		if !reflect.DeepEqual(again.State(), to.State()) || again.store.Digest() != to.store.Digest() {
+			t.Errorf("restored as %+v, want %+v", again.State(), to.State())
+		}
+	})
 }
 
 // written is a snapshot without keys, with good checksums.

@@ -293,24 +293,33 @@ func TestMigrationWithoutARecordIsNoDecision(t *testing.T) {
 	want := w.fill(100)
 	before := w.meta.newest()
 	frozen, goOn := make(chan struct{}), make(chan struct{})
-	w.at(StepFinalSent, func(*replica) {
+	w.at(StepFrozen, func(*replica) {
+		w.setBroken(true)
 		close(frozen)
 		<-goOn
 	})
 	id := w.start(1, 2, half)
 	<-frozen
 	w.meta.watch(before) // the state of before it began
+	close(goOn)
+	check := func(when string) {
+		t.Helper()
+		for _, g := range w.groups {
+			w.await("nothing is driven any more", func() bool {
+				_, serving := g.led().Serving()
+				return serving && len(g.led().driver.Progress()) == 0
+			})
+			if _, begun := g.led().State().Handover(id); !begun {
+				t.Fatalf("shard %d has ended migration %d without a decision, %s", g.id, id, when)
+			}
+		}
+	}
+	check("without a record")
 	for _, g := range w.groups {
 		g.electOther()
 	}
-	close(goOn)
-	for _, g := range w.groups {
-		w.await("another replica serves", func() bool { _, serving := g.led().Serving(); return serving })
-	}
-	source := w.groups[1].led()
-	if h, ok := source.State().Handover(id); !ok {
-		t.Fatalf("the source has ended migration %d without a decision (%+v)", id, h)
-	}
+	check("by a new leader, without a record")
+	w.setBroken(false)
 	w.meta.lag(false)
 	w.ends(id, want)
 }

@@ -2,6 +2,7 @@ package migration
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/holtcache/holt/proto/slot"
@@ -44,6 +45,33 @@ func TestEffectsOfSlotsThatAreNotCopiedYetStayOut(t *testing.T) {
 	parts, err := entry.DecodeParts(chunks[0].Parts)
 	if err != nil || len(parts) != 1 || parts[0].Slot != 1 || len(parts[0].Effects) != 1 || string(parts[0].Effects[0].Value) != "after" {
 		t.Errorf("the chunk has parts %+v (%v), want the one effect behind the arming", parts, err)
+	}
+}
+
+func TestEmptyingOfASlotStandsBetweenTheEffectsBeforeItAndThoseBehindIt(t *testing.T) {
+	q := smallQueue()
+	q.armLocked(1)
+	q.EffectsLocked(1, effect("before"))
+	q.DroppedLocked(1)
+	q.EffectsLocked(1, effect("after"))
+	q.finish(9, 10)
+	var order []string
+	for _, chunk := range q.take() {
+		parts, err := entry.DecodeParts(chunk.Parts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range parts {
+			if p.Drop {
+				order = append(order, "emptied")
+			}
+			for _, e := range p.Effects {
+				order = append(order, string(e.Value))
+			}
+		}
+	}
+	if want := []string{"before", "emptied", "after"}; !slices.Equal(order, want) {
+		t.Errorf("the chunks say %v, want %v", order, want)
 	}
 }
 

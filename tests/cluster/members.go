@@ -62,20 +62,24 @@ func (c *Cluster) RemoveNode(n *Node, force bool) {
 // Drain has a node give up all that it holds, without removing it.
 func (c *Cluster) Drain(n *Node) {
 	c.t.Helper()
-	left, err := c.other(n).stepRemoval(n.ID(), false)
-	if err != nil || left.Removed {
-		c.t.Fatalf("drain node %d: %v, %v", n.Number, left, err)
-	}
+	Eventually(c.t, fmt.Sprintf("node %d drains", n.Number), func() error {
+		left, err := c.other(n).stepRemoval(n.ID(), false)
+		if err == nil && left.Removed {
+			err = Never(fmt.Errorf("it is removed already"))
+		}
+		return err
+	})
 }
 
 // KeepNode ends the draining of a node.
 func (c *Cluster) KeepNode(n *Node) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), callMax)
-	defer cancel()
-	if _, err := c.other(n).Admin().RemoveNode(ctx, n.ID(), false, true); err != nil {
-		c.t.Fatalf("keep node %d: %v", n.Number, err)
-	}
+	Eventually(c.t, fmt.Sprintf("node %d is kept", n.Number), func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), callMax)
+		defer cancel()
+		_, err := c.other(n).Admin().RemoveNode(ctx, n.ID(), false, true)
+		return err
+	})
 }
 
 // other is a node that runs, not the one that is given.

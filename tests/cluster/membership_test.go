@@ -123,6 +123,31 @@ func TestNodeIsReplacedUnderLoadAndNoRequestFails(t *testing.T) {
 	same(t, c)
 }
 
+// Membership changes and the deaths of leaders at once: replicas go from node to node while leaders are killed in the midst of
+// it, and clients of both kinds read what they should.
+func TestHistoriesAreLinearizableWhileReplicasMoveAndLeadersDie(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{})
+	c.Join()
+	shards := c.ShardIDs()
+	run := work(t, c, shards)
+	progress(t, run, "before anything moves", 100)
+	for i := range *rounds + 1 {
+		out := c.Nodes[i%len(c.Nodes)]
+		c.Drain(out)
+		leader := c.Leader(shards[i%len(shards)])
+		leader.Node.Kill()
+		progress(t, run, "with a leader dead while replicas move", 60)
+		leader.Node.Start()
+		stay := slices.DeleteFunc(slices.Clone(c.Nodes), func(n *cluster.Node) bool { return n == out })
+		c.WaitMembers(3, stay...)
+		cluster.Eventually(t, "the replicas of the drained node are deleted", func() error { return deleted(out) })
+		progress(t, run, "after the move", 60)
+		c.KeepNode(out)
+	}
+	accept(t, run)
+	same(t, c)
+}
+
 // Replicas leave a node that drains, and come back to it when another drains: it begins them empty, and they are whole.
 func TestReplicasComeBackToANodeThatHeldThemBefore(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
