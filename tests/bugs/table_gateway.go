@@ -11,7 +11,7 @@ const (
 var gatewayBugs = []bug{
 	{"pipeNoWait", "12", []edit{{respserverPkg + "/read.go", "if f := c.flightFor(replica); f.isOpen() {", "if f := c.flightFor(replica); f == nil {"}},
 		respserverPkg, "^TestPipelinedReadsSeeTheWritesBeforeThem$"},
-	{"watchMissing", "34", []edit{{respserverPkg + "/watch.go", "	return mark{incarnation: incarnation, deletions: deletions}", "	_, _ = incarnation, deletions\n	return mark{}"}},
+	{"watchMissing", "34", []edit{{respserverPkg + "/watch.go", "	return mark{shard: shard, incarnation: incarnation, deletions: deletions}", "	_, _ = incarnation, deletions\n	return mark{}"}},
 		respserverPkg, "^TestTransactions"},
 	{"watchBlindToPending", "34", []edit{{respserverPkg + "/read.go", "err = c.readAt(replica, s, router.ReadLease, func(r ops.Reader) resp.Value {", "err = c.readAt(replica, s, router.ReadStale, func(r ops.Reader) resp.Value {"}},
 		respserverPkg, "^TestWatchSeesWritesOfOthers"},
@@ -22,10 +22,20 @@ var gatewayBugs = []bug{
 		respserverPkg, "^TestReplyLimitAtTheEdge$"},
 	{"clientThatReadsNothingIsKept", "DESIGN 5", []edit{{respserverPkg + "/output.go", "time.Now().Add(o.limits.WriteDeadline)", "time.Now().Add(1000 * o.limits.WriteDeadline)"}},
 		respserverPkg, "^TestClientThatDoesNotReadIsCut$"},
-	{"retryUnknownRESP", "26", []edit{{respserverPkg + "/entry.go", "return err.Kind == apierr.KindNotLeader || err.Kind == apierr.KindNotOwned", "return err.Kind == apierr.KindNotLeader || err.Kind == apierr.KindNotOwned || err.Kind == apierr.KindUnknownOutcome"}},
+	{"retryUnknownRESP", "26", []edit{{respserverPkg + "/entry.go", "case apierr.KindNotLeader, apierr.KindNotOwned, apierr.KindImporting:", "case apierr.KindNotLeader, apierr.KindNotOwned, apierr.KindImporting, apierr.KindUnknownOutcome:"}},
 		respserverPkg, "^TestRefusedWriteIsNotRepeatedBehindALaterOne$"},
 	{"retryUnknownGRPC", "26", []edit{{grpcserverPkg + "/forward.go", "	case c.reads:\n		return nil, again", "	case true:\n		return nil, again"}},
 		grpcserverPkg, "^TestWriteWithUnknownOutcomeIsNeverRepeated$"},
+	{"askingLasts", "ASKING of Redis", []edit{{respserverPkg + "/redirect.go", "		c.asking = false", "		_ = c.asking"}},
+		respserverPkg, "^TestAskingIsForOneCommand$"},
+	{"arrivingOvertaken", "order of a connection", []edit{{respserverPkg + "/route.go", "if !ok || t.Arriving {", "if !ok {"}},
+		respserverPkg, "^TestCommandsOfASlotThatIsArrivingWaitInOrder$"},
+	{"watchElsewhere", "WATCH of Redis", []edit{{respserverPkg + "/watch.go", "	return mark{shard: shard, incarnation: incarnation, deletions: deletions}", "	_ = shard\n	return mark{incarnation: incarnation, deletions: deletions}"}},
+		respserverPkg, "^TestNodeThatLeadsBothShardsServesTheSlotWhereItArrives$"},
+	{"staleOfWhatHasLeft", "18", []edit{{respserverPkg + "/read.go", "if stale && isMoved(err) {", "if stale && err.Kind == 0 {"}},
+		respserverPkg, "^TestStaleReadsOfASlotThatHasLeftAreSentOn$"},
+	{"askedForgotten", "ASK between nodes", []edit{{grpcserverPkg + "/forward.go", "request.Asking = c.asked == router.AskedHere || c.handed == shard", "request.Asking = c.asked == router.AskedHere"}},
+		grpcserverPkg, "^TestCallsFollowASlotThatIsHandedOver$"},
 	{"voteInTwoSteps", "raft #661", []edit{
 		{stablePkg + "/group.go", "		defer g.mu.Unlock()\n		g.staged = value\n		return nil\n", `		g.staged = value
 		g.mu.Unlock()
