@@ -39,6 +39,8 @@ func clusterCommand() *cobra.Command {
 		&cobra.Command{Use: "nodes", Short: "List the nodes", Args: cobra.NoArgs, RunE: with(printNodes)},
 		&cobra.Command{Use: "shards", Short: "List the shards", Args: cobra.NoArgs, RunE: with(printShards)},
 		&cobra.Command{Use: "settings", Short: "List the settings of the cluster", Args: cobra.NoArgs, RunE: with(printSettings)},
+		&cobra.Command{Use: "migrations", Short: "List the migrations of slots that run, and the last ones", Args: cobra.NoArgs, RunE: with(printMigrations)},
+		rebalanceCommand(&addr), migrateCommand(&addr), cancelCommand(with),
 		setCommand(with), transferCommand(with), removeNodeCommand(&addr), replaceNodeCommand(&addr), recoverCommand(with))
 	return c
 }
@@ -122,6 +124,9 @@ func printStatus(ctx context.Context, a *client.Admin) error {
 	fmt.Fprintf(w, "meta voters\t%s\n", strings.Join(s.MetaVoterNodeIds, " "))
 	for _, waiting := range s.Waiting {
 		fmt.Fprintf(w, "under way\t%s\n", waiting)
+	}
+	if err := statusOfMigrations(ctx, a, w); err != nil {
+		return err
 	}
 	settings, err := a.Settings(ctx)
 	if err != nil {

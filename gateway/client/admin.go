@@ -95,6 +95,39 @@ func (a *Admin) AcceptDataLoss(ctx context.Context, dryRun bool) (*clusterv1.Acc
 	return reply, a.explainChange(err, to)
 }
 
+// StartMigrations begins to hand slots over to other shards, all of it or none.
+func (a *Admin) StartMigrations(ctx context.Context, moves ...*clusterv1.SlotMove) ([]uint64, error) {
+	var there peer.Peer
+	reply, err := a.rpc.StartMigrations(ctx, &clusterv1.StartMigrationsRequest{Moves: moves}, grpc.Peer(&there))
+	return reply.GetMigrationIds(), a.explainChange(err, there)
+}
+
+// Migrations lists the migrations that run and those that ended last, and the rebalance that runs.
+func (a *Admin) Migrations(ctx context.Context) (*clusterv1.ListMigrationsResponse, error) {
+	reply, err := a.rpc.ListMigrations(ctx, &clusterv1.ListMigrationsRequest{})
+	return reply, a.explain(err)
+}
+
+// CancelMigration aborts a migration that is not decided yet, or with 0 all of them, and stops a rebalance.
+func (a *Admin) CancelMigration(ctx context.Context, id uint64) (*clusterv1.CancelMigrationResponse, error) {
+	var there peer.Peer
+	reply, err := a.rpc.CancelMigration(ctx, &clusterv1.CancelMigrationRequest{MigrationId: id}, grpc.Peer(&there))
+	return reply, a.explainChange(err, there)
+}
+
+// PlanRebalance tells what a rebalance would do.
+func (a *Admin) PlanRebalance(ctx context.Context, goal *clusterv1.RebalanceGoal) (*clusterv1.PlanRebalanceResponse, error) {
+	reply, err := a.rpc.PlanRebalance(ctx, &clusterv1.PlanRebalanceRequest{Goal: goal})
+	return reply, a.explain(err)
+}
+
+// StartRebalance has the cluster rebalanced, which goes on by itself.
+func (a *Admin) StartRebalance(ctx context.Context, goal *clusterv1.RebalanceGoal) error {
+	var there peer.Peer
+	_, err := a.rpc.StartRebalance(ctx, &clusterv1.StartRebalanceRequest{Goal: goal}, grpc.Peer(&there))
+	return a.explainChange(err, there)
+}
+
 // explain is a server's error without the decoration of gRPC. Whether a change may have taken effect is in the text.
 func (a *Admin) explain(err error) error {
 	if err == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard/executor"
 	"github.com/holtcache/holt/shard/gossip"
+	"github.com/holtcache/holt/shard/migration"
 	"github.com/holtcache/holt/shard/placement"
 )
 
@@ -40,6 +41,10 @@ type Nodes interface {
 	ChangeMembers(ctx context.Context, node string, shard slot.ShardID, term uint64, change placement.MemberChange) error
 	// Replica asks for the state of a node's replica of a shard.
 	Replica(ctx context.Context, node string, shard slot.ShardID) (ReplicaStatus, error)
+	// SlotUsage asks the leader of a shard what its slots hold.
+	SlotUsage(ctx context.Context, node string, shard slot.ShardID) (placement.SlotUsage, error)
+	// Carry opens a stream of a migration to a node. The stream ends with ctx.
+	Carry(ctx context.Context, node string, open migration.Open) (migration.Stream, error)
 }
 
 // ReplicaStatus is the state of one replica.
@@ -78,8 +83,10 @@ type Config struct {
 	Observer executor.Observer
 	Limits   executor.Limits
 	// Wall is the wall clock, time.Now where it is nil. Intervals are measured without it.
-	Wall   func() time.Time
-	Logger *slog.Logger
+	Wall func() time.Time
+	// MigrationHook hears of each step of the migrations that this node drives; nil for nobody.
+	MigrationHook migration.Hook
+	Logger        *slog.Logger
 	// Changed hears that state, leaders or replicas may have changed. It must not block.
 	Changed func()
 }

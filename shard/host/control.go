@@ -26,13 +26,14 @@ var (
 	_ placement.Liveness    = Control{}
 	_ placement.Leaders     = Leaderships{}
 	_ placement.Groups      = Leaderships{}
+	_ placement.Loads       = Leaderships{}
 )
 
 // Controller returns a placement controller that acts through this host.
 func (h *Host) Controller() *placement.Controller {
 	return placement.NewController(placement.Config{
 		Self: h.cfg.Self.ID,
-		Meta: Control{h}, Members: Control{h}, Leaders: Leaderships{h}, Groups: Leaderships{h}, Liveness: Control{h}, Log: h.cfg.Logger,
+		Meta: Control{h}, Members: Control{h}, Leaders: Leaderships{h}, Groups: Leaderships{h}, Loads: Leaderships{h}, Liveness: Control{h}, Log: h.cfg.Logger,
 	})
 }
 

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
 	"github.com/holtcache/holt/shard"
 	"github.com/holtcache/holt/shard/gossip"
+	"github.com/holtcache/holt/shard/migration"
 	"github.com/holtcache/holt/shard/placement"
 )
 
@@ -71,6 +73,16 @@ func (o *others) Replica(ctx context.Context, node string, id slot.ShardID) (Rep
 func (o *others) ChangeMembers(context.Context, string, slot.ShardID, uint64, placement.MemberChange) error {
 	o.t.Error("nobody was to change members")
 	return nil
+}
+
+func (o *others) SlotUsage(context.Context, string, slot.ShardID) (placement.SlotUsage, error) {
+	o.t.Error("nobody was to measure anything")
+	return placement.SlotUsage{}, nil
+}
+
+func (o *others) Carry(context.Context, string, migration.Open) (migration.Stream, error) {
+	o.t.Error("nobody was to carry anything")
+	return nil, errors.New("nobody is there")
 }
 
 // outsider is the host of a node that is no member of the meta group and has no replica open: what decides, without Raft.

@@ -90,6 +90,7 @@ func (h *Host) openReplica(id slot.ShardID, mark *storagev1.GroupMark) error {
 	h.mu.Lock()
 	h.replicas[id] = r
 	h.mu.Unlock()
+	h.drive(r)
 	h.cfg.Logger.Info("replica opened", "shard", id, "applied", r.State().Applied, "keys", r.Store().Len())
 	h.signal()
 	return nil

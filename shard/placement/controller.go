@@ -30,6 +30,7 @@ type Config struct {
 	Members  MetaMembers
 	Leaders  Leaders
 	Groups   Groups
+	Loads    Loads
 	Liveness Liveness
 	Log      *slog.Logger
 }
@@ -55,6 +56,10 @@ type Controller struct {
 	moving map[slot.ShardID]bool
 	// transferred is when leaderships were moved last.
 	transferred time.Time
+	// usage is what was measured for the rebalance that runs; nil where nothing was.
+	usage *measured
+	// decided are the migrations whose decision was noted.
+	decided map[uint64]bool
 	// acting tells whether the node led the meta group in the round before.
 	acting bool
 }
@@ -132,6 +137,7 @@ var steps = []step{
 	{"grow the meta group", (*Controller).growMeta},
 	{"create shards", (*Controller).createShards},
 	{"place replicas", (*Controller).placeReplicas},
+	{"rebalance", (*Controller).rebalance},
 	{"return leaders", (*Controller).returnLeaders},
 }
 
@@ -140,7 +146,7 @@ func (c *Controller) reconcile(ctx context.Context) time.Duration {
 	if !c.Meta.Leading() {
 		// What failed for an earlier leadership says nothing about the next.
 		clear(c.backoffs)
-		c.silent, c.settled, c.moving = nil, nil, nil
+		c.silent, c.settled, c.moving, c.usage, c.decided = nil, nil, nil, nil, nil
 		c.acting = false
 		c.status.Store(&Status{})
 		return tick

@@ -50,6 +50,8 @@ type world struct {
 	after func(action string)
 	// joined is when a learner was added to a shard, by "shard/node".
 	joined map[string]time.Time
+	// loads is what the slots of shards hold.
+	loads map[slot.ShardID]SlotUsage
 	// asked runs when the controller asks whether a learner has caught up.
 	asked func()
 }
@@ -395,7 +397,7 @@ func (l *logLines) having(part string) []string {
 func (w *world) run(ctx context.Context, group *sync.WaitGroup, id string) (*Controller, *logLines) {
 	log := &logLines{}
 	s := seat{w, id}
-	c := NewController(Config{Meta: s, Members: s, Leaders: leaderSeat{s}, Groups: leaderSeat{s}, Liveness: s, Self: id, Log: slog.New(log)})
+	c := NewController(Config{Meta: s, Members: s, Leaders: leaderSeat{s}, Groups: leaderSeat{s}, Loads: leaderSeat{s}, Liveness: s, Self: id, Log: slog.New(log)})
 	group.Go(func() {
 		if err := c.Run(ctx); !errors.Is(err, context.Canceled) {
 			w.t.Errorf("Run of %s ends with %v", id, err)

@@ -35,7 +35,8 @@ func BaseOf(logs []Log, committed []Entry) (Base, bool) {
 }
 
 // Applied are the effects of the state and of the committed entries behind it, in order. An entry takes effect if and only if
-// it directly follows the one that it was evaluated on: the same incarnation, and the next sequence.
+// it directly follows the one that it was evaluated on: the same incarnation, and the next sequence. What a hand-over brings is
+// no effect of a request: its effects are in the log of the shard that it comes from.
 func (b Base) Applied(committed []Entry) ([]entry.Effect, error) {
 	effects := b.Effects[:len(b.Effects):len(b.Effects)]
 	incarnation, sequence := b.Incarnation, b.Sequence

@@ -507,11 +507,140 @@ func (x *GetControllerResponse) GetWaiting() []string {
 	return nil
 }
 
+// GetSlotUsageRequest asks the leader of a shard what its slots hold.
+type GetSlotUsageRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The shard.
+	ShardId       uint64 `protobuf:"varint,1,opt,name=shard_id,json=shardId,proto3" json:"shard_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSlotUsageRequest) Reset() {
+	*x = GetSlotUsageRequest{}
+	mi := &file_holt_node_v1_replica_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSlotUsageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSlotUsageRequest) ProtoMessage() {}
+
+func (x *GetSlotUsageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_node_v1_replica_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSlotUsageRequest.ProtoReflect.Descriptor instead.
+func (*GetSlotUsageRequest) Descriptor() ([]byte, []int) {
+	return file_holt_node_v1_replica_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *GetSlotUsageRequest) GetShardId() uint64 {
+	if x != nil {
+		return x.ShardId
+	}
+	return 0
+}
+
+// GetSlotUsageResponse is what the slots of a shard hold, each list in the order of the shard's slots.
+type GetSlotUsageResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The slots that the shard serves, in ascending order.
+	Slots []*v1.SlotRange `protobuf:"bytes,1,rep,name=slots,proto3" json:"slots,omitempty"`
+	// How many keys each slot holds.
+	Keys []uint64 `protobuf:"varint,2,rep,packed,name=keys,proto3" json:"keys,omitempty"`
+	// How much memory the keys of each slot take, in bytes.
+	Bytes []uint64 `protobuf:"varint,3,rep,packed,name=bytes,proto3" json:"bytes,omitempty"`
+	// How many requests the shard has had since its leader began to lead it, and a clock of the answering node in milliseconds:
+	// two answers give a rate.
+	Requests uint64 `protobuf:"varint,4,opt,name=requests,proto3" json:"requests,omitempty"`
+	// That clock.
+	NowMs         uint64 `protobuf:"varint,5,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSlotUsageResponse) Reset() {
+	*x = GetSlotUsageResponse{}
+	mi := &file_holt_node_v1_replica_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSlotUsageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSlotUsageResponse) ProtoMessage() {}
+
+func (x *GetSlotUsageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_node_v1_replica_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSlotUsageResponse.ProtoReflect.Descriptor instead.
+func (*GetSlotUsageResponse) Descriptor() ([]byte, []int) {
+	return file_holt_node_v1_replica_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GetSlotUsageResponse) GetSlots() []*v1.SlotRange {
+	if x != nil {
+		return x.Slots
+	}
+	return nil
+}
+
+func (x *GetSlotUsageResponse) GetKeys() []uint64 {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *GetSlotUsageResponse) GetBytes() []uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return nil
+}
+
+func (x *GetSlotUsageResponse) GetRequests() uint64 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *GetSlotUsageResponse) GetNowMs() uint64 {
+	if x != nil {
+		return x.NowMs
+	}
+	return 0
+}
+
 var File_holt_node_v1_replica_proto protoreflect.FileDescriptor
 
 const file_holt_node_v1_replica_proto_rawDesc = "" +
 	"\n" +
-	"\x1aholt/node/v1/replica.proto\x12\fholt.node.v1\x1a#holt/cluster/v1/admin_service.proto\"h\n" +
+	"\x1aholt/node/v1/replica.proto\x12\fholt.node.v1\x1a#holt/cluster/v1/admin_service.proto\x1a\x1eholt/cluster/v1/slot_map.proto\"h\n" +
 	"\x19TransferLeadershipRequest\x12\x19\n" +
 	"\bshard_id\x18\x01 \x01(\x04R\ashardId\x12\x1c\n" +
 	"\n" +
@@ -534,7 +663,15 @@ const file_holt_node_v1_replica_proto_rawDesc = "" +
 	"\x14GetControllerRequest\"I\n" +
 	"\x15GetControllerResponse\x12\x16\n" +
 	"\x06acting\x18\x01 \x01(\bR\x06acting\x12\x18\n" +
-	"\awaiting\x18\x02 \x03(\tR\awaiting*\xa2\x01\n" +
+	"\awaiting\x18\x02 \x03(\tR\awaiting\"0\n" +
+	"\x13GetSlotUsageRequest\x12\x19\n" +
+	"\bshard_id\x18\x01 \x01(\x04R\ashardId\"\xa5\x01\n" +
+	"\x14GetSlotUsageResponse\x120\n" +
+	"\x05slots\x18\x01 \x03(\v2\x1a.holt.cluster.v1.SlotRangeR\x05slots\x12\x12\n" +
+	"\x04keys\x18\x02 \x03(\x04R\x04keys\x12\x14\n" +
+	"\x05bytes\x18\x03 \x03(\x04R\x05bytes\x12\x1a\n" +
+	"\brequests\x18\x04 \x01(\x04R\brequests\x12\x15\n" +
+	"\x06now_ms\x18\x05 \x01(\x04R\x05nowMs*\xa2\x01\n" +
 	"\fMemberChange\x12\x1d\n" +
 	"\x19MEMBER_CHANGE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19MEMBER_CHANGE_ADD_LEARNER\x10\x01\x12\x19\n" +
@@ -555,7 +692,7 @@ func file_holt_node_v1_replica_proto_rawDescGZIP() []byte {
 }
 
 var file_holt_node_v1_replica_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_holt_node_v1_replica_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_holt_node_v1_replica_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_holt_node_v1_replica_proto_goTypes = []any{
 	(MemberChange)(0),                  // 0: holt.node.v1.MemberChange
 	(*TransferLeadershipRequest)(nil),  // 1: holt.node.v1.TransferLeadershipRequest
@@ -566,16 +703,20 @@ var file_holt_node_v1_replica_proto_goTypes = []any{
 	(*ChangeMembersResponse)(nil),      // 6: holt.node.v1.ChangeMembersResponse
 	(*GetControllerRequest)(nil),       // 7: holt.node.v1.GetControllerRequest
 	(*GetControllerResponse)(nil),      // 8: holt.node.v1.GetControllerResponse
-	(*v1.ReplicaStatus)(nil),           // 9: holt.cluster.v1.ReplicaStatus
+	(*GetSlotUsageRequest)(nil),        // 9: holt.node.v1.GetSlotUsageRequest
+	(*GetSlotUsageResponse)(nil),       // 10: holt.node.v1.GetSlotUsageResponse
+	(*v1.ReplicaStatus)(nil),           // 11: holt.cluster.v1.ReplicaStatus
+	(*v1.SlotRange)(nil),               // 12: holt.cluster.v1.SlotRange
 }
 var file_holt_node_v1_replica_proto_depIdxs = []int32{
-	9, // 0: holt.node.v1.GetReplicaStatusResponse.replicas:type_name -> holt.cluster.v1.ReplicaStatus
-	0, // 1: holt.node.v1.ChangeMembersRequest.change:type_name -> holt.node.v1.MemberChange
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	11, // 0: holt.node.v1.GetReplicaStatusResponse.replicas:type_name -> holt.cluster.v1.ReplicaStatus
+	0,  // 1: holt.node.v1.ChangeMembersRequest.change:type_name -> holt.node.v1.MemberChange
+	12, // 2: holt.node.v1.GetSlotUsageResponse.slots:type_name -> holt.cluster.v1.SlotRange
+	3,  // [3:3] is the sub-list for method output_type
+	3,  // [3:3] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_holt_node_v1_replica_proto_init() }
@@ -589,7 +730,7 @@ func file_holt_node_v1_replica_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_node_v1_replica_proto_rawDesc), len(file_holt_node_v1_replica_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
