@@ -33,6 +33,8 @@ type Options struct {
 	Args []string
 	// Homes are where the first nodes live; those beyond live on loopback in folders of their own.
 	Homes []Home
+	// Steps, where set, stops migrations at their steps. The nodes then run a program that is built for tests.
+	Steps *Steps
 }
 
 // Home is where a node lives.
@@ -66,6 +68,9 @@ func New(t T, o Options) *Cluster {
 	if slices.ContainsFunc(o.Homes, func(h Home) bool { return h.Clock != nil }) {
 		program, err = BinaryWithClock()
 	}
+	if o.Steps != nil {
+		program, err = BinaryWithSteps()
+	}
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
@@ -84,6 +89,11 @@ func New(t T, o Options) *Cluster {
 	for i, home := range o.Homes {
 		c.Nodes[i].settle(home)
 	}
+	if o.Steps != nil {
+		for _, n := range c.Nodes {
+			n.Under = append(slices.Clone(n.Under), "env", stepFolder+"="+o.Steps.dir)
+		}
+	}
 	c.JoinAll()
 	return c
 }
@@ -94,16 +104,22 @@ func New(t T, o Options) *Cluster {
 func Start(t T, o Options) *Cluster {
 	t.Helper()
 	c := New(t, o)
+	c.Form(o.Settings)
+	return c
+}
+
+// Form starts all nodes, creates the cluster and returns when it is as Start says.
+func (c *Cluster) Form(settings *clusterv1.Settings) {
+	c.t.Helper()
 	for _, n := range c.Nodes {
 		n.Start()
 	}
 	for _, n := range c.Nodes {
-		Eventually(t, fmt.Sprintf("node %d listens", n.Number), n.listens)
+		Eventually(c.t, fmt.Sprintf("node %d listens", n.Number), n.listens)
 	}
-	c.Init(o.Settings)
+	c.Init(settings)
 	c.WaitReady()
 	c.WaitSettled()
-	return c
 }
 
 // Add prepares one more node, which joins by the others.

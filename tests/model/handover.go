@@ -15,14 +15,13 @@ import (
 	"github.com/holtcache/holt/raftfsm/store"
 )
 
-// CheckHandovers is nil if slots moved as a whole between the shards whose committed entries are given, each from its first
-// one: what the target began to serve is what the source had frozen, key by key with expiry and version, and both ended the
-// migration alike. It says nothing of a migration of which it has one side only.
+// CheckHandovers is nil if slots moved as a whole between the shards whose committed entries are given: what the target began
+// to serve is what the source had frozen, key by key with expiry and version, and both ended the migration alike. It says nothing of a migration of which it has one side only, as it has where entries were cut off.
 func CheckHandovers(shards [][]Entry) error {
 	sources, targets := map[uint64]*sideOf{}, map[uint64]*sideOf{}
 	var errs []error
 	for i, entries := range shards {
-		if !slices.ContainsFunc(entries, beginsHandover) {
+		if len(entries) == 0 || entries[0].Index != 1 || !slices.ContainsFunc(entries, beginsHandover) {
 			continue // to apply all of it again takes its time
 		}
 		if err := followHandovers(entries, sources, targets); err != nil {

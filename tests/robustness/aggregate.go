@@ -59,7 +59,7 @@ func aggregate(records []Record) (Figures, error) {
 		}
 	}
 	slices.SortFunc(f.Promises, func(a, b *PromiseFigures) int {
-		return strings.Compare(a.Workload+" "+a.AppendFsync, b.Workload+" "+b.AppendFsync)
+		return slices.Compare([]string{a.Workload, a.AppendFsync, a.Reads}, []string{b.Workload, b.AppendFsync, b.Reads})
 	})
 	return f, nil
 }
@@ -70,17 +70,27 @@ func (f *Figures) addFailovers(one *Failovers) {
 			f.Times = append(f.Times, one.Times...)
 			f.Requests += one.Requests
 			f.Failed += one.Failed
+			for _, p := range one.Phases {
+				f.addPhase(p.Name, p.Times...)
+			}
 			return
 		}
 	}
 	copied := *one
 	copied.Failures = nil
+	copied.Times, copied.Phases = slices.Clone(one.Times), nil
+	for _, p := range one.Phases {
+		copied.addPhase(p.Name, p.Times...)
+	}
 	f.Failovers = append(f.Failovers, &copied)
 }
 
 func (f *Figures) addRun(r *RunResult) {
 	f.Runs[r.Verdict]++
 	f.Hours += r.Seconds / 3600
+	o := r.Options.whole()
+	f.FiveNodes += o.Nodes / 5
+	f.FiveReplicas += o.Replicas / 5
 	for _, h := range r.Faults {
 		row := f.Faults[h.Fault]
 		if row == nil {
@@ -96,7 +106,7 @@ func (f *Figures) addRun(r *RunResult) {
 		row.Whole = append(row.Whole, h.Whole)
 	}
 	for i, c := range r.Checked {
-		p := f.promise(c.Workload, r.Options.AppendFsync)
+		p := f.promise(c.Workload, o.AppendFsync, o.Reads)
 		p.add(c)
 		f.Undecided += c.Violations[model.Undecided.String()]
 		if i == 0 {
@@ -105,13 +115,13 @@ func (f *Figures) addRun(r *RunResult) {
 	}
 }
 
-func (f *Figures) promise(name, fsync string) *PromiseFigures {
+func (f *Figures) promise(name, fsync, reads string) *PromiseFigures {
 	for _, p := range f.Promises {
-		if p.Workload == name && p.AppendFsync == fsync {
+		if p.Workload == name && p.AppendFsync == fsync && p.Reads == reads {
 			return p
 		}
 	}
-	p := &PromiseFigures{Workload: name, AppendFsync: fsync}
+	p := &PromiseFigures{Workload: name, AppendFsync: fsync, Reads: reads}
 	f.Promises = append(f.Promises, p)
 	return p
 }

@@ -35,12 +35,16 @@ func (s *suite) choose() asked {
 		}
 		s.count["fault "+name]++
 	}
+	s.chooseNodes(&a)
 	policies := []string{"always", "everysec", "no"}
 	if anySyncs(a.faults) {
 		policies = policies[:2]
 	}
 	if a.fsync == "" {
 		a.fsync = s.least("appendfsync ", policies)
+	}
+	if a.reads == "" {
+		a.reads = s.least("reads ", []string{readsLease, readsIndex})
 	}
 	if a.client == "" {
 		a.client = s.least("client ", []string{"resp", "grpc"})
@@ -49,11 +53,31 @@ func (s *suite) choose() asked {
 		a.workloads = s.chooseWorkloads(a)
 	}
 	s.count["appendfsync "+a.fsync]++
+	s.count["reads "+a.reads]++
 	s.count["client "+a.client]++
 	for _, name := range a.workloads {
 		s.count["workload "+name] += workloadsMax / len(a.workloads) // one that works alone is not to have more runs than the others
 	}
 	return a
+}
+
+// chooseNodes gives five nodes to one run in three at least, those whose faults want them counted, and to every other of
+// these as many replicas. Five nodes are much for two cores.
+func (s *suite) chooseNodes(a *asked) {
+	if a.nodes == 0 {
+		a.nodes = max(3, a.replicas)
+		if s.count["nodes 5"]*fiveEvery <= s.count["nodes 3"]+s.count["nodes 5"] {
+			a.nodes = 5
+		}
+	}
+	if a.replicas == 0 {
+		a.replicas = 3
+		if a.nodes == 5 && s.count["replicas 5"]*fullEvery <= s.count["nodes 5"] {
+			a.replicas = 5
+		}
+	}
+	s.count[fmt.Sprint("nodes ", a.nodes)]++
+	s.count[fmt.Sprint("replicas ", a.replicas)]++
 }
 
 func (s *suite) wantedWorkloads() []workload.Workload {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -11,12 +12,13 @@ import (
 
 // asked is what a caller wants of the options; what is zero is drawn.
 type asked struct {
-	seed              uint64
-	nodes, shards     int
-	fsync, client     string
-	faults, workloads []string
-	time              time.Duration
-	rate              int
+	seed                 uint64
+	nodes, shards        int
+	replicas             int
+	fsync, reads, client string
+	faults, workloads    []string
+	time                 time.Duration
+	rate                 int
 }
 
 const (
@@ -29,20 +31,22 @@ const (
 	shortEvery                 = 5
 	afterMin, afterMax         = 500 * time.Millisecond, 2 * time.Second
 	rateDefault                = 500
+	// fiveEvery is in how many runs one has five nodes, fullEvery in how many of these one has as many replicas.
+	fiveEvery, fullEvery = 3, 2
 )
 
 // expand draws what was not asked for. The same seed and the same wishes give the same options.
 func expand(a asked) (Options, error) {
 	source := func(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(a.seed, stream)) } // so that one wish does not change the rest
 	random := source(1)
-	o := Options{Seed: a.seed, Nodes: a.nodes, Shards: a.shards, AppendFsync: a.fsync, Client: a.client, Rate: a.rate, Calm: Duration(calm)}
+	o := Options{Seed: a.seed, Nodes: a.nodes, Shards: a.shards, Replicas: a.replicas, AppendFsync: a.fsync, Reads: a.reads, Client: a.client, Rate: a.rate, Calm: Duration(calm)}
 	draw := func(list ...string) string { return list[random.IntN(len(list))] }
 	nodes, fsync, client, shards := 3, draw("always", "always", "everysec", "no"), draw("resp", "resp", "grpc"), random.IntN(3)
-	if random.IntN(5) == 0 {
+	if random.IntN(fiveEvery) == 0 {
 		nodes = 5
 	}
-	fillInt(&o.Nodes, nodes)
-	fillInt(&o.Rate, rateDefault)
+	o.Nodes = cmp.Or(o.Nodes, max(nodes, a.replicas))
+	o.Rate = cmp.Or(o.Rate, rateDefault)
 	if a.shards == 0 && shards == 0 {
 		o.Shards = 1
 	}
@@ -52,12 +56,15 @@ func expand(a asked) (Options, error) {
 			o.AppendFsync = "always"
 		}
 	}
-	if o.Client == "" {
-		o.Client = client
+	o.Client = cmp.Or(o.Client, client)
+	a.time = cmp.Or(a.time, runTimeDefault)
+	modes := source(5)
+	o.Reads = cmp.Or(o.Reads, []string{readsLease, readsIndex}[modes.IntN(2)])
+	replicas := 3
+	if modes.IntN(fullEvery) == 0 {
+		replicas = o.Nodes
 	}
-	if a.time == 0 {
-		a.time = runTimeDefault
-	}
+	o.Replicas = cmp.Or(o.Replicas, replicas)
 	var err error
 	if o.Faults, err = drawFaults(source(2), source(3), a.faults, a.time, o); err != nil {
 		return o, err
@@ -68,6 +75,9 @@ func expand(a asked) (Options, error) {
 	if slices.Contains(o.Workloads, "eviction") {
 		o.Shards = 0 // a shard's part of the memory is small only where there are several
 	}
+	if a.shards == 0 && slices.Contains(o.faultNames(), "full-disk") {
+		o.Shards = 0 // the node with the small disk has to hold a replica
+	}
 	return o, o.check()
 }
 
@@ -77,12 +87,6 @@ func anySyncs(names []string) bool {
 		f, err := faultByName(name)
 		return err == nil && f.syncs
 	})
-}
-
-func fillInt(i *int, value int) {
-	if *i == 0 {
-		*i = value
-	}
 }
 
 // drawFaults fills the time with faults: each that was asked for in turn, or any that may be in one run.

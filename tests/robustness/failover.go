@@ -114,11 +114,13 @@ func (m *measuring) once(shard uint64) {
 	began := time.Now()
 	m.loss.begin(m, old)
 	first := m.waitWritten(shard, time.Now())
+	gone := time.Now()
 	if m.loss.end != nil {
 		m.loss.end(m, old)
 	}
 	m.c.WaitReady()
 	m.waitWritten(shard, time.Now())
+	whole := time.Now()
 	if !m.loss.planned {
 		m.result.Times = append(m.result.Times, Duration(first.Sub(began)))
 		return
@@ -126,7 +128,13 @@ func (m *measuring) once(shard uint64) {
 	m.c.WaitSettled() // the way back is a planned move, too
 	m.waitWritten(shard, time.Now().Add(afterwards))
 	attempts := m.probes.take()
-	m.result.Times = append(m.result.Times, Duration(longestPause(attempts, shard)))
+	acks := acknowledgements(attempts, shard)
+	m.result.Times = append(m.result.Times, longestPause(acks, began, time.Now()))
+	m.result.addPhase(phaseGoes, longestPause(acks, began, gone))
+	if m.loss.end != nil {
+		m.result.addPhase(phaseStarts, longestPause(acks, gone, whole))
+	}
+	m.result.addPhase(phaseBack, longestPause(acks, whole, time.Now()))
 	m.count(attempts)
 }
 

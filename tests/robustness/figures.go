@@ -16,7 +16,9 @@ type Figures struct {
 	Machine string
 	Begun   string
 	Runs    map[string]int // by verdict
-	Hours   float64
+	// FiveNodes counts the runs with five nodes, FiveReplicas those of them with as many replicas of each shard.
+	FiveNodes, FiveReplicas int
+	Hours                   float64
 	// Undecided counts checks without a verdict within their budget.
 	Undecided int
 	Faults    map[string]*FaultFigures
@@ -31,9 +33,10 @@ type FaultFigures struct {
 	Unserved, Whole []Duration
 }
 
-// PromiseFigures are of one workload under one fsync policy.
+// PromiseFigures are of one workload under one fsync policy and with one mode of reads.
 type PromiseFigures struct {
 	Workload, AppendFsync   string
+	Reads                   string
 	Runs                    int
 	OK, NotApplied, Unknown int
 	Keys, Checked           int

@@ -12,7 +12,7 @@ import (
 func someRecords() []Record {
 	run := func(verdict string, unserved time.Duration, why string, counts map[string]int) Record {
 		return Record{Commit: "c", Run: &RunResult{
-			Options: Options{AppendFsync: "always"}, Verdict: verdict, Seconds: 1800,
+			Options: Options{Nodes: 5, AppendFsync: "always"}, Verdict: verdict, Seconds: 1800,
 			Faults:  []Happened{{Fault: "kill-leader", NoEffect: why, Unserved: Duration(unserved)}},
 			Checked: []Checked{{Workload: "set", OK: 10, Unknown: 1, Operations: 11, Violations: counts}},
 		}}
@@ -40,6 +40,9 @@ func TestFiguresAddUpAndTellZerosFromWhatWasNeverTried(t *testing.T) {
 	}
 	if p := f.Promises[0]; p.Runs != 3 || p.OK != 30 || p.Lost != 2 || p.Other != 1 || p.Stale != 0 {
 		t.Errorf("set: %+v", p)
+	}
+	if p := f.Promises[0]; p.Reads != readsBoth || f.FiveNodes != 3 || f.FiveReplicas != 0 {
+		t.Errorf("records from before modes were chosen: reads %s, %d with five nodes, %d with five replicas", p.Reads, f.FiveNodes, f.FiveReplicas)
 	}
 	if f.Undecided != 1 || f.Runs[verdictInvalid] != 1 || f.Hours != 1.5 || len(f.Failovers) != 1 || len(f.Failovers[0].Times) != 2 {
 		t.Errorf("got %+v", f)
@@ -109,5 +112,29 @@ func TestExitCodesTellBrokenPromisesFromRunsThatShowNothing(t *testing.T) {
 		if got := exitCode(tt.err); got != tt.want {
 			t.Errorf("%v: got %d, want %d", tt.err, got, tt.want)
 		}
+	}
+}
+
+func TestPauseCountsWhereItBegins(t *testing.T) {
+	at := func(ms int) time.Time { return time.UnixMilli(int64(ms)) }
+	acks := []time.Time{at(0), at(10), at(50), at(55), at(155)}
+	for _, row := range []struct{ from, to, want int }{{0, 200, 100}, {0, 50, 40}, {0, 10, 10}, {10, 11, 40}, {56, 200, 0}, {0, 0, 0}} {
+		if got := longestPause(acks, at(row.from), at(row.to)); got != Duration(time.Duration(row.want)*time.Millisecond) {
+			t.Errorf("[%d, %d): got %v, want %d ms", row.from, row.to, got, row.want)
+		}
+	}
+}
+
+func TestPhasesOfSeveralMeasurementsAddUp(t *testing.T) {
+	one := Failovers{Fault: "term", Planned: true, Nodes: 3, Times: []Duration{1}, Phases: []Phase{{phaseGoes, []Duration{1}}}}
+	f, err := aggregate([]Record{{Failovers: &one}, {Failovers: &one}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := f.Failovers[0].Phases; len(got) != 1 || len(got[0].Times) != 2 || len(one.Phases[0].Times) != 1 {
+		t.Errorf("got %+v, and the record is %+v; want both times, and the record unchanged", got, one)
+	}
+	if page := failoversTable(f); !strings.Contains(page, "... "+phaseGoes) {
+		t.Errorf("got %s", page)
 	}
 }

@@ -18,7 +18,7 @@ func (r *run) crashes() {
 	if r.o.any(func(f fault) bool { return f.dies }) {
 		return
 	}
-	for _, n := range r.rig.c.Nodes {
+	for _, n := range r.nodes() {
 		log, err := os.ReadFile(n.LogFile())
 		if err != nil {
 			continue // it was never started
@@ -35,7 +35,7 @@ var leaderBegan = regexp.MustCompile(`(?m)^time=(\S+) .*msg="executor started" .
 // leaders reads in the logs of all nodes who began to lead when.
 func (r *run) leaders() []report.Mark {
 	var marks []report.Mark
-	for _, n := range r.rig.c.Nodes {
+	for _, n := range r.nodes() {
 		log, err := os.ReadFile(n.LogFile())
 		if err != nil {
 			continue

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,8 +16,12 @@ type Options struct {
 	Seed  uint64
 	Nodes int
 	// Shards is how many there are; 0: one for each node.
-	Shards      int
+	Shards int
+	// Replicas is how many each shard has.
+	Replicas    int
 	AppendFsync string
+	// Reads is the mode of linearizable reads, or both with a comma between them: clients have them in turn then.
+	Reads string
 	// Client is the protocol that clients speak.
 	Client    string
 	Workloads []string
@@ -27,6 +32,16 @@ type Options struct {
 	Calm   Duration
 	Faults []Occurrence
 }
+
+// The values of Options.Reads.
+const (
+	readsLease = "lease"
+	readsIndex = "index"
+	readsBoth  = "lease,index"
+)
+
+// readModes are those of the workloads.
+func (o Options) readModes() []string { return split(strings.ToUpper(o.Reads)) }
 
 // Occurrence is one fault of a run.
 type Occurrence struct {
@@ -42,8 +57,14 @@ func (o Options) check() error {
 	if o.Nodes != 3 && o.Nodes != 5 {
 		return fmt.Errorf("-nodes %d: use 3 or 5", o.Nodes)
 	}
+	if o.Replicas != 3 && o.Replicas != 5 || o.Replicas > o.Nodes {
+		return fmt.Errorf("-replicas %d: use 3, or where there are as many nodes 5", o.Replicas)
+	}
 	if !slices.Contains([]string{"always", "everysec", "no"}, o.AppendFsync) {
 		return fmt.Errorf("-appendfsync %s: use always, everysec or no", o.AppendFsync)
+	}
+	if !slices.Contains([]string{readsLease, readsIndex, readsBoth}, o.Reads) {
+		return fmt.Errorf("-reads %s: use lease, index or lease,index", o.Reads)
 	}
 	if _, err := workload.ParseClientKind(o.Client); err != nil {
 		return err
@@ -93,6 +114,12 @@ func (o Options) judges(name string) error {
 	return nil
 }
 
+// whole fills in what options from before it could be chosen do not say.
+func (o Options) whole() Options {
+	o.Replicas, o.Reads = cmp.Or(o.Replicas, 3), cmp.Or(o.Reads, readsBoth)
+	return o
+}
+
 // folder is the name of a run's folder.
 func (o Options) folder() string {
 	return fmt.Sprintf("%s-seed-%d-%s", time.Now().UTC().Format("20060102T150405"), o.Seed, strings.Join(o.faultNames(), "+"))
@@ -117,8 +144,8 @@ func (o Options) commands(file string) []string {
 	}
 	return []string{
 		"go run ./tests/robustness run -options " + file,
-		fmt.Sprintf("go run ./tests/robustness run -seed %d -nodes %d -shards %d -appendfsync %s -client %s -fault %s -workload %s -length %v -rate %d # at %s",
-			o.Seed, o.Nodes, o.Shards, o.AppendFsync, o.Client, strings.Join(o.faultNames(), ","), strings.Join(o.Workloads, ","), length, o.Rate, commit()),
+		fmt.Sprintf("go run ./tests/robustness run -seed %d -nodes %d -shards %d -replicas %d -appendfsync %s -reads %s -client %s -fault %s -workload %s -length %v -rate %d # at %s",
+			o.Seed, o.Nodes, o.Shards, o.Replicas, o.AppendFsync, o.Reads, o.Client, strings.Join(o.faultNames(), ","), strings.Join(o.Workloads, ","), length, o.Rate, commit()),
 	}
 }
 

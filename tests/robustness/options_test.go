@@ -47,6 +47,17 @@ func TestTheCommandOfARunReplaysIt(t *testing.T) {
 	}
 }
 
+// What was kept of a run from before it could be chosen has to stay readable, and means what it meant.
+func TestOldOptionsMeanTheDefaultsOfTheirTime(t *testing.T) {
+	o, err := parseOptions("old", []byte(`{"Seed": 1, "Nodes": 5, "AppendFsync": "always", "Client": "resp", "Workloads": ["set"], "Rate": 500}`))
+	if err != nil || o.Reads != readsBoth || o.Replicas != 3 {
+		t.Errorf("got %+v, %v", o, err)
+	}
+	if got := o.readModes(); !slices.Equal(got, []string{"LEASE", "INDEX"}) {
+		t.Errorf("reads %v", got)
+	}
+}
+
 // parse reads the flags of a command as runOne does.
 func parse(t *testing.T, command string) asked {
 	t.Helper()
@@ -57,8 +68,8 @@ func parse(t *testing.T, command string) asked {
 		}
 		return m[1]
 	}
-	a := asked{fsync: flag("appendfsync"), client: flag("client"), faults: split(flag("fault")), workloads: split(flag("workload"))}
-	for name, i := range map[string]any{"seed": &a.seed, "nodes": &a.nodes, "shards": &a.shards, "rate": &a.rate} {
+	a := asked{fsync: flag("appendfsync"), reads: flag("reads"), client: flag("client"), faults: split(flag("fault")), workloads: split(flag("workload"))}
+	for name, i := range map[string]any{"seed": &a.seed, "nodes": &a.nodes, "shards": &a.shards, "replicas": &a.replicas, "rate": &a.rate} {
 		if _, err := fmt.Sscan(flag(name), i); err != nil {
 			t.Fatal(err)
 		}
@@ -97,6 +108,8 @@ func TestWhatCannotBeIsRefused(t *testing.T) {
 		{"unknown fault", asked{faults: []string{"rain"}}, `fault "rain"`},
 		{"unknown workload", asked{workloads: []string{"play"}}, "play"},
 		{"four nodes", asked{nodes: 4}, "-nodes 4"},
+		{"five of three", asked{nodes: 3, replicas: 5}, "-replicas 5"},
+		{"reads of no kind", asked{reads: "dirty"}, "-reads dirty"},
 		{"unknown policy", asked{fsync: "seldom"}, "-appendfsync seldom"},
 		{"two places", asked{faults: []string{"power-all", "full-disk"}}, "different places"},
 		{"a ring of three", asked{nodes: 3, faults: []string{"ring"}}, "wants 5 nodes"},
@@ -115,12 +128,17 @@ func TestTheSuiteCoversEverythingInFewRuns(t *testing.T) {
 		s := newSuite()
 		s.seed = seed
 		s.reseed()
-		runs := 0
+		runs, five, full, index := 0, 0, 0, 0
 		for ; s.goOn(); runs++ {
 			a := s.choose()
 			a.seed = s.random.Uint64()
-			if _, err := expand(a); err != nil {
+			o, err := expand(a)
+			if err != nil {
 				t.Fatalf("seed %d, run %d: %+v: %v", seed, runs, a, err)
+			}
+			five, full = five+o.Nodes/5, full+o.Replicas/5
+			if o.Reads == readsIndex {
+				index++
 			}
 			if runs > 2*len(faults) {
 				t.Fatalf("seed %d: after %d runs not everything is covered: %v", seed, runs, s.count)
@@ -128,6 +146,9 @@ func TestTheSuiteCoversEverythingInFewRuns(t *testing.T) {
 		}
 		if most := (len(faults)+faultsPerRun-1)/faultsPerRun + 3; runs > most {
 			t.Errorf("seed %d: %d runs, want at most %d", seed, runs, most)
+		}
+		if five*fiveEvery < runs || full*fullEvery < five || full == five || index != runs/2 && index != (runs+1)/2 {
+			t.Errorf("seed %d: of %d runs %d have five nodes, %d of these as many replicas, and %d read by index", seed, runs, five, full, index)
 		}
 	}
 }
@@ -151,5 +172,18 @@ func TestEveryScenarioCanBeRun(t *testing.T) {
 	}
 	if _, err := readScenario("no such"); err == nil {
 		t.Error("a scenario that is not there is read")
+	}
+}
+
+// The one node whose disk gets full holds a replica: with more nodes than replicas only where each node has a shard.
+func TestNodeWithTheSmallDiskHoldsAReplica(t *testing.T) {
+	for seed := range uint64(50) {
+		o, err := expand(asked{seed: seed, nodes: 5, faults: []string{"full-disk"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.Shards != 0 {
+			t.Fatalf("seed %d: %d shards for 5 nodes of 3 replicas", seed, o.Shards)
+		}
 	}
 }

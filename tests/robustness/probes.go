@@ -95,8 +95,8 @@ func (ps *probes) close() {
 	ps.wg.Wait()
 }
 
-// longestPause is the longest time between two acknowledgements of a shard's writes.
-func longestPause(attempts []attempt, shard uint64) time.Duration {
+// acknowledgements are the moments at which a shard's writes were acknowledged, in order.
+func acknowledgements(attempts []attempt, shard uint64) []time.Time {
 	var acks []time.Time
 	for _, a := range attempts {
 		if a.shard == shard && a.err == nil {
@@ -104,9 +104,16 @@ func longestPause(attempts []attempt, shard uint64) time.Duration {
 		}
 	}
 	slices.SortFunc(acks, time.Time.Compare)
+	return acks
+}
+
+// longestPause is the longest time between two acknowledgements in a row of which the earlier came in [from, to).
+func longestPause(acks []time.Time, from, to time.Time) Duration {
 	longest := time.Duration(0)
 	for i := 1; i < len(acks); i++ {
-		longest = max(longest, acks[i].Sub(acks[i-1]))
+		if earlier := acks[i-1]; !earlier.Before(from) && earlier.Before(to) {
+			longest = max(longest, acks[i].Sub(earlier))
+		}
 	}
-	return longest
+	return Duration(longest)
 }

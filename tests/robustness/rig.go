@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 
@@ -22,7 +24,7 @@ type rig struct {
 	network *nemesis.Network
 }
 
-// newRig starts what the options say.
+// newRig prepares what the options say. No node runs yet.
 func newRig(t *step, o Options) *rig {
 	r := &rig{t: t, machines: map[*cluster.Node]*nemesis.Machine{}, disks: map[*cluster.Node]*nemesis.SmallDisk{}, clocks: map[*cluster.Node]*nemesis.Clock{}}
 	homes := make([]cluster.Home, o.Nodes)
@@ -46,15 +48,18 @@ func newRig(t *step, o Options) *rig {
 			homes[i].Clock = nemesis.NewClock(t)
 		}
 	}
-	r.c = cluster.Start(t, cluster.Options{
-		Nodes: o.Nodes, Homes: homes, Args: []string{"--appendfsync", o.AppendFsync}, Settings: &clusterv1.Settings{Shards: uint32(o.Shards)},
-	})
+	r.c = cluster.New(t, cluster.Options{Nodes: o.Nodes, Homes: homes, Args: []string{"--appendfsync", o.AppendFsync}})
 	for i, n := range r.c.Nodes {
 		r.machines[n], r.disks[n] = machines[i], disks[i]
 		r.clocks[n] = homes[i].Clock
 	}
-	r.shards = r.c.ShardIDs()
 	return r
+}
+
+// start starts the cluster.
+func (r *rig) start(o Options) {
+	r.c.Form(&clusterv1.Settings{Shards: uint32(o.Shards), Replicas: uint32(o.Replicas)})
+	r.shards = r.c.ShardIDs()
 }
 
 // place is where the faults want the nodes to live.
@@ -79,3 +84,22 @@ func (o Options) any(is func(fault) bool) bool {
 
 // shard draws one.
 func (r *rig) shard(random *rand.Rand) uint64 { return r.shards[random.IntN(len(r.shards))] }
+
+// shardOf is one of the shards of which a node holds a replica: with more nodes than replicas not all of them.
+func (r *rig) shardOf(n *cluster.Node, random *rand.Rand) uint64 {
+	var held []uint64
+	cluster.Eventually(r.t, fmt.Sprintf("node %d holds a replica", n.Number), func() error {
+		held = nil
+		shards, err := n.Shards()
+		for _, s := range shards {
+			if slices.ContainsFunc(s.Shard.Replicas, func(replica *clusterv1.Replica) bool { return replica.NodeId == n.ID() }) {
+				held = append(held, s.Shard.Id)
+			}
+		}
+		if err == nil && len(held) == 0 {
+			err = errors.New("it holds none")
+		}
+		return err
+	})
+	return held[random.IntN(len(held))]
+}

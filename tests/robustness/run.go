@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/holtcache/holt/tests/cluster"
 	"github.com/holtcache/holt/tests/model"
 	"github.com/holtcache/holt/tests/report"
 	"github.com/holtcache/holt/tests/workload"
@@ -18,7 +19,7 @@ type run struct {
 	rig  *rig
 	keep keeping
 
-	began    time.Time
+	began    time.Time // of the work, once that begins
 	sessions []session
 	bands    []report.Band
 	verdicts []workload.Verdict
@@ -59,16 +60,17 @@ const (
 
 // execute does a run and returns what it has shown.
 func execute(ctx context.Context, o Options, k keeping) RunResult {
-	r := &run{o: o, t: &step{out: k.out}, keep: k}
+	r := &run{o: o, t: &step{out: k.out}, keep: k, began: time.Now()}
 	r.result = RunResult{Options: o, Seconds: 0}
 	r.t.do(func() {
 		r.rig = newRig(r.t, o)
 		r.t.Cleanup(r.conclude)
+		r.rig.start(o)
 		r.work(ctx)
 	})
 	r.result.Seconds = time.Since(r.t.began).Seconds()
-	if r.rig == nil { // it has not come so far that there is anything to keep
-		r.judge()
+	if r.rig == nil { // what the options say could not be prepared
+		r.t.apart(r.conclude)
 	}
 	return r.result
 }
@@ -116,13 +118,21 @@ func (r *run) startSessions() {
 			pause = 0 // it has a pace of its own
 		}
 		s, err := w.Start(target, workload.Config{
-			Kind: kind, Seed: r.o.Seed + uint64(i), Clients: clientsPerShard, Pause: pause, OKMin: okMin,
+			Kind: kind, Seed: r.o.Seed + uint64(i), Reads: r.o.readModes(), Clients: clientsPerShard, Pause: pause, OKMin: okMin,
 		})
 		if err != nil {
 			r.t.Fatalf("workload %s: %v", name, err)
 		}
 		r.sessions = append(r.sessions, session{s, name, time.Since(r.began) - s.History.Now(), i * clientsApart})
 	}
+}
+
+// nodes are those of the cluster, none where it could not be prepared.
+func (r *run) nodes() []*cluster.Node {
+	if r.rig == nil {
+		return nil
+	}
+	return r.rig.c.Nodes
 }
 
 // clientsApart keeps the clients of one workload apart from those of the next.

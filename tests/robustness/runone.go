@@ -26,7 +26,9 @@ func (w *wishes) define(flags *flag.FlagSet) {
 	flags.Uint64Var(&w.seed, "seed", uint64(time.Now().UnixNano()), "everything that is not asked for follows from it")
 	flags.IntVar(&w.nodes, "nodes", 0, "3 or 5")
 	flags.IntVar(&w.shards, "shards", 0, "shards; 0: one for each node, or one in all")
+	flags.IntVar(&w.replicas, "replicas", 0, "replicas of each shard, 3 or 5")
 	flags.StringVar(&w.fsync, "appendfsync", "", "always, everysec or no")
+	flags.StringVar(&w.reads, "reads", "", "lease, index or lease,index: how linearizable reads are asked for")
 	flags.StringVar(&w.client, "client", "", "resp or grpc")
 	flags.StringVar(&w.faults, "fault", "", "names with commas between them, in turn")
 	flags.StringVar(&w.workloads, "workload", "", "names with commas between them, all at once")
@@ -99,6 +101,7 @@ func parseOptions(name string, data []byte) (Options, error) {
 	if err := json.Unmarshal(data, &o); err != nil {
 		return o, fmt.Errorf("%s: %w", name, err)
 	}
+	o = o.whole()
 	return o, o.check()
 }
 
@@ -121,9 +124,9 @@ func (r RunResult) String() string {
 	for _, c := range r.Checked {
 		operations += c.Operations
 	}
-	fmt.Fprintf(&b, "%-7s %5.1f s  seed %d: %s under %s; %d nodes, appendfsync %s, %s; %d operations checked, %d times a leader began",
+	fmt.Fprintf(&b, "%-7s %5.1f s  seed %d: %s under %s; %d nodes, %d replicas, appendfsync %s, reads %s, %s; %d operations checked, %d times a leader began",
 		r.Verdict, r.Seconds, r.Options.Seed, strings.Join(r.Options.Workloads, ", "), strings.Join(r.Options.faultNames(), ", "),
-		r.Options.Nodes, r.Options.AppendFsync, r.Options.Client, operations, r.Leaders)
+		r.Options.Nodes, r.Options.Replicas, r.Options.AppendFsync, r.Options.Reads, r.Options.Client, operations, r.Leaders)
 	for _, why := range r.Reasons {
 		b.WriteString("\n        " + strings.ReplaceAll(strings.TrimSpace(why), "\n", "\n        "))
 	}

@@ -20,8 +20,10 @@ func (r *run) save(marks []report.Mark) {
 	if err != nil {
 		r.t.Logf("the report is not whole: %v", err)
 	}
-	r.rig.c.KillAll()
-	for _, n := range r.rig.c.Nodes {
+	if r.rig != nil {
+		r.rig.c.KillAll()
+	}
+	for _, n := range r.nodes() {
 		if err := report.Copy(dir, fmt.Sprintf("node-%d.log", n.Number), n.LogFile()); err != nil {
 			r.t.Logf("log of node %d: %v", n.Number, err)
 		}

@@ -64,6 +64,7 @@ func runsTable(f Figures) string {
 	for _, v := range []string{verdictOK, verdictFailed, verdictInvalid, verdictSkipped} {
 		rows = append(rows, row("runs "+v, f.Runs[v]))
 	}
+	rows = append(rows, row("runs with 5 nodes", f.FiveNodes), row("of these with 5 replicas of each shard", f.FiveReplicas))
 	return table("what | value", append(rows, row("checks without a verdict in time (each fails its run)", f.Undecided)))
 }
 
@@ -82,20 +83,21 @@ func faultsTable(f Figures) string {
 }
 
 // modes says how a workload's clients write and read.
-func modes(name string) (ack, reads string) {
-	switch name {
+func modes(p *PromiseFigures) (ack, reads string) {
+	ack, reads = "majority", strings.ReplaceAll(p.Reads, ",", ", ")
+	switch p.Workload {
 	case "async":
-		return "async", "index"
+		ack = "async"
 	case "stale":
-		return "majority", "stale"
+		reads += ", stale"
 	}
-	return "majority", "lease, index"
+	return ack, reads
 }
 
 func promisesTable(f Figures) string {
 	var rows []string
 	for _, p := range f.Promises {
-		ack, reads := modes(p.Workload)
+		ack, reads := modes(p)
 		allowed := fmt.Sprint(p.LostAsAllowed)
 		if p.LostAsAllowed > 0 {
 			allowed += fmt.Sprintf(" (within %v)", p.LossWindow)
@@ -108,13 +110,19 @@ func promisesTable(f Figures) string {
 
 func failoversTable(f Figures) string {
 	var rows []string
+	add := func(one *Failovers, what string, times []Duration, failed string) {
+		s := spreadOf(times)
+		rows = append(rows, row("`"+one.Fault+"`", what, one.Nodes, s.Count, millis(s.Median), millis(s.P99), millis(s.Max), failed))
+	}
 	for _, one := range f.Failovers {
-		s := spreadOf(one.Times)
 		failed := "-"
 		if one.Planned {
 			failed = fmt.Sprintf("%d of %d", one.Failed, one.Requests)
 		}
-		rows = append(rows, row("`"+one.Fault+"`", losses[one.Fault].about, one.Nodes, s.Count, millis(s.Median), millis(s.P99), millis(s.Max), failed))
+		add(one, losses[one.Fault].about, one.Times, failed)
+		for _, p := range one.Phases {
+			add(one, "... "+p.Name, p.Times, "")
+		}
 	}
 	return table("loss of a leader | what | nodes | times | median ms | p99 | max | requests failed", rows)
 }

@@ -94,12 +94,12 @@ func TestStepsCleanUpWhateverHappens(t *testing.T) {
 	}
 }
 
-func TestLongestPauseIsOfOneShard(t *testing.T) {
+func TestAcknowledgementsAreThoseOfOneShard(t *testing.T) {
 	at := func(ms int) time.Time { return time.Unix(0, int64(ms)*int64(time.Millisecond)) }
 	attempts := []attempt{
 		{shard: 1, done: at(10)}, {shard: 2, done: at(500)}, {shard: 1, done: at(40)}, {shard: 1, done: at(25), err: failedError("")}, {shard: 1, done: at(50)},
 	}
-	if got := longestPause(attempts, 1); got != 30*time.Millisecond {
-		t.Errorf("got %v, want 30ms", got)
+	if got := acknowledgements(attempts, 1); !slices.Equal(got, []time.Time{at(10), at(40), at(50)}) {
+		t.Errorf("got %v, want those at 10, 40 and 50 ms", got)
 	}
 }

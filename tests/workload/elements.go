@@ -43,7 +43,7 @@ func (e *elements) pick(random *rand.Rand, _ string, client, i int) model.Op {
 func beginElements(s *Session) {
 	for shard, keys := range s.target.Keys {
 		lane := newElements(func(i int) string { return keys("element", i) })
-		s.crew(shard, lane, s.config.Clients, linearizable...)
+		s.crew(shard, lane, s.config.Clients, s.linearizable()...)
 	}
 }
 
@@ -55,7 +55,7 @@ func judgeElements(_ *Session, ops []model.Op, v *Verdict) error {
 func beginExpiring(s *Session) {
 	for shard, keys := range s.target.Keys {
 		lane := Expiring(func(i int) string { return keys("expiring", i) })
-		s.crew(shard, lane, s.config.Clients, linearizable...)
+		s.crew(shard, lane, s.config.Clients, s.linearizable()...)
 	}
 }
 
@@ -79,7 +79,10 @@ func judgeExpiring(_ *Session, ops []model.Op, v *Verdict) error {
 
 // beginAsync lets clients write elements and append ids, all acknowledged early.
 func beginAsync(s *Session) {
-	async := []Modes{{Ack: "ASYNC"}}
+	async := s.linearizable()
+	for i := range async {
+		async[i].Ack = "ASYNC"
+	}
 	for shard, keys := range s.target.Keys {
 		lane := newElements(func(i int) string { return keys("async", i) })
 		s.crew(shard, lane, s.config.Clients, async...)

@@ -63,7 +63,7 @@ func beginEvictable(s *Session) {
 	s.wrap = func(c Client) Client { return padded{c} }
 	for shard, keys := range s.target.Keys {
 		e := &evictable{keys: keys}
-		s.crew(shard, NewLane(func(int) string { return "" }, e.pick), s.config.Clients, linearizable...)
+		s.crew(shard, NewLane(func(int) string { return "" }, e.pick), s.config.Clients, s.linearizable()...)
 	}
 }
 

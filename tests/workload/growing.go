@@ -11,7 +11,7 @@ import (
 // idsMax is how many ids one list gets, so that reading it stays cheap.
 const idsMax = 1500
 
-func beginAppends(s *Session) { s.appends("list", linearizable...) }
+func beginAppends(s *Session) { s.appends("list", s.linearizable()...) }
 
 func (s *Session) appends(prefix string, modes ...Modes) {
 	for shard, keys := range s.target.Keys {
@@ -39,7 +39,7 @@ func eachKey(ops []model.Op, v *Verdict, check func([]model.Op) error) error {
 
 func beginCounters(s *Session) {
 	for shard, keys := range s.target.Keys {
-		s.crew(shard, endless(keys("counter", 0), counting), s.config.Clients, linearizable...)
+		s.crew(shard, endless(keys("counter", 0), counting), s.config.Clients, s.linearizable()...)
 	}
 }
 
@@ -68,7 +68,7 @@ func judgeCounters(_ *Session, ops []model.Op, v *Verdict) error {
 func beginStale(s *Session) {
 	for shard, keys := range s.target.Keys {
 		key := keys("stale", 0)
-		s.crew(shard, endless(key, counting), s.config.Clients, linearizable...)
+		s.crew(shard, endless(key, counting), s.config.Clients, s.linearizable()...)
 		look := endless(key, func(*rand.Rand, string, int, int) model.Op { return model.Op{Kind: model.Get} })
 		for n := range s.target.RESP {
 			s.Go(s.observer(n), look, s.config.Pause)

@@ -7,9 +7,6 @@ import (
 	"github.com/holtcache/holt/tests/model"
 )
 
-// linearizable are the two modes of reading that promise it.
-var linearizable = []Modes{{Read: "LEASE"}, {Read: "INDEX"}}
-
 // keyClientsMax bounds the clients that work on one key at a time: the search for an order grows with them.
 const keyClientsMax = 5
 
@@ -19,7 +16,7 @@ func (s *Session) lanes(prefix string, pick Pick) {
 		for first := 0; first < s.config.Clients; first += keyClientsMax {
 			name := fmt.Sprintf("%s-%d", prefix, first/keyClientsMax)
 			lane := NewLane(func(generation int) string { return keys(name, generation) }, pick)
-			s.crew(shard, lane, min(keyClientsMax, s.config.Clients-first), linearizable...)
+			s.crew(shard, lane, min(keyClientsMax, s.config.Clients-first), s.linearizable()...)
 		}
 	}
 }

@@ -41,6 +41,15 @@ func (s *Session) crew(shard int, lane *Lane, count int, modes ...Modes) {
 	}
 }
 
+// linearizable are the modes that clients have where every read has to be that.
+func (s *Session) linearizable() []Modes {
+	var list []Modes
+	for _, read := range s.config.Reads {
+		list = append(list, Modes{Read: read})
+	}
+	return list
+}
+
 func (s *Session) pinned(node int, modes Modes) Client {
 	if s.config.Kind == GRPC {
 		return s.wrapped(PinnedStubs(s.target.GRPC[node], modes))

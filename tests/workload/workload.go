@@ -26,6 +26,8 @@ type Workload struct {
 	judge func(*Session, []model.Op, *Verdict) error
 	// blind tells that no read of this workload needs to see a write.
 	blind bool
+	// evicts tells that keys go for lack of memory.
+	evicts bool
 	// unread tells that keys are not to be read at the end.
 	unread bool
 }
@@ -49,6 +51,8 @@ func ByName(name string) (Workload, error) {
 type Config struct {
 	Kind ClientKind // RESP
 	Seed uint64
+	// Reads are the modes of linearizable reads, which the clients are given in turn. LEASE and INDEX.
+	Reads []string
 	// Clients is how many work on each shard; some workloads add observers. 4.
 	Clients int
 	// Pause is the least time between two operations of one client. What finds faults is how operations interleave, not
@@ -65,6 +69,9 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.Kind == 0 {
 		c.Kind = RESP
+	}
+	if len(c.Reads) == 0 {
+		c.Reads = []string{"LEASE", "INDEX"}
 	}
 	if c.Clients == 0 {
 		c.Clients = 4
