@@ -130,7 +130,7 @@ func TestNodeThatLeadsBothShardsServesTheSlotWhereItArrives(t *testing.T) {
 	key := keyIn(f, 0)
 	s := slot.Of([]byte(key))
 	watcher := f.dial()
-	watcher.want("WATCH "+key, "+OK", "MULTI", "+OK", "SET "+key+" 5", "+QUEUED")
+	watcher.want("WATCH {"+key+"}missing", "+OK", "MULTI", "+OK", "SET "+key+" 5", "+QUEUED")
 	f.replicas[0].handover.say(frozenTo(s, 2))
 	f.replicas[1].handover.say(arriving(s))
 	f.migrating(s, 1, 2, router.MigrationRunning)

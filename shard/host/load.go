@@ -28,6 +28,9 @@ func (h *Host) Load(ctx context.Context) error {
 	h.loads.Add(1)
 	h.mu.Unlock()
 	defer h.loads.Done()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	stop := context.AfterFunc(ctx, func() { h.giveUp(ctx.Err()) })
 	defer stop()
 	known, err := h.knownGroups()
