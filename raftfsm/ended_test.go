@@ -15,7 +15,7 @@ func TestEndedSlotsEqualAPlainArray(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	var plain [slot.Count]uint64
 	var ended endedSlots
-	for step := range 200 {
+	for step := range 60 {
 		id := uint64(1 + r.IntN(50))
 		var ranges []slot.Range
 		for range 1 + r.IntN(3) {

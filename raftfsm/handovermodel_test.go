@@ -312,7 +312,7 @@ func (m *moment) check(t *testing.T) string {
 func TestHandOversGoAsInTheModel(t *testing.T) {
 	phases := map[string]int{}
 	base := rand.Uint64()
-	for round := range uint64(12) {
+	for round := range uint64(6) {
 		seed := base + round
 		r := rand.New(rand.NewPCG(seed, 5))
 		groups := [2]*modelPair{newModelPair(true), newModelPair(false)}
@@ -324,20 +324,20 @@ func TestHandOversGoAsInTheModel(t *testing.T) {
 			g := r.IntN(2)
 			p := groups[g]
 			what := ""
-			switch n := r.IntN(100); {
-			case n < 20:
+			switch n := r.IntN(200); {
+			case n < 40:
 				u := r.IntN(len(units))
 				p.write(u, units[u].keys[r.IntN(2)], fmt.Sprint("v", step))
-			case n < 22:
+			case n < 44:
 				p.begin()
-			case n < 25 && moments[g] == nil:
+			case n < 46 && moments[g] == nil:
 				what = p.restart(t)
-			case n < 27 && moments[g] == nil:
+			case n < 48 && moments[g] == nil:
 				moments[g] = p.capture(t)
-			case n < 32 && moments[g] != nil:
+			case n < 56 && moments[g] != nil:
 				what = moments[g].check(t)
 				moments[g] = nil
-			case n < 35:
+			case n < 62:
 				h := p.next(1)
 				h.Sequence += uint64(1 - 2*r.IntN(2)) // fails the fence
 				p.put(modelRecord{kind: entry.KindFreeze, id: last + 1, units: []int{0}}.record(h))

@@ -2,10 +2,12 @@ package node
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,7 +20,13 @@ import (
 	"github.com/holtcache/holt/raftfsm/meta"
 )
 
+// clustersAtOnce is how many tests run at once: most of their time they wait for elections, which are slow here (openCluster).
+const clustersAtOnce = "4"
+
 func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", clustersAtOnce); err != nil {
+		panic(err)
+	}
 	// memberlist ends a probe that was under way within one probe interval after its shutdown, and offers no way to wait.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/hashicorp/memberlist.(*Memberlist).probe"),
 		goleak.IgnoreAnyFunction("github.com/hashicorp/memberlist.(*Memberlist).triggerFunc"))
@@ -52,6 +60,16 @@ func closeNode(t *testing.T, n *Node) {
 	}
 }
 
+// closeNodes closes nodes all at once.
+func closeNodes(t *testing.T, nodes []*Node) {
+	t.Helper()
+	var closing sync.WaitGroup
+	for _, n := range nodes {
+		closing.Go(func() { closeNode(t, n) })
+	}
+	closing.Wait()
+}
+
 // openCluster starts n nodes in this process and waits until all of them serve every slot.
 func openCluster(t *testing.T, count int, change ...func(*Config)) []*Node {
 	t.Helper()
@@ -67,6 +85,7 @@ func openCluster(t *testing.T, count int, change ...func(*Config)) []*Node {
 		}
 		nodes = append(nodes, open(t, cfg))
 	}
+	t.Cleanup(func() { closeNodes(t, nodes) })
 	a := admin0(t, nodes[0])
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()

@@ -14,7 +14,7 @@ import (
 // field or an enum value is added, or a rule or limit changes.
 //
 // Version 2 added eviction, save rules and what a node may hold, with ChangeSettings; and the hash seed.
-// Version 3 added migrations with their settings, nodes that drain, and the end of a shard.
+// Version 3 added migrations with their settings, nodes that drain, the end of a shard, and rebalances.
 const CommandVersion = 3
 
 // Encode is the log entry of a command. It stamps the oldest version that knows all of it, so that nodes of an older
@@ -28,7 +28,8 @@ func Encode(c *storagev1.MetaCommand) []byte {
 func versionOf(c *storagev1.MetaCommand) uint32 {
 	switch c := c.Command.(type) {
 	case *storagev1.MetaCommand_StartMigrations, *storagev1.MetaCommand_CommitMigration, *storagev1.MetaCommand_AbortMigration,
-		*storagev1.MetaCommand_EndMigration, *storagev1.MetaCommand_SetNodeDraining, *storagev1.MetaCommand_DissolveShard:
+		*storagev1.MetaCommand_EndMigration, *storagev1.MetaCommand_SetNodeDraining, *storagev1.MetaCommand_DissolveShard,
+		*storagev1.MetaCommand_SetRebalance:
 		return 3
 	case *storagev1.MetaCommand_ChangeSettings:
 		version := uint32(2)

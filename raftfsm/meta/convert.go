@@ -34,6 +34,7 @@ func (v *values) toProto() *storagev1.MetaState {
 	for _, m := range v.endedMigrations {
 		p.EndedMigrations = append(p.EndedMigrations, m.proto())
 	}
+	p.Rebalance = v.rebalance.proto()
 	return p
 }
 
@@ -73,6 +74,7 @@ func valuesFromProto(p *storagev1.MetaState) (values, error) {
 	if v.migrations, err = migrationsFromProto(p.Migrations); err != nil {
 		return values{}, err
 	}
+	v.rebalance = rebalanceFromProto(p.Rebalance)
 	if v.endedMigrations, err = migrationsFromProto(p.EndedMigrations); err != nil {
 		return values{}, err
 	}

@@ -81,6 +81,9 @@ func story(t *testing.T) []*storagev1.MetaCommand {
 		emptyShardCommand(35),
 		formedCommand(4, 3),
 		dissolveCommand(4),
+		StartRebalance(Rebalance{Measures: []BalanceMeasure{MeasureSlots}, StartedMs: 1}),
+		EndRebalance(1),
+		StartRebalance(Rebalance{Measures: []BalanceMeasure{MeasureBytes, MeasureRequests}, Shards: 4, StartedMs: 2}),
 	}
 }
 
@@ -170,7 +173,7 @@ func checkYounger(t *testing.T, s *State, version int) {
 			t.Errorf("version %d: node %+v, want no maxmemory and no draining", version, n)
 		}
 	}
-	if len(s.Migrations())+len(s.EndedMigrations()) > 0 || s.lastMigration != 0 || s.Dissolved(1) {
+	if len(s.Migrations())+len(s.EndedMigrations()) > 0 || s.lastMigration != 0 || s.Dissolved(1) || s.rebalance != nil {
 		t.Errorf("version %d: migrations %v and %v up to %d", version, s.Migrations(), s.EndedMigrations(), s.lastMigration)
 	}
 }

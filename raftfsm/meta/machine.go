@@ -108,6 +108,8 @@ func (v *values) evaluate(command *storagev1.MetaCommand, r *Result) error {
 		return v.setNodeDraining(c.SetNodeDraining, r)
 	case *storagev1.MetaCommand_DissolveShard:
 		return v.dissolveShard(c.DissolveShard, r)
+	case *storagev1.MetaCommand_SetRebalance:
+		return v.setRebalance(c.SetRebalance, r)
 	}
 	panic(fmt.Sprintf("meta: command %T was decoded but has no rule", command.Command))
 }

@@ -23,7 +23,7 @@ func TestReplicasAgreeWhateverTheLogAndWheneverOneIsRestored(t *testing.T) {
 		index := uint64(0)
 		// Most logs begin with a cluster whose nodes are there, that has shards, or that moves slots: random commands reach that
 		// seldom.
-		for _, command := range beginning[:rapid.SampledFrom([]int{len(beginning) - 1, 28, 8, 4, 0}).Draw(t, "beginning")] {
+		for _, command := range beginning[:rapid.SampledFrom([]int{len(beginning) - 4, 28, 8, 4, 0}).Draw(t, "beginning")] {
 			index++
 			a.Apply(index, Encode(command))
 			b.Apply(index, Encode(command))
@@ -101,7 +101,7 @@ func drawCommand(t *rapid.T, s *State) *storagev1.MetaCommand {
 		}
 		return nil
 	}
-	switch rapid.IntRange(0, 14).Draw(t, "kind") {
+	switch rapid.IntRange(0, 18).Draw(t, "kind") {
 	case 0:
 		id := shard.Draw(t, "shard")
 		empty := slices.IndexFunc(s.Shards(), func(s Shard) bool { return len(s.Ranges) == 0 && s.Phase == ShardFormed })
@@ -145,7 +145,15 @@ func drawCommand(t *rapid.T, s *State) *storagev1.MetaCommand {
 		return &storagev1.MetaCommand{Command: &storagev1.MetaCommand_ChangeSettings{ChangeSettings: changes}}
 	case 11:
 		return drainCommand(node.Draw(t, "node"), rapid.Bool().Draw(t, "draining"))
-	case 12:
+	case 12, 15:
+		if rapid.Bool().Draw(t, "end") {
+			return EndRebalance(rapid.Int64Range(0, 3).Draw(t, "started"))
+		}
+		return StartRebalance(Rebalance{
+			Measures: rapid.SampledFrom([][]BalanceMeasure{{MeasureSlots}, {MeasureBytes, MeasureRequests}, {MeasureBytes, MeasureSlots}, {9}, nil}).Draw(t, "measures"),
+			Shards:   rapid.SampledFrom([]int{0, 4, ShardsMax + 1}).Draw(t, "shards"), StartedMs: rapid.Int64Range(0, 3).Draw(t, "started"),
+		})
+	case 14:
 		return emptyShardCommand(s.Epoch())
 	case 13:
 		return initCommand("c1", 3)

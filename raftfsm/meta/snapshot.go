@@ -78,7 +78,7 @@ func unframe(snapshot []byte) ([]byte, error) {
 func (v *values) valid() error {
 	if v.clusterID == "" {
 		if len(v.nodes)+len(v.shards)+len(v.metaVoters) > 0 || v.nextShard != 0 || v.epoch != 0 || v.settings != (Settings{}) || v.hashSeed != 0 ||
-			len(v.migrations)+len(v.endedMigrations) > 0 || v.lastMigration != 0 {
+			len(v.migrations)+len(v.endedMigrations) > 0 || v.lastMigration != 0 || v.rebalance != nil {
 			return errors.New("a state without cluster id holds more than its index")
 		}
 		return nil
@@ -105,6 +105,11 @@ func (v *values) valid() error {
 	}
 	if err := v.validMigrations(); err != nil {
 		return err
+	}
+	if v.rebalance != nil {
+		if err := v.rebalance.check(); err != nil || len(v.shards) == 0 {
+			return fmt.Errorf("a rebalance of %d shards: %w", len(v.shards), err)
+		}
 	}
 	if !slices.IsSorted(v.metaVoters) || len(v.metaVoters) == 0 {
 		return fmt.Errorf("the voters of the meta group are %v", v.metaVoters)

@@ -43,6 +43,8 @@ type values struct {
 	migrations []Migration
 	// endedMigrations are those that were collected last, oldest first. Nothing is decided by them.
 	endedMigrations []Migration
+	// rebalance is the one that runs, nil where none does. What it points to is never written.
+	rebalance *Rebalance
 }
 
 func newState(v values) *State {

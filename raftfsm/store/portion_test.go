@@ -14,7 +14,7 @@ import (
 // comes exactly once, with what it held then, and no portion is larger than asked for.
 func TestCopyGivesEachKeyThatStaysOnce(t *testing.T) {
 	base := rand.Uint64()
-	for round := range uint64(12) {
+	for round := range uint64(6) {
 		seed := base + round
 		r := rand.New(rand.NewPCG(seed, 1))
 		s := NewSeeded(seed)
@@ -133,7 +133,7 @@ func (c *change) apply(sl *Slot) {
 // deletion comes before the key was copied, and while captures of the copy are open.
 func TestPortionsAndChangesMakeTheSameSlot(t *testing.T) {
 	base := rand.Uint64()
-	for round := range uint64(12) {
+	for round := range uint64(8) {
 		seed := base + round
 		m := newModel(t, seed, 1, 1500, 200)
 		copied := NewSeeded(seed * 3) // its table is another one

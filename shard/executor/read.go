@@ -59,6 +59,7 @@ func (v *View) live(key []byte, item store.Item, ok bool) (store.Item, bool) {
 // this replica leads (by lease or by a quorum's word), and every pending batch whose values fn saw has committed.
 // fn runs under the slot's lock and must not block; it may run several times and sets its results anew each time.
 func (e *Executor) Read(ctx context.Context, s slot.ID, mode ReadMode, fn func(*View)) error {
+	e.stats.reads.add(s)
 	if mode == ReadStale {
 		return e.readStale(s, fn)
 	}

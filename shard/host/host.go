@@ -45,6 +45,9 @@ type Host struct {
 	// answered is the node that answered as the meta leader last; nil where none did.
 	answered atomic.Pointer[string]
 
+	// saidRemoved: the log says that this node was removed.
+	saidRemoved atomic.Bool
+
 	// maxMemory is what this node was told it may hold; nil leaves it at what the cluster remembers.
 	maxMemory atomic.Pointer[int64]
 	memory    sync.Mutex // held while that changes, across the proposal
@@ -63,7 +66,7 @@ type Host struct {
 	mu       sync.Mutex // protects the fields below; never held across I/O
 	replicas map[slot.ShardID]*shard.Replica
 	drivers  map[slot.ShardID]driving // of their migrations
-	failed   map[slot.ShardID]string  // why a replica could not be opened, so that it is logged once
+	failed   map[slot.ShardID]string  // why a replica could not be opened or removed, so that it is logged once
 	changed  chan struct{}            // closed and replaced at every change
 	wake     chan struct{}            // for the goroutine that opens replicas
 	closed   bool                     // nothing is loaded any more

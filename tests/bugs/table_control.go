@@ -23,6 +23,8 @@ var controlBugs = []bug{
 	{"evictsWhatLeaves", "14", []edit{{executorPkg + "/victims.go", "found || !served(sl, over) {", "found || sl.StateLocked() != 1 {"}}, executorPkg, "^TestExpiryAndEvictionLeave"},
 	{"tapHearsNoDrop", "DESIGN 7", []edit{{executorPkg + "/applied.go", "	e.tellTaps(s, func(t Tap) { t.DroppedLocked(s) })\n", ""}}, executorPkg, "^TestTapHears"},
 	{"cachesOutliveAHandOver", "14", []edit{{executorPkg + "/handover.go", "if len(r) > 0 {", "if len(r) > slot.Count {"}}, executorPkg, "^TestObserversHear"},
+	{"noDMaxAcrossAHandOver", "10", []edit{{executorPkg + "/start.go", "e.serveAt = e.seenAt.Add(e.cfg.LeaseMax)", "e.serveAt = e.seenAt"}}, simPkg, "^TestOldSourceLeaderWithALease"},
+	{"nobodyIsAsked", "DESIGN 7", []edit{{executorPkg + "/handover.go", "		if h.Side == raftfsm.SideSource && contains(h.Ranges, s) {", "		if h.Side == raftfsm.SideTarget && contains(h.Ranges, s) {"}}, executorPkg, "^TestFreezeStops|^TestFrozenSlots"},
 	{"writePastFreezeInTheSimulation", "14", []edit{{executorPkg + "/evaluate.go", "ok := served(sl, &e.overlay.slots[r.Slot])", "ok := sl.StateLocked() == 1"}}, simPkg, anyHandOver},
 	{"verNotRaisedInTheSimulation", "18", []edit{{"raftfsm/applyhandover.go", "state.Version = max(state.Version, h.FinalVersion) + 1", "state.Version++"}}, simPkg, anyHandOver},
 	{"lateBeginInTheSimulation", "17", []edit{{"raftfsm/applyhandover.go", "len(ranges) == 0 || migration <= highest {", "len(ranges) == 0 || migration < highest {"}}, simPkg, anyHandOver},

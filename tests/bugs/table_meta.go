@@ -34,6 +34,6 @@ var metaBugs = []bug{
 		metaPkg, "^TestDissolvedShardNeverReturns$"},
 	{"drainingForgotten", "nodes", []edit{{metaPkg + "/node.go", "node.MaxMemoryBytes, node.Draining = known.MaxMemoryBytes, known.Draining", "node.MaxMemoryBytes = known.MaxMemoryBytes"}},
 		metaPkg, "^TestNodeThatDrainsGoesOn"},
-	{"newCommandSaysAnOldVersion", "upgrade", []edit{{metaPkg + "/command.go", "*storagev1.MetaCommand_SetNodeDraining, *storagev1.MetaCommand_DissolveShard:\n		return 3", "*storagev1.MetaCommand_SetNodeDraining, *storagev1.MetaCommand_DissolveShard:\n		return 2"}},
+	{"newCommandSaysAnOldVersion", "upgrade", []edit{{metaPkg + "/command.go", "*storagev1.MetaCommand_SetRebalance:\n		return 3", "*storagev1.MetaCommand_SetRebalance:\n		return 2"}},
 		metaPkg, "^TestCommandsSayTheOldestVersion"},
 }

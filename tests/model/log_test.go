@@ -132,6 +132,26 @@ func TestOnlyEntriesThatFollowTheirOwnAreApplied(t *testing.T) {
 	}
 }
 
+// A key that was evicted before the snapshot that the effects begin with is in neither; one that is read later has to be.
+func TestKeyMayHaveGoneBeforeTheSnapshot(t *testing.T) {
+	written := op(0, 1, Set, "a")
+	for _, tt := range []struct {
+		name    string
+		history []Op
+		before  Before
+		class   Class
+	}{
+		{"evicted", []Op{written, op(4, 5, Get, "")}, MayHaveGone, 0},
+		{"there at the end", []Op{written, op(4, 5, Get, "", saw("a"))}, MayHaveGone, Diverged},
+		{"without eviction", []Op{written, op(4, 5, Get, "")}, NothingBefore, Lost},
+	} {
+		found := Violations(CheckLogged(tt.history, nil, tt.before))
+		if tt.class == 0 && len(found) > 0 || tt.class != 0 && (len(found) == 0 || found[0].Class != tt.class) {
+			t.Errorf("%s: got %v, want class %v", tt.name, found, tt.class)
+		}
+	}
+}
+
 func TestLogsHoldWhatWasAcknowledgedOnce(t *testing.T) {
 	read := op(4, 5, Get, "", saw("a"))
 	ids := []Op{op(0, 1, Append, "a,", count(2)), op(2, 3, Append, "b,", count(4))}
@@ -160,7 +180,7 @@ func TestLogsHoldWhatWasAcknowledgedOnce(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found := Violations(CheckLogged(tt.history, effects))
+			found := Violations(CheckLogged(tt.history, effects, NothingBefore))
 			switch {
 			case tt.class == 0 && len(found) > 0:
 				t.Errorf("refused: %v", found)

@@ -52,15 +52,17 @@ func (w *handWorld) heal() {
 	w.goOn(leaders, func() bool { return false })
 }
 
-// goOn lets everybody work in good order until cond holds.
+// goOn lets everybody work in good order until cond holds. A round takes a millisecond.
 func (w *handWorld) goOn(leaders [handGroups]int, cond func() bool) bool {
-	for range 200 {
+	for range 200 + w.groups[0].lease.Milliseconds() {
 		w.step++
 		for g, group := range w.groups {
 			group.step = w.step
 			group.round(leaders[g])
 			for n := range group.nodes {
-				w.drive(g, n)
+				if group.cut != n+1 { // one that is cut off hears nothing of the meta group either
+					w.drive(g, n)
+				}
 			}
 			group.wait()
 		}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -73,7 +74,8 @@ type handStats struct {
 	stuck bool
 }
 
-func newHandWorld(ctx context.Context, seed uint64, broken handBroken) *handWorld {
+// newHandWorld draws a world from a seed. lease is how long leases last, drawn too where it is 0.
+func newHandWorld(ctx context.Context, seed uint64, lease time.Duration, broken handBroken) *handWorld {
 	w := &handWorld{r: rand.New(rand.NewPCG(seed, 13)), ctx: ctx, broken: broken, drivers: map[*coreReplica]*handDriver{}}
 	w.drives, w.delivers, w.controls = 3+w.r.IntN(6), 3+w.r.IntN(6), 1+w.r.IntN(2)
 	w.patience = []int{10, 100, 1000}[w.r.IntN(3)]
@@ -82,8 +84,8 @@ func newHandWorld(ctx context.Context, seed uint64, broken handBroken) *handWorl
 		w.units[i] = newHandUnit(i)
 	}
 	for g := range w.groups {
-		lease := time.Duration([]int{4, 10, 10, 30}[w.r.IntN(4)]) * time.Millisecond
-		w.groups[g] = newCoreGroup(ctx, seed*handGroups+uint64(g), lease, handShard(g), func() []slot.Range { return w.slotsOf(g) })
+		drawn := time.Duration([]int{4, 10, 10, 30}[w.r.IntN(4)]) * time.Millisecond
+		w.groups[g] = newCoreGroup(ctx, seed*handGroups+uint64(g), cmp.Or(lease, drawn), handShard(g), func() []slot.Range { return w.slotsOf(g) })
 		w.groups[g].swarm(handWeights(), 5, 10, 10, 20)
 		w.ghosts[g] = newHandGhost(g)
 	}
@@ -221,7 +223,7 @@ func runHand(t *testing.T, seed uint64, steps int, broken handBroken) (violation
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		w := newHandWorld(ctx, seed, broken)
+		w := newHandWorld(ctx, seed, 0, broken)
 		for _, group := range w.groups {
 			group.elect(0, 1)
 		}

@@ -61,7 +61,7 @@ const hopsMax = 5
 // find follows the redirects of routers to a replica; nil where nobody is known to lead, or the way goes on too long.
 func (w *routeWorld) find(k *routeKey, n *routeNode, busy bool) (replica *routeReplica, hops int) {
 	for ; hops <= hopsMax; hops++ {
-		target, ok := router.New(n).Find(k.slot)
+		target, ok := router.New(n).Find(k.slot, router.NotAsked)
 		switch {
 		case !ok:
 			w.stat.held++

@@ -195,8 +195,13 @@ func (r *routeReplica) Read(ctx context.Context, s slot.ID, mode router.ReadMode
 	return r.exec.Read(ctx, s, executor.ReadMode(mode), func(v *executor.View) { fn(v) })
 }
 
+func (r *routeReplica) AwaitOwned(ctx context.Context, s slot.ID) error {
+	return r.exec.AwaitOwned(ctx, s)
+}
+
 // Nobody asks for these here.
-func (r *routeReplica) NewFlight() router.Flight { panic(io.ErrUnexpectedEOF) }
-func (r *routeReplica) Acknowledged(uint64) int  { panic(fmt.Sprint("shard ", r.group.id)) }
-func (r *routeReplica) Keys() int                { return r.store.Len() }
-func (r *routeReplica) KeysInSlot(slot.ID) int   { panic(fmt.Sprint("shard ", r.group.id)) }
+func (r *routeReplica) ListKeys(slot.ID, int) [][]byte { panic(fmt.Sprint("shard ", r.group.id)) }
+func (r *routeReplica) NewFlight() router.Flight       { panic(io.ErrUnexpectedEOF) }
+func (r *routeReplica) Acknowledged(uint64) int        { panic(fmt.Sprint("shard ", r.group.id)) }
+func (r *routeReplica) Keys() int                      { return r.store.Len() }
+func (r *routeReplica) KeysInSlot(slot.ID) int         { panic(fmt.Sprint("shard ", r.group.id)) }

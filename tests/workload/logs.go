@@ -24,6 +24,7 @@ func (s *Session) JudgeLogs(v *Verdict, logs [][]model.Log) {
 		v.LogEntries += len(committed[i])
 	}
 	shards := make([][]entry.Effect, len(committed))
+	before := model.NothingBefore
 	for i, entries := range committed {
 		if len(entries) == 0 {
 			return // there is a violation already
@@ -32,6 +33,9 @@ func (s *Session) JudgeLogs(v *Verdict, logs [][]model.Log) {
 		if !ok {
 			v.LogsCut++
 			continue
+		}
+		if base.Index > 0 && s.workload.evicts {
+			before = model.MayHaveGone
 		}
 		applied, err := base.Applied(entries)
 		if err != nil {
@@ -54,5 +58,5 @@ func (s *Session) JudgeLogs(v *Verdict, logs [][]model.Log) {
 			effects[i].Value = bytes.TrimSuffix(effects[i].Value, []byte(padding))
 		}
 	}
-	v.add(model.Violations(model.CheckLogged(s.History.Ops(), effects))...)
+	v.add(model.Violations(model.CheckLogged(s.History.Ops(), effects, before))...)
 }

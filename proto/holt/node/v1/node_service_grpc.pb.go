@@ -29,7 +29,10 @@ const (
 	NodeService_TransferLeadership_FullMethodName = "/holt.node.v1.NodeService/TransferLeadership"
 	NodeService_GetReplicaStatus_FullMethodName   = "/holt.node.v1.NodeService/GetReplicaStatus"
 	NodeService_CarryMigration_FullMethodName     = "/holt.node.v1.NodeService/CarryMigration"
+	NodeService_GetSlotUsage_FullMethodName       = "/holt.node.v1.NodeService/GetSlotUsage"
 	NodeService_ListMigrations_FullMethodName     = "/holt.node.v1.NodeService/ListMigrations"
+	NodeService_ChangeMembers_FullMethodName      = "/holt.node.v1.NodeService/ChangeMembers"
+	NodeService_GetController_FullMethodName      = "/holt.node.v1.NodeService/GetController"
 )
 
 // NodeServiceClient is the client API for NodeService service.
@@ -56,8 +59,14 @@ type NodeServiceClient interface {
 	GetReplicaStatus(ctx context.Context, in *GetReplicaStatusRequest, opts ...grpc.CallOption) (*GetReplicaStatusResponse, error)
 	// CarryMigration carries the slots of a migration to the leader of the target. Another node answers "not-leader".
 	CarryMigration(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[CarryMigrationRequest, CarryMigrationResponse], error)
+	// GetSlotUsage tells what the slots of a shard hold. Another node than the shard's leader answers "not-leader".
+	GetSlotUsage(ctx context.Context, in *GetSlotUsageRequest, opts ...grpc.CallOption) (*GetSlotUsageResponse, error)
 	// ListMigrations tells how far the migrations have come that this node drives.
 	ListMigrations(ctx context.Context, in *ListMigrationsRequest, opts ...grpc.CallOption) (*ListMigrationsResponse, error)
+	// ChangeMembers has the leader of a shard change who belongs to its group. Another node answers "not-leader".
+	ChangeMembers(ctx context.Context, in *ChangeMembersRequest, opts ...grpc.CallOption) (*ChangeMembersResponse, error)
+	// GetController tells what the controller of this node is about, which acts where the node leads the meta group.
+	GetController(ctx context.Context, in *GetControllerRequest, opts ...grpc.CallOption) (*GetControllerResponse, error)
 }
 
 type nodeServiceClient struct {
@@ -160,10 +169,40 @@ func (c *nodeServiceClient) CarryMigration(ctx context.Context, opts ...grpc.Cal
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type NodeService_CarryMigrationClient = grpc.BidiStreamingClient[CarryMigrationRequest, CarryMigrationResponse]
 
+func (c *nodeServiceClient) GetSlotUsage(ctx context.Context, in *GetSlotUsageRequest, opts ...grpc.CallOption) (*GetSlotUsageResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetSlotUsageResponse)
+	err := c.cc.Invoke(ctx, NodeService_GetSlotUsage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *nodeServiceClient) ListMigrations(ctx context.Context, in *ListMigrationsRequest, opts ...grpc.CallOption) (*ListMigrationsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListMigrationsResponse)
 	err := c.cc.Invoke(ctx, NodeService_ListMigrations_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *nodeServiceClient) ChangeMembers(ctx context.Context, in *ChangeMembersRequest, opts ...grpc.CallOption) (*ChangeMembersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ChangeMembersResponse)
+	err := c.cc.Invoke(ctx, NodeService_ChangeMembers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *nodeServiceClient) GetController(ctx context.Context, in *GetControllerRequest, opts ...grpc.CallOption) (*GetControllerResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetControllerResponse)
+	err := c.cc.Invoke(ctx, NodeService_GetController_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -194,8 +233,14 @@ type NodeServiceServer interface {
 	GetReplicaStatus(context.Context, *GetReplicaStatusRequest) (*GetReplicaStatusResponse, error)
 	// CarryMigration carries the slots of a migration to the leader of the target. Another node answers "not-leader".
 	CarryMigration(grpc.BidiStreamingServer[CarryMigrationRequest, CarryMigrationResponse]) error
+	// GetSlotUsage tells what the slots of a shard hold. Another node than the shard's leader answers "not-leader".
+	GetSlotUsage(context.Context, *GetSlotUsageRequest) (*GetSlotUsageResponse, error)
 	// ListMigrations tells how far the migrations have come that this node drives.
 	ListMigrations(context.Context, *ListMigrationsRequest) (*ListMigrationsResponse, error)
+	// ChangeMembers has the leader of a shard change who belongs to its group. Another node answers "not-leader".
+	ChangeMembers(context.Context, *ChangeMembersRequest) (*ChangeMembersResponse, error)
+	// GetController tells what the controller of this node is about, which acts where the node leads the meta group.
+	GetController(context.Context, *GetControllerRequest) (*GetControllerResponse, error)
 	mustEmbedUnimplementedNodeServiceServer()
 }
 
@@ -230,8 +275,17 @@ func (UnimplementedNodeServiceServer) GetReplicaStatus(context.Context, *GetRepl
 func (UnimplementedNodeServiceServer) CarryMigration(grpc.BidiStreamingServer[CarryMigrationRequest, CarryMigrationResponse]) error {
 	return status.Error(codes.Unimplemented, "method CarryMigration not implemented")
 }
+func (UnimplementedNodeServiceServer) GetSlotUsage(context.Context, *GetSlotUsageRequest) (*GetSlotUsageResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetSlotUsage not implemented")
+}
 func (UnimplementedNodeServiceServer) ListMigrations(context.Context, *ListMigrationsRequest) (*ListMigrationsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListMigrations not implemented")
+}
+func (UnimplementedNodeServiceServer) ChangeMembers(context.Context, *ChangeMembersRequest) (*ChangeMembersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ChangeMembers not implemented")
+}
+func (UnimplementedNodeServiceServer) GetController(context.Context, *GetControllerRequest) (*GetControllerResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetController not implemented")
 }
 func (UnimplementedNodeServiceServer) mustEmbedUnimplementedNodeServiceServer() {}
 func (UnimplementedNodeServiceServer) testEmbeddedByValue()                     {}
@@ -380,6 +434,24 @@ func _NodeService_CarryMigration_Handler(srv interface{}, stream grpc.ServerStre
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type NodeService_CarryMigrationServer = grpc.BidiStreamingServer[CarryMigrationRequest, CarryMigrationResponse]
 
+func _NodeService_GetSlotUsage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSlotUsageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).GetSlotUsage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_GetSlotUsage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).GetSlotUsage(ctx, req.(*GetSlotUsageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _NodeService_ListMigrations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListMigrationsRequest)
 	if err := dec(in); err != nil {
@@ -394,6 +466,42 @@ func _NodeService_ListMigrations_Handler(srv interface{}, ctx context.Context, d
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(NodeServiceServer).ListMigrations(ctx, req.(*ListMigrationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NodeService_ChangeMembers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ChangeMembersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).ChangeMembers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_ChangeMembers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).ChangeMembers(ctx, req.(*ChangeMembersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NodeService_GetController_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetControllerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).GetController(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_GetController_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).GetController(ctx, req.(*GetControllerRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -430,8 +538,20 @@ var NodeService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _NodeService_GetReplicaStatus_Handler,
 		},
 		{
+			MethodName: "GetSlotUsage",
+			Handler:    _NodeService_GetSlotUsage_Handler,
+		},
+		{
 			MethodName: "ListMigrations",
 			Handler:    _NodeService_ListMigrations_Handler,
+		},
+		{
+			MethodName: "ChangeMembers",
+			Handler:    _NodeService_ChangeMembers_Handler,
+		},
+		{
+			MethodName: "GetController",
+			Handler:    _NodeService_GetController_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -103,6 +103,7 @@ type MetaCommand struct {
 	//	*MetaCommand_EndMigration
 	//	*MetaCommand_SetNodeDraining
 	//	*MetaCommand_DissolveShard
+	//	*MetaCommand_SetRebalance
 	Command       isMetaCommand_Command `protobuf_oneof:"command"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -296,6 +297,15 @@ func (x *MetaCommand) GetDissolveShard() *DissolveShard {
 	return nil
 }
 
+func (x *MetaCommand) GetSetRebalance() *SetRebalance {
+	if x != nil {
+		if x, ok := x.Command.(*MetaCommand_SetRebalance); ok {
+			return x.SetRebalance
+		}
+	}
+	return nil
+}
+
 type isMetaCommand_Command interface {
 	isMetaCommand_Command()
 }
@@ -380,6 +390,11 @@ type MetaCommand_DissolveShard struct {
 	DissolveShard *DissolveShard `protobuf:"bytes,17,opt,name=dissolve_shard,json=dissolveShard,proto3,oneof"`
 }
 
+type MetaCommand_SetRebalance struct {
+	// Asks for a rebalance, or ends it.
+	SetRebalance *SetRebalance `protobuf:"bytes,18,opt,name=set_rebalance,json=setRebalance,proto3,oneof"`
+}
+
 func (*MetaCommand_InitCluster) isMetaCommand_Command() {}
 
 func (*MetaCommand_RegisterNode) isMetaCommand_Command() {}
@@ -411,6 +426,8 @@ func (*MetaCommand_EndMigration) isMetaCommand_Command() {}
 func (*MetaCommand_SetNodeDraining) isMetaCommand_Command() {}
 
 func (*MetaCommand_DissolveShard) isMetaCommand_Command() {}
+
+func (*MetaCommand_SetRebalance) isMetaCommand_Command() {}
 
 // InitCluster begins the cluster. It succeeds once.
 type InitCluster struct {
@@ -1851,11 +1868,67 @@ func (x *DissolveShard) GetId() uint64 {
 	return 0
 }
 
+// SetRebalance asks for a rebalance, in place of one that runs, or ends it.
+type SetRebalance struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is asked for; not set: the rebalance that runs has ended or was stopped.
+	Rebalance *MetaRebalance `protobuf:"bytes,1,opt,name=rebalance,proto3" json:"rebalance,omitempty"`
+	// Only for an end: when the rebalance that ends was asked for, so that another one goes on; 0: whichever runs.
+	ExpectedStartedMs int64 `protobuf:"varint,2,opt,name=expected_started_ms,json=expectedStartedMs,proto3" json:"expected_started_ms,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *SetRebalance) Reset() {
+	*x = SetRebalance{}
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRebalance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRebalance) ProtoMessage() {}
+
+func (x *SetRebalance) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRebalance.ProtoReflect.Descriptor instead.
+func (*SetRebalance) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_command_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SetRebalance) GetRebalance() *MetaRebalance {
+	if x != nil {
+		return x.Rebalance
+	}
+	return nil
+}
+
+func (x *SetRebalance) GetExpectedStartedMs() int64 {
+	if x != nil {
+		return x.ExpectedStartedMs
+	}
+	return 0
+}
+
 var File_holt_storage_v1_meta_command_proto protoreflect.FileDescriptor
 
 const file_holt_storage_v1_meta_command_proto_rawDesc = "" +
 	"\n" +
-	"\"holt/storage/v1/meta_command.proto\x12\x0fholt.storage.v1\x1a holt/storage/v1/meta_state.proto\x1a\x1bholt/storage/v1/slots.proto\"\xcb\t\n" +
+	"\"holt/storage/v1/meta_command.proto\x12\x0fholt.storage.v1\x1a holt/storage/v1/meta_state.proto\x1a\x1bholt/storage/v1/slots.proto\"\x91\n" +
+	"\n" +
 	"\vMetaCommand\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12A\n" +
 	"\finit_cluster\x18\x02 \x01(\v2\x1c.holt.storage.v1.InitClusterH\x00R\vinitCluster\x12D\n" +
@@ -1875,7 +1948,8 @@ const file_holt_storage_v1_meta_command_proto_rawDesc = "" +
 	"\x0fabort_migration\x18\x0e \x01(\v2\x1f.holt.storage.v1.AbortMigrationH\x00R\x0eabortMigration\x12D\n" +
 	"\rend_migration\x18\x0f \x01(\v2\x1d.holt.storage.v1.EndMigrationH\x00R\fendMigration\x12N\n" +
 	"\x11set_node_draining\x18\x10 \x01(\v2 .holt.storage.v1.SetNodeDrainingH\x00R\x0fsetNodeDraining\x12G\n" +
-	"\x0edissolve_shard\x18\x11 \x01(\v2\x1e.holt.storage.v1.DissolveShardH\x00R\rdissolveShardB\t\n" +
+	"\x0edissolve_shard\x18\x11 \x01(\v2\x1e.holt.storage.v1.DissolveShardH\x00R\rdissolveShard\x12D\n" +
+	"\rset_rebalance\x18\x12 \x01(\v2\x1d.holt.storage.v1.SetRebalanceH\x00R\fsetRebalanceB\t\n" +
 	"\acommand\"\xe1\x01\n" +
 	"\vInitCluster\x12\x1d\n" +
 	"\n" +
@@ -1975,7 +2049,10 @@ const file_holt_storage_v1_meta_command_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bdraining\x18\x02 \x01(\bR\bdraining\"\x1f\n" +
 	"\rDissolveShard\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x04R\x02id*e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\"|\n" +
+	"\fSetRebalance\x12<\n" +
+	"\trebalance\x18\x01 \x01(\v2\x1e.holt.storage.v1.MetaRebalanceR\trebalance\x12.\n" +
+	"\x13expected_started_ms\x18\x02 \x01(\x03R\x11expectedStartedMs*e\n" +
 	"\rMigrationSide\x12\x1e\n" +
 	"\x1aMIGRATION_SIDE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15MIGRATION_SIDE_SOURCE\x10\x01\x12\x19\n" +
@@ -1994,7 +2071,7 @@ func file_holt_storage_v1_meta_command_proto_rawDescGZIP() []byte {
 }
 
 var file_holt_storage_v1_meta_command_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_holt_storage_v1_meta_command_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_holt_storage_v1_meta_command_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_holt_storage_v1_meta_command_proto_goTypes = []any{
 	(MigrationSide)(0),         // 0: holt.storage.v1.MigrationSide
 	(*MetaCommand)(nil),        // 1: holt.storage.v1.MetaCommand
@@ -2017,13 +2094,15 @@ var file_holt_storage_v1_meta_command_proto_goTypes = []any{
 	(*EndMigration)(nil),       // 18: holt.storage.v1.EndMigration
 	(*SetNodeDraining)(nil),    // 19: holt.storage.v1.SetNodeDraining
 	(*DissolveShard)(nil),      // 20: holt.storage.v1.DissolveShard
-	(*MetaSettings)(nil),       // 21: holt.storage.v1.MetaSettings
-	(*NodeAddresses)(nil),      // 22: holt.storage.v1.NodeAddresses
-	(*SlotRange)(nil),          // 23: holt.storage.v1.SlotRange
-	(FsyncPolicy)(0),           // 24: holt.storage.v1.FsyncPolicy
-	(AckMode)(0),               // 25: holt.storage.v1.AckMode
-	(ReadMode)(0),              // 26: holt.storage.v1.ReadMode
-	(EvictionPolicy)(0),        // 27: holt.storage.v1.EvictionPolicy
+	(*SetRebalance)(nil),       // 21: holt.storage.v1.SetRebalance
+	(*MetaSettings)(nil),       // 22: holt.storage.v1.MetaSettings
+	(*NodeAddresses)(nil),      // 23: holt.storage.v1.NodeAddresses
+	(*SlotRange)(nil),          // 24: holt.storage.v1.SlotRange
+	(FsyncPolicy)(0),           // 25: holt.storage.v1.FsyncPolicy
+	(AckMode)(0),               // 26: holt.storage.v1.AckMode
+	(ReadMode)(0),              // 27: holt.storage.v1.ReadMode
+	(EvictionPolicy)(0),        // 28: holt.storage.v1.EvictionPolicy
+	(*MetaRebalance)(nil),      // 29: holt.storage.v1.MetaRebalance
 }
 var file_holt_storage_v1_meta_command_proto_depIdxs = []int32{
 	2,  // 0: holt.storage.v1.MetaCommand.init_cluster:type_name -> holt.storage.v1.InitCluster
@@ -2042,25 +2121,27 @@ var file_holt_storage_v1_meta_command_proto_depIdxs = []int32{
 	18, // 13: holt.storage.v1.MetaCommand.end_migration:type_name -> holt.storage.v1.EndMigration
 	19, // 14: holt.storage.v1.MetaCommand.set_node_draining:type_name -> holt.storage.v1.SetNodeDraining
 	20, // 15: holt.storage.v1.MetaCommand.dissolve_shard:type_name -> holt.storage.v1.DissolveShard
-	3,  // 16: holt.storage.v1.InitCluster.first_node:type_name -> holt.storage.v1.RegisterNode
-	21, // 17: holt.storage.v1.InitCluster.settings:type_name -> holt.storage.v1.MetaSettings
-	22, // 18: holt.storage.v1.RegisterNode.addresses:type_name -> holt.storage.v1.NodeAddresses
-	7,  // 19: holt.storage.v1.CreateShards.shards:type_name -> holt.storage.v1.NewShard
-	23, // 20: holt.storage.v1.NewShard.ranges:type_name -> holt.storage.v1.SlotRange
-	24, // 21: holt.storage.v1.ChangeSetting.appendfsync:type_name -> holt.storage.v1.FsyncPolicy
-	25, // 22: holt.storage.v1.ChangeSetting.default_ack:type_name -> holt.storage.v1.AckMode
-	26, // 23: holt.storage.v1.ChangeSetting.default_read:type_name -> holt.storage.v1.ReadMode
-	27, // 24: holt.storage.v1.ChangeSetting.maxmemory_policy:type_name -> holt.storage.v1.EvictionPolicy
-	11, // 25: holt.storage.v1.ChangeSettings.changes:type_name -> holt.storage.v1.ChangeSetting
-	13, // 26: holt.storage.v1.ChangeSettings.node_memory:type_name -> holt.storage.v1.SetNodeMemory
-	15, // 27: holt.storage.v1.StartMigrations.migrations:type_name -> holt.storage.v1.NewMigration
-	23, // 28: holt.storage.v1.NewMigration.ranges:type_name -> holt.storage.v1.SlotRange
-	0,  // 29: holt.storage.v1.EndMigration.side:type_name -> holt.storage.v1.MigrationSide
-	30, // [30:30] is the sub-list for method output_type
-	30, // [30:30] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	21, // 16: holt.storage.v1.MetaCommand.set_rebalance:type_name -> holt.storage.v1.SetRebalance
+	3,  // 17: holt.storage.v1.InitCluster.first_node:type_name -> holt.storage.v1.RegisterNode
+	22, // 18: holt.storage.v1.InitCluster.settings:type_name -> holt.storage.v1.MetaSettings
+	23, // 19: holt.storage.v1.RegisterNode.addresses:type_name -> holt.storage.v1.NodeAddresses
+	7,  // 20: holt.storage.v1.CreateShards.shards:type_name -> holt.storage.v1.NewShard
+	24, // 21: holt.storage.v1.NewShard.ranges:type_name -> holt.storage.v1.SlotRange
+	25, // 22: holt.storage.v1.ChangeSetting.appendfsync:type_name -> holt.storage.v1.FsyncPolicy
+	26, // 23: holt.storage.v1.ChangeSetting.default_ack:type_name -> holt.storage.v1.AckMode
+	27, // 24: holt.storage.v1.ChangeSetting.default_read:type_name -> holt.storage.v1.ReadMode
+	28, // 25: holt.storage.v1.ChangeSetting.maxmemory_policy:type_name -> holt.storage.v1.EvictionPolicy
+	11, // 26: holt.storage.v1.ChangeSettings.changes:type_name -> holt.storage.v1.ChangeSetting
+	13, // 27: holt.storage.v1.ChangeSettings.node_memory:type_name -> holt.storage.v1.SetNodeMemory
+	15, // 28: holt.storage.v1.StartMigrations.migrations:type_name -> holt.storage.v1.NewMigration
+	24, // 29: holt.storage.v1.NewMigration.ranges:type_name -> holt.storage.v1.SlotRange
+	0,  // 30: holt.storage.v1.EndMigration.side:type_name -> holt.storage.v1.MigrationSide
+	29, // 31: holt.storage.v1.SetRebalance.rebalance:type_name -> holt.storage.v1.MetaRebalance
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_holt_storage_v1_meta_command_proto_init() }
@@ -2087,6 +2168,7 @@ func file_holt_storage_v1_meta_command_proto_init() {
 		(*MetaCommand_EndMigration)(nil),
 		(*MetaCommand_SetNodeDraining)(nil),
 		(*MetaCommand_DissolveShard)(nil),
+		(*MetaCommand_SetRebalance)(nil),
 	}
 	file_holt_storage_v1_meta_command_proto_msgTypes[10].OneofWrappers = []any{
 		(*ChangeSetting_Replicas)(nil),
@@ -2112,7 +2194,7 @@ func file_holt_storage_v1_meta_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_storage_v1_meta_command_proto_rawDesc), len(file_holt_storage_v1_meta_command_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -427,6 +427,63 @@ func (MigrationPhase) EnumDescriptor() ([]byte, []int) {
 	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{6}
 }
 
+// BalanceMeasure is by what shards are compared.
+type BalanceMeasure int32
+
+const (
+	// Not set.
+	BalanceMeasure_BALANCE_MEASURE_UNSPECIFIED BalanceMeasure = 0
+	// How many slots they own.
+	BalanceMeasure_BALANCE_MEASURE_SLOTS BalanceMeasure = 1
+	// How much memory their keys take.
+	BalanceMeasure_BALANCE_MEASURE_BYTES BalanceMeasure = 2
+	// How many requests they get.
+	BalanceMeasure_BALANCE_MEASURE_REQUESTS BalanceMeasure = 3
+)
+
+// Enum value maps for BalanceMeasure.
+var (
+	BalanceMeasure_name = map[int32]string{
+		0: "BALANCE_MEASURE_UNSPECIFIED",
+		1: "BALANCE_MEASURE_SLOTS",
+		2: "BALANCE_MEASURE_BYTES",
+		3: "BALANCE_MEASURE_REQUESTS",
+	}
+	BalanceMeasure_value = map[string]int32{
+		"BALANCE_MEASURE_UNSPECIFIED": 0,
+		"BALANCE_MEASURE_SLOTS":       1,
+		"BALANCE_MEASURE_BYTES":       2,
+		"BALANCE_MEASURE_REQUESTS":    3,
+	}
+)
+
+func (x BalanceMeasure) Enum() *BalanceMeasure {
+	p := new(BalanceMeasure)
+	*p = x
+	return p
+}
+
+func (x BalanceMeasure) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (BalanceMeasure) Descriptor() protoreflect.EnumDescriptor {
+	return file_holt_storage_v1_meta_state_proto_enumTypes[7].Descriptor()
+}
+
+func (BalanceMeasure) Type() protoreflect.EnumType {
+	return &file_holt_storage_v1_meta_state_proto_enumTypes[7]
+}
+
+func (x BalanceMeasure) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use BalanceMeasure.Descriptor instead.
+func (BalanceMeasure) EnumDescriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{7}
+}
+
 // MetaState is the whole state of the meta group. The snapshot frames it with a format version and a checksum.
 type MetaState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -457,8 +514,10 @@ type MetaState struct {
 	Migrations []*MetaMigration `protobuf:"bytes,12,rep,name=migrations,proto3" json:"migrations,omitempty"`
 	// Those whose records were collected last, oldest first; only shown to people.
 	EndedMigrations []*MetaMigration `protobuf:"bytes,13,rep,name=ended_migrations,json=endedMigrations,proto3" json:"ended_migrations,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// The rebalance that runs; not set: none does.
+	Rebalance     *MetaRebalance `protobuf:"bytes,14,opt,name=rebalance,proto3" json:"rebalance,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MetaState) Reset() {
@@ -578,6 +637,13 @@ func (x *MetaState) GetMigrations() []*MetaMigration {
 func (x *MetaState) GetEndedMigrations() []*MetaMigration {
 	if x != nil {
 		return x.EndedMigrations
+	}
+	return nil
+}
+
+func (x *MetaState) GetRebalance() *MetaRebalance {
+	if x != nil {
+		return x.Rebalance
 	}
 	return nil
 }
@@ -1256,11 +1322,75 @@ func (x *FinalChunk) GetIndex() uint64 {
 	return 0
 }
 
+// MetaRebalance is a rebalance that was asked for. Whoever controls the cluster goes on with it until it is done.
+type MetaRebalance struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By what shards are compared, in ascending order, each once; at least one.
+	Measures []BalanceMeasure `protobuf:"varint,1,rep,packed,name=measures,proto3,enum=holt.storage.v1.BalanceMeasure" json:"measures,omitempty"`
+	// How many shards there are to be; 0: as many as there are nodes, and not less than the setting "shards".
+	Shards uint32 `protobuf:"varint,2,opt,name=shards,proto3" json:"shards,omitempty"`
+	// When it was asked for, in milliseconds since the Unix epoch, by the proposer's clock; never 0.
+	StartedMs     int64 `protobuf:"varint,3,opt,name=started_ms,json=startedMs,proto3" json:"started_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MetaRebalance) Reset() {
+	*x = MetaRebalance{}
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MetaRebalance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MetaRebalance) ProtoMessage() {}
+
+func (x *MetaRebalance) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MetaRebalance.ProtoReflect.Descriptor instead.
+func (*MetaRebalance) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *MetaRebalance) GetMeasures() []BalanceMeasure {
+	if x != nil {
+		return x.Measures
+	}
+	return nil
+}
+
+func (x *MetaRebalance) GetShards() uint32 {
+	if x != nil {
+		return x.Shards
+	}
+	return 0
+}
+
+func (x *MetaRebalance) GetStartedMs() int64 {
+	if x != nil {
+		return x.StartedMs
+	}
+	return 0
+}
+
 var File_holt_storage_v1_meta_state_proto protoreflect.FileDescriptor
 
 const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"\n" +
-	" holt/storage/v1/meta_state.proto\x12\x0fholt.storage.v1\x1a\x1bholt/storage/v1/slots.proto\"\xbd\x04\n" +
+	" holt/storage/v1/meta_state.proto\x12\x0fholt.storage.v1\x1a\x1bholt/storage/v1/slots.proto\"\xfb\x04\n" +
 	"\tMetaState\x12#\n" +
 	"\rapplied_index\x18\x01 \x01(\x04R\fappliedIndex\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x1d\n" +
@@ -1280,7 +1410,8 @@ const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"\n" +
 	"migrations\x18\f \x03(\v2\x1e.holt.storage.v1.MetaMigrationR\n" +
 	"migrations\x12I\n" +
-	"\x10ended_migrations\x18\r \x03(\v2\x1e.holt.storage.v1.MetaMigrationR\x0fendedMigrations\"\xb8\x06\n" +
+	"\x10ended_migrations\x18\r \x03(\v2\x1e.holt.storage.v1.MetaMigrationR\x0fendedMigrations\x12<\n" +
+	"\trebalance\x18\x0e \x01(\v2\x1e.holt.storage.v1.MetaRebalanceR\trebalance\"\xb8\x06\n" +
 	"\fMetaSettings\x12\x1a\n" +
 	"\breplicas\x18\x01 \x01(\rR\breplicas\x12\x16\n" +
 	"\x06shards\x18\x02 \x01(\rR\x06shards\x12!\n" +
@@ -1349,7 +1480,12 @@ const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"FinalChunk\x12 \n" +
 	"\vincarnation\x18\x01 \x01(\x04R\vincarnation\x12\x18\n" +
 	"\acounter\x18\x02 \x01(\x04R\acounter\x12\x14\n" +
-	"\x05index\x18\x03 \x01(\x04R\x05index*\xc2\x02\n" +
+	"\x05index\x18\x03 \x01(\x04R\x05index\"\x83\x01\n" +
+	"\rMetaRebalance\x12;\n" +
+	"\bmeasures\x18\x01 \x03(\x0e2\x1f.holt.storage.v1.BalanceMeasureR\bmeasures\x12\x16\n" +
+	"\x06shards\x18\x02 \x01(\rR\x06shards\x12\x1d\n" +
+	"\n" +
+	"started_ms\x18\x03 \x01(\x03R\tstartedMs*\xc2\x02\n" +
 	"\x0eEvictionPolicy\x12\x1f\n" +
 	"\x1bEVICTION_POLICY_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aEVICTION_POLICY_NOEVICTION\x10\x01\x12\x1f\n" +
@@ -1386,7 +1522,12 @@ const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"\x1bMIGRATION_PHASE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17MIGRATION_PHASE_RUNNING\x10\x01\x12\x1d\n" +
 	"\x19MIGRATION_PHASE_COMMITTED\x10\x02\x12\x1b\n" +
-	"\x17MIGRATION_PHASE_ABORTED\x10\x03B;Z9github.com/holtcache/holt/proto/holt/storage/v1;storagev1b\x06proto3"
+	"\x17MIGRATION_PHASE_ABORTED\x10\x03*\x85\x01\n" +
+	"\x0eBalanceMeasure\x12\x1f\n" +
+	"\x1bBALANCE_MEASURE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15BALANCE_MEASURE_SLOTS\x10\x01\x12\x19\n" +
+	"\x15BALANCE_MEASURE_BYTES\x10\x02\x12\x1c\n" +
+	"\x18BALANCE_MEASURE_REQUESTS\x10\x03B;Z9github.com/holtcache/holt/proto/holt/storage/v1;storagev1b\x06proto3"
 
 var (
 	file_holt_storage_v1_meta_state_proto_rawDescOnce sync.Once
@@ -1400,8 +1541,8 @@ func file_holt_storage_v1_meta_state_proto_rawDescGZIP() []byte {
 	return file_holt_storage_v1_meta_state_proto_rawDescData
 }
 
-var file_holt_storage_v1_meta_state_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_holt_storage_v1_meta_state_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_holt_storage_v1_meta_state_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
+var file_holt_storage_v1_meta_state_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_holt_storage_v1_meta_state_proto_goTypes = []any{
 	(EvictionPolicy)(0),   // 0: holt.storage.v1.EvictionPolicy
 	(FsyncPolicy)(0),      // 1: holt.storage.v1.FsyncPolicy
@@ -1410,37 +1551,41 @@ var file_holt_storage_v1_meta_state_proto_goTypes = []any{
 	(NodePhase)(0),        // 4: holt.storage.v1.NodePhase
 	(ShardPhase)(0),       // 5: holt.storage.v1.ShardPhase
 	(MigrationPhase)(0),   // 6: holt.storage.v1.MigrationPhase
-	(*MetaState)(nil),     // 7: holt.storage.v1.MetaState
-	(*MetaSettings)(nil),  // 8: holt.storage.v1.MetaSettings
-	(*NodeAddresses)(nil), // 9: holt.storage.v1.NodeAddresses
-	(*MetaNode)(nil),      // 10: holt.storage.v1.MetaNode
-	(*MetaShard)(nil),     // 11: holt.storage.v1.MetaShard
-	(*MetaMigration)(nil), // 12: holt.storage.v1.MetaMigration
-	(*FinalChunk)(nil),    // 13: holt.storage.v1.FinalChunk
-	(*SlotRange)(nil),     // 14: holt.storage.v1.SlotRange
+	(BalanceMeasure)(0),   // 7: holt.storage.v1.BalanceMeasure
+	(*MetaState)(nil),     // 8: holt.storage.v1.MetaState
+	(*MetaSettings)(nil),  // 9: holt.storage.v1.MetaSettings
+	(*NodeAddresses)(nil), // 10: holt.storage.v1.NodeAddresses
+	(*MetaNode)(nil),      // 11: holt.storage.v1.MetaNode
+	(*MetaShard)(nil),     // 12: holt.storage.v1.MetaShard
+	(*MetaMigration)(nil), // 13: holt.storage.v1.MetaMigration
+	(*FinalChunk)(nil),    // 14: holt.storage.v1.FinalChunk
+	(*MetaRebalance)(nil), // 15: holt.storage.v1.MetaRebalance
+	(*SlotRange)(nil),     // 16: holt.storage.v1.SlotRange
 }
 var file_holt_storage_v1_meta_state_proto_depIdxs = []int32{
-	8,  // 0: holt.storage.v1.MetaState.settings:type_name -> holt.storage.v1.MetaSettings
-	10, // 1: holt.storage.v1.MetaState.nodes:type_name -> holt.storage.v1.MetaNode
-	11, // 2: holt.storage.v1.MetaState.shards:type_name -> holt.storage.v1.MetaShard
-	12, // 3: holt.storage.v1.MetaState.migrations:type_name -> holt.storage.v1.MetaMigration
-	12, // 4: holt.storage.v1.MetaState.ended_migrations:type_name -> holt.storage.v1.MetaMigration
-	1,  // 5: holt.storage.v1.MetaSettings.appendfsync:type_name -> holt.storage.v1.FsyncPolicy
-	2,  // 6: holt.storage.v1.MetaSettings.default_ack:type_name -> holt.storage.v1.AckMode
-	3,  // 7: holt.storage.v1.MetaSettings.default_read:type_name -> holt.storage.v1.ReadMode
-	0,  // 8: holt.storage.v1.MetaSettings.maxmemory_policy:type_name -> holt.storage.v1.EvictionPolicy
-	4,  // 9: holt.storage.v1.MetaNode.phase:type_name -> holt.storage.v1.NodePhase
-	9,  // 10: holt.storage.v1.MetaNode.addresses:type_name -> holt.storage.v1.NodeAddresses
-	5,  // 11: holt.storage.v1.MetaShard.phase:type_name -> holt.storage.v1.ShardPhase
-	14, // 12: holt.storage.v1.MetaShard.ranges:type_name -> holt.storage.v1.SlotRange
-	14, // 13: holt.storage.v1.MetaMigration.ranges:type_name -> holt.storage.v1.SlotRange
-	6,  // 14: holt.storage.v1.MetaMigration.phase:type_name -> holt.storage.v1.MigrationPhase
-	13, // 15: holt.storage.v1.MetaMigration.final:type_name -> holt.storage.v1.FinalChunk
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	9,  // 0: holt.storage.v1.MetaState.settings:type_name -> holt.storage.v1.MetaSettings
+	11, // 1: holt.storage.v1.MetaState.nodes:type_name -> holt.storage.v1.MetaNode
+	12, // 2: holt.storage.v1.MetaState.shards:type_name -> holt.storage.v1.MetaShard
+	13, // 3: holt.storage.v1.MetaState.migrations:type_name -> holt.storage.v1.MetaMigration
+	13, // 4: holt.storage.v1.MetaState.ended_migrations:type_name -> holt.storage.v1.MetaMigration
+	15, // 5: holt.storage.v1.MetaState.rebalance:type_name -> holt.storage.v1.MetaRebalance
+	1,  // 6: holt.storage.v1.MetaSettings.appendfsync:type_name -> holt.storage.v1.FsyncPolicy
+	2,  // 7: holt.storage.v1.MetaSettings.default_ack:type_name -> holt.storage.v1.AckMode
+	3,  // 8: holt.storage.v1.MetaSettings.default_read:type_name -> holt.storage.v1.ReadMode
+	0,  // 9: holt.storage.v1.MetaSettings.maxmemory_policy:type_name -> holt.storage.v1.EvictionPolicy
+	4,  // 10: holt.storage.v1.MetaNode.phase:type_name -> holt.storage.v1.NodePhase
+	10, // 11: holt.storage.v1.MetaNode.addresses:type_name -> holt.storage.v1.NodeAddresses
+	5,  // 12: holt.storage.v1.MetaShard.phase:type_name -> holt.storage.v1.ShardPhase
+	16, // 13: holt.storage.v1.MetaShard.ranges:type_name -> holt.storage.v1.SlotRange
+	16, // 14: holt.storage.v1.MetaMigration.ranges:type_name -> holt.storage.v1.SlotRange
+	6,  // 15: holt.storage.v1.MetaMigration.phase:type_name -> holt.storage.v1.MigrationPhase
+	14, // 16: holt.storage.v1.MetaMigration.final:type_name -> holt.storage.v1.FinalChunk
+	7,  // 17: holt.storage.v1.MetaRebalance.measures:type_name -> holt.storage.v1.BalanceMeasure
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_holt_storage_v1_meta_state_proto_init() }
@@ -1455,8 +1600,8 @@ func file_holt_storage_v1_meta_state_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_storage_v1_meta_state_proto_rawDesc), len(file_holt_storage_v1_meta_state_proto_rawDesc)),
-			NumEnums:      7,
-			NumMessages:   7,
+			NumEnums:      8,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
