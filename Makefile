@@ -76,7 +76,7 @@ fuzz: ## each fuzz target for a few seconds (FUZZTIME=5s)
 bench: tools build ## writes/s, reads/s and latencies of three nodes, of Redis and of etcd (SUBJECT=log|latency|memory|gc|expiry: others; ARGS: flags)
 	go run ./tests/bench $(SUBJECT) -holt bin/holt $(ARGS)
 
-bugs: ## plant defects one at a time; a test has to notice each (ARGS='-only name' or '-list')
+bugs: ## plant defects one at a time; a test has to notice each (ARGS='-only name', '-list', '-new -write': those tests/bugs/BUGS.md lacks)
 	go run ./tests/bugs $(ARGS)
 
 scale: tools ## parts of 320 nodes in one process, and what idle groups cost: what tests/scale/SCALE.md says

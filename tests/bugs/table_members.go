@@ -2,10 +2,9 @@ package main
 
 // The places.
 const (
-	placementPkg = "shard/placement"
-	changeFile   = shardPkg + "/memberchange.go"
-	leaveFile    = hostPkg + "/leavegroup.go"
-	membersFile  = placementPkg + "/plan_members.go"
+	changeFile  = shardPkg + "/memberchange.go"
+	leaveFile   = hostPkg + "/leavegroup.go"
+	membersFile = placementPkg + "/plan_members.go"
 )
 
 // memberBugs are of who belongs to a group, and of what a replica that goes leaves behind.
