@@ -1,6 +1,7 @@
 package raftfsm
 
 import (
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,7 +30,7 @@ func TestSameLogGivesTheSameStateWhateverTheClocksSay(t *testing.T) {
 		first := play()
 		time.Sleep(time.Hour)
 		second := play()
-		if a, b := first.State(), second.State(); a != b {
+		if a, b := first.State(), second.State(); !reflect.DeepEqual(a, b) {
 			t.Errorf("states differ:\n%+v\n%+v", a, b)
 		}
 		if a, b := first.store.Digest(), second.store.Digest(); a != b {

@@ -57,6 +57,7 @@ var rules = []rule{
 	{"members", "replicas come and go one change at a time, caught up before they vote; one that is gone says nothing and begins nothing", ""},
 	{"nodes", "a node that is to leave goes on leaving when it starts again", ""},
 	{"upgrade", "what an older program does not know stops it before it does harm, and only what it does not know", ""},
+	{"ASKING", "a slot that is being handed over is asked for where it goes by those who were told so, for one command", ""},
 	{"WAIT", "WAIT counts the replicas that hold the write", ""},
 	{"tracking", "client-side caches hear of every change, and of every doubt", ""},
 	{"settings", "settings of one command change together, and a shard's budget is the smallest share of its nodes", ""},

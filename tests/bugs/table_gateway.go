@@ -26,15 +26,15 @@ var gatewayBugs = []bug{
 		respserverPkg, "^TestRefusedWriteIsNotRepeatedBehindALaterOne$"},
 	{"retryUnknownGRPC", "26", []edit{{grpcserverPkg + "/forward.go", "	case c.reads:\n		return nil, again", "	case true:\n		return nil, again"}},
 		grpcserverPkg, "^TestWriteWithUnknownOutcomeIsNeverRepeated$"},
-	{"askingLasts", "DESIGN 7", []edit{{respserverPkg + "/redirect.go", "		c.asking = false", "		_ = c.asking"}},
+	{"askingLasts", "ASKING", []edit{{respserverPkg + "/redirect.go", "		c.asking = false", "		_ = c.asking"}},
 		respserverPkg, "^TestAskingIsForOneCommand$"},
 	{"arrivingOvertaken", "12", []edit{{respserverPkg + "/route.go", "if !ok || t.Arriving {", "if !ok {"}},
 		respserverPkg, "^TestCommandsOfASlotThatIsArrivingWaitInOrder$"},
 	{"watchElsewhere", "34", []edit{{respserverPkg + "/watch.go", "	return mark{shard: shard, incarnation: incarnation, deletions: deletions}", "	_ = shard\n	return mark{incarnation: incarnation, deletions: deletions}"}},
 		respserverPkg, "^TestNodeThatLeadsBothShardsServesTheSlotWhereItArrives$"},
-	{"staleOfWhatHasLeft", "DESIGN 7", []edit{{respserverPkg + "/read.go", "if stale && isMoved(err) {", "if stale && err.Kind == 0 {"}},
+	{"staleOfWhatHasLeft", "18", []edit{{respserverPkg + "/read.go", "if stale && isMoved(err) {", "if stale && err.Kind == 0 {"}},
 		respserverPkg, "^TestStaleReadsOfASlotThatHasLeftAreSentOn$"},
-	{"askedForgotten", "DESIGN 7", []edit{{grpcserverPkg + "/forward.go", "request.Asking = c.asked == router.AskedHere || c.handed == shard", "request.Asking = c.asked == router.AskedHere"}},
+	{"askedForgotten", "ASKING", []edit{{grpcserverPkg + "/forward.go", "request.Asking = c.asked == router.AskedHere || c.handed == shard", "request.Asking = c.asked == router.AskedHere"}},
 		grpcserverPkg, "^TestCallsFollowASlotThatIsHandedOver$"},
 	{"voteInTwoSteps", "raft #661", []edit{
 		{stablePkg + "/group.go", "		defer g.mu.Unlock()\n		g.staged = value\n		return nil\n", `		g.staged = value

@@ -23,11 +23,11 @@ var voterBugs = []bug{
 	{"answersOfAnEarlierTerm", "31", []edit{{gateFile, "	if !leads || current != term {\n", "	if !leads || current == 0 {\n"}, {gateFile, "if g.term == term && a.number > ", "if a.number > "}}, shardPkg, "^TestAnswersOfAnEarlierTerm"},
 	{"promotesWhoLacksEntries", "33", []edit{{shardPkg + "/membership.go", "return match > 0 && match+caughtUpEntries >= m.raft.LastIndex()", "return match > 0"}}, simPkg, "^TestWhoLacksEntries"},
 	{"waitCountsWhoLacksIt", "WAIT", []edit{{shardPkg + "/membership.go", "m.cfg.Wire.MatchIndex(node) >= index", "m.cfg.Wire.MatchIndex(node) > 0"}}, simPkg, "^TestWhoLacksEntries"},
-	{"waitCountsOtherTerms", "WAIT", []edit{{transportPkg + "/group.go", "	if term == g.term {\n		g.match", "	if term > 0 {\n		g.match"}}, transportPkg, "^TestAnswersThatAreLate"},
+	{"waitCountsOtherTerms", "WAIT", []edit{{transportPkg + "/group.go", "	if term == g.term && life == g.lives[node] {", "	if term > 0 && life == g.lives[node] {"}}, transportPkg, "^TestAnswersThatAreLate"},
 	{"anOlderTermLeads", "DESIGN 7", []edit{{hostPkg + "/leaders.go", "if own.Term > hint.Term || own.Term == hint.Term && own.Node != \"\" {", "if own.Node != \"\" {"}}, hostPkg, "^TestHigherTermDecides"},
 	{"hintOfAnOlderTerm", "DESIGN 7", []edit{{"shard/gossip/leaders.go", "		return l.Term > old.Term\n", "		return l.Term != old.Term\n"}}, "shard/gossip", "^TestLeaderHintsConverge"},
 	{"planOfAnOlderEpoch", "DESIGN 7", []edit{{metaPkg + "/shard.go", "case c.ExpectedEpoch != v.epoch:", "case c.ExpectedEpoch > v.epoch:"}}, metaPkg, "^TestPlansOfAnotherEpoch"},
 	{"lostLogIsANewOne", "29", []edit{{storageFile, "!has && f.hasVoted(uint64(group)) {", "!has && f.hasVoted(uint64(group)) && group == 0 {"}}, hostPkg, "^TestFounderBeginsOnce"},
-	{"metaGrowsByOne", "33", []edit{{placementPkg + "/plan_meta.go", "need := 1 + voters%2", "need := 1"}}, placementPkg, "^TestStepsOfTheMetaGroup$"},
+	{"metaGrowsByOne", "33", []edit{{placementPkg + "/plan_meta.go", "return p.grow(1+voters%2, caughtUp)", "return p.grow(1, caughtUp)"}}, placementPkg, "^TestStepsOfTheMetaGroup$"},
 	{"metaPromotesWhoIsBehind", "33", []edit{{placementPkg + "/plan_meta.go", "if len(behind) > 0 {", "if len(behind) == len(learners)+1 {"}}, placementPkg, "^TestStepsOfTheMetaGroup$"},
 }
