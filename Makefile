@@ -88,7 +88,7 @@ diskfaults: tools ## power cuts, full, failing and hanging disks, damaged files 
 
 networkfaults: tools ## cuts, bad links, killed, paused and starved nodes, wrong clocks under whole clusters, many times (ROUNDS=10); wants root
 	go test ./tests/nemesis
-	go test ./tests/cluster -count=$(ROUNDS) -timeout 10h -v -run 'Isolated|WhileLinksAreCut|OnlyClients|AllIsSlow|HappensToProcesses|WithoutMemory|WhateverClocksDo|WorkloadsAreGreen' \
+	go test ./tests/cluster -count=$(ROUNDS) -timeout 10h -v -run 'Isolated|WhileLinksAreCut|OnlyClients|AllIsSlow|HappensToProcesses|WithoutMemory|WhateverClocksDo|AtAnyStep|WorkloadsAreGreen' \
 		-args -all
 
 # A program of its own rather than `go run`, which tells every failure by the same exit code.
