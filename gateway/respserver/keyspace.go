@@ -29,9 +29,14 @@ func (c *conn) flush(args [][]byte) resp.Value {
 		return errorReply(errSyntax)
 	}
 	first := c.used
+	v := c.server.cfg.Router.View()
 	for _, replica := range c.server.cfg.Router.Leading() {
-		if len(c.server.cfg.Router.View().Map.Ranges(replica.Shard())) > 0 {
-			c.flushShard(replica)
+		ranges := v.Map.Ranges(replica.Shard())
+		if len(v.Migrations) > 0 {
+			ranges = []slot.Range{{First: 0, Last: slot.Count - 1}} // the shard takes its own, which the map may not know
+		}
+		if len(ranges) > 0 {
+			c.flushShard(replica, ranges)
 		}
 	}
 	c.submit()
@@ -58,11 +63,11 @@ func (c *conn) flush(args [][]byte) resp.Value {
 	return reply
 }
 
-// flushShard queues the op that empties what a shard serves.
-func (c *conn) flushShard(replica router.Replica) {
+// flushShard queues the op that empties the slots that a shard serves.
+func (c *conn) flushShard(replica router.Replica, ranges []slot.Range) {
 	e := c.newEntry()
 	e.write = func(tx ops.Tx) resp.Value {
-		tx.Flush([]slot.Range{{First: 0, Last: slot.Count - 1}}) // of which the shard takes its own
+		tx.Flush(ranges)
 		return resp.OK()
 	}
 	e.op.AllSlots, e.op.Ack = true, c.ack
