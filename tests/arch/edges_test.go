@@ -22,7 +22,7 @@ var edges = map[string][]string{
 	"raftfsm/store": {"raftfsm/store/slab", "raftfsm/entry", "proto/slot"},
 	// Anonymous memory maps: memory, not input and output. It knows nothing of keys.
 	"raftfsm/store/slab": {},
-	"raftfsm/session":    {"raftfsm/entry", "proto/slot"},
+	"raftfsm/session":    {"proto/slot"},
 	"raftfsm/meta":       {"proto/slot", "proto/apierr", "proto/holt/storage/v1"},
 	"raftfsm":            {"raftfsm/...", "proto/..."},
 
