@@ -56,7 +56,7 @@ build: ## bin/holt
 run: build ## a cluster of three nodes on this machine (ARGS='--dir x --port 7001' goes to holt dev)
 	bin/holt dev $(ARGS)
 
-.PHONY: test race fuzz bench bugs diskfaults networkfaults robustness robustness-long figures tools
+.PHONY: test race fuzz bench bugs scale diskfaults networkfaults robustness robustness-long figures tools
 test: tools build ## all tests: each package alone, then whole clusters
 	go test $(UNIT_PACKAGES)
 	go test -p 1 ./tests/...
@@ -78,6 +78,9 @@ bench: tools build ## writes/s, reads/s and latencies of three nodes, of Redis a
 
 bugs: ## plant defects one at a time; a test has to notice each (ARGS='-only name' or '-list')
 	go run ./tests/bugs $(ARGS)
+
+scale: tools ## parts of 320 nodes in one process, and what idle groups cost: what tests/scale/SCALE.md says
+	go test -count 1 -timeout 30m -v ./tests/scale -args -all
 
 diskfaults: tools ## power cuts, full, failing and hanging disks, damaged files under whole clusters, many times (ROUNDS=10); wants root
 	go test ./tests/nemesis

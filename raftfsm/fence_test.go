@@ -31,7 +31,7 @@ func TestRecordAppliesIfItDirectlyFollowsTheOneItWasEvaluatedOn(t *testing.T) {
 		"an incarnation to come": {func(h *entry.Header) { h.Incarnation++ }, "old"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newReplica()
+			r := newReplica().owns()
 			r.index = 10
 			r.start(1)
 			r.set(r.next(2), "k", "old", 0)
@@ -50,7 +50,7 @@ func TestRecordAppliesIfItDirectlyFollowsTheOneItWasEvaluatedOn(t *testing.T) {
 
 // Rules 8 and 30.
 func TestStartLeapsOverTheVersionsOfDroppedBatches(t *testing.T) {
-	r := newReplica()
+	r := newReplica().owns()
 	r.start(1)
 	before := r.State().Version
 	r.start(1)
@@ -86,7 +86,7 @@ func TestReleaseIsFollowedDirectlyOnlyByTheNextSequencedRecord(t *testing.T) {
 
 // Rule 30: what was logged never goes back.
 func TestTimeOfRecordsNeverGoesBack(t *testing.T) {
-	r := newReplica()
+	r := newReplica().owns()
 	r.start(1000)
 	r.set(r.next(500), "k", "v", 0)
 	r.start(700)
@@ -133,7 +133,7 @@ func (w *witness) SlotDroppedLocked(_ entry.Header, s slot.ID) {
 func TestListenerHearsOfEffectsThatAreInTheStore(t *testing.T) {
 	st := store.New()
 	w := &witness{t: t, store: st}
-	r := &replica{FSM: New(7, st, w)}
+	r := (&replica{FSM: New(7, st, w)}).owns()
 	r.start(1)
 	r.set(r.next(2), "k", "v", 0)
 	r.set(r.next(3), "k", "w", 0)

@@ -30,6 +30,10 @@ type State struct {
 	Released bool
 	// Assigned tells that the shard's first slots were given to it: that happens once, whatever it owns later.
 	Assigned bool
+	// Handovers are the hand-overs of slots under way here, by ascending migration. The list is immutable.
+	Handovers []Handover
+	// ended is where which migrations have ended, so that no late record of one begins it again.
+	ended endedSlots
 }
 
 // FSM is the state machine of one replica of one shard.
@@ -104,6 +108,7 @@ func (f *FSM) applyRecord(log *raft.Log, state State) {
 	}
 	state.Sequence = header.Sequence
 	state.Time = max(state.Time, header.Time)
+	handover := false
 	state.Released = false
 	switch header.Kind {
 	case entry.KindBatch:
@@ -117,10 +122,11 @@ func (f *FSM) applyRecord(log *raft.Log, state State) {
 		err = entry.DecodeLeaseRelease(body)
 		state.Released = true
 	case entry.KindOwn:
-		var ranges []slot.Range
-		ranges, err = entry.DecodeOwn(body)
-		f.own(ranges)
+		err = with(body, &state, entry.DecodeOwn, f.own)
 		state.Assigned = true
+	case entry.KindFreeze, entry.KindUnfreeze, entry.KindDrop, entry.KindImport, entry.KindChunk, entry.KindActivate, entry.KindDiscard, entry.KindMigrationEnd:
+		handover = true
+		err = f.applyHandover(header.Kind, body, log.Index, &state)
 	default:
 		err = fmt.Errorf("record kind %d is unknown to this program: run the newer program", header.Kind)
 	}
@@ -128,6 +134,9 @@ func (f *FSM) applyRecord(log *raft.Log, state State) {
 		panic(fmt.Sprintf("group %d, log index %d: %v", f.group, log.Index, err))
 	}
 	f.setState(state)
+	if handover {
+		f.listener.HandoverChanged(state)
+	}
 	f.listener.Applied(header, log.Index)
 }
 
@@ -164,6 +173,7 @@ func (f *FSM) applySlot(header entry.Header, id slot.ID, drop bool, section *ent
 	sl := f.store.Slot(id)
 	f.lock(sl)
 	defer sl.Unlock()
+	f.mustBeServed(header, sl, id, section)
 	if drop {
 		f.snapshots.changes.Add(uint64(sl.LenLocked()))
 		sl.DropLocked()
@@ -177,6 +187,15 @@ func (f *FSM) applySlot(header entry.Header, id slot.ID, drop bool, section *ent
 	}
 	f.snapshots.changes.Add(uint64(len(section.Effects)))
 	f.listener.SectionAppliedLocked(header, section)
+}
+
+// mustBeServed panics where a batch touches a slot that the shard does not serve: the executor that sequenced it knew the slot's
+// state. Emptying a slot that the shard does not have at all is no harm: FLUSHALL of older programs names all slots.
+func (f *FSM) mustBeServed(header entry.Header, sl *store.Slot, id slot.ID, section *entry.Section) {
+	state := sl.StateLocked()
+	if state != store.SlotOwned && (section != nil || state != store.SlotNotOwned) {
+		panic(fmt.Sprintf("group %d: batch %d of incarnation %d changes slot %d, which is in state %d", f.group, header.Sequence, header.Incarnation, id, state))
+	}
 }
 
 // lock locks a slot to write to it. Where a snapshot needs the slot as it is, the time of keeping it counts.
@@ -209,13 +228,15 @@ func (f *FSM) dropped(id slot.ID) bool {
 	return false
 }
 
-func (f *FSM) own(ranges []slot.Range) {
+// own gives the shard its first slots: those that it does not have by a hand-over, and has not given away by one.
+func (f *FSM) own(ranges []slot.Range, state *State) {
+	var free []slot.Range
 	for _, r := range ranges {
 		for s := int(r.First); s <= int(r.Last); s++ {
-			sl := f.store.Slot(slot.ID(s))
-			sl.Lock()
-			sl.SetStateLocked(store.SlotOwned)
-			sl.Unlock()
+			if id := slot.ID(s); f.slotState(id) == store.SlotNotOwned && state.EndedAt(id) == 0 {
+				free = append(free, slot.Range{First: id, Last: id})
+			}
 		}
 	}
+	f.setSlots(free, store.SlotOwned, keepKeys)
 }

@@ -11,6 +11,9 @@ type Listener interface {
 	SectionAppliedLocked(h entry.Header, section *entry.Section)
 	// SlotDroppedLocked follows the emptying of a slot, under the same hold of its write lock.
 	SlotDroppedLocked(h entry.Header, s slot.ID)
+	// HandoverChanged says that a record of a hand-over (entry.KindFreeze to entry.KindMigrationEnd) was applied, whether it changed
+	// anything or not; state is the one after it. Applied follows. Of the keys of chunks nothing is said.
+	HandoverChanged(state State)
 	// Applied says that the record at a log index passed the fence and that all its effects are in the store.
 	Applied(h entry.Header, index uint64)
 	// Skipped says that the record failed the fence and never takes effect.

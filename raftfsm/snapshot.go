@@ -15,8 +15,11 @@ import (
 // (snapshotchunk.go), one with the footer, nothing behind it. Header and footer are messages of storage.v1.
 const (
 	snapshotMagic = "HOLTSNAP"
-	// snapshotVersion 2 has chunks that are compressed and may come in any order. Layout 1 was never released.
-	snapshotVersion = 2
+	// snapshotPlain, layout 2, has chunks that are compressed and may come in any order. Layout 1 was never released.
+	snapshotPlain = 2
+	// snapshotHandovers, layout 3, tells of hand-overs of slots besides, begun or ended. It is written only where there is something
+	// to tell: a program that does not know hand-overs can read all that it could have made.
+	snapshotHandovers = 3
 )
 
 // ErrBadSnapshot marks a snapshot that is damaged or cut short.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/holtcache/holt/proto/slot"
@@ -79,4 +80,22 @@ func BenchmarkSnapshotIsLoaded(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchKeys, "ns/key")
+}
+
+// BenchmarkChunk is what the FSM goroutine pays for a chunk of 2,000 keys of 16 bytes with values of 64.
+func BenchmarkChunk(b *testing.B) {
+	r := target()
+	r.imports(3, only(slotOfK))
+	parts := items()
+	for i := range 2000 {
+		it := item(fmt.Sprintf("{k}%013d", i), strings.Repeat("v", 64))
+		parts[0].Items = append(parts[0].Items, it)
+	}
+	encoded := entry.AppendPart(nil, &parts[0])
+	b.SetBytes(int64(len(encoded)))
+	b.ReportAllocs()
+	for sequence := uint64(0); b.Loop(); sequence++ {
+		r.put(entry.EncodeChunkOf(r.next(2000), entry.Chunk{Migration: 3, Attempt: firstAttempt, Sequence: sequence}, encoded))
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(2000*b.N), "ns/key")
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -110,7 +111,7 @@ func TestSnapshotHoldsTheMomentItWasTaken(t *testing.T) {
 	}
 	s.Release()
 	to := restored(t, sink.Bytes())
-	if to.State() != state || to.store.Digest() != want {
+	if !reflect.DeepEqual(to.State(), state) || to.store.Digest() != want {
 		t.Error("the snapshot shows a later moment")
 	}
 	if held := r.Held(); held.Max == 0 || held.Classes[0]+held.Classes[1]+held.Classes[2]+held.Classes[3] != 3 {

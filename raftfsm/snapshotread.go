@@ -65,6 +65,14 @@ func (l *snapshotLoader) load() (State, error) {
 	if err != nil {
 		return State{}, err
 	}
+	handovers, handedOver, err := handoversOf(header.Handovers)
+	if err != nil {
+		return State{}, err
+	}
+	ended, err := endedSlotsOf(header.Ended)
+	if err != nil {
+		return State{}, err
+	}
 	var running sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		running.Go(l.run)
@@ -79,13 +87,16 @@ func (l *snapshotLoader) load() (State, error) {
 		return State{}, fmt.Errorf("%w: %d keys in %d chunks, its footer says %d in %d", ErrBadSnapshot, keys, read, footer.KeyCount, footer.ChunkCount)
 	}
 	l.store.SetStampKind(store.StampKind(header.StampKind))
-	if err := l.own(footer); err != nil {
+	states, err := slotStatesOf(footer, handedOver)
+	if err != nil {
 		return State{}, err
 	}
+	l.setStates(states)
 	return State{
 		Applied: header.AppliedIndex, AppliedTerm: header.AppliedTerm,
 		Incarnation: header.Incarnation, Sequence: header.Sequence,
 		Version: header.Version, Time: header.TimeMs, Released: header.Released, Assigned: header.Assigned,
+		Handovers: handovers, ended: ended,
 	}, nil
 }
 
@@ -105,8 +116,8 @@ func (l *snapshotLoader) header() (*storagev1.SnapshotHeader, error) {
 	if err := proto.Unmarshal(f.body, header); err != nil || f.kind != frameHeader {
 		return nil, fmt.Errorf("%w: header: frame of kind %d: %v", ErrBadSnapshot, f.kind, err)
 	}
-	if header.FormatVersion != snapshotVersion {
-		return nil, fmt.Errorf("format version %d, this program reads %d: run the newer program", header.FormatVersion, snapshotVersion)
+	if header.FormatVersion < snapshotPlain || header.FormatVersion > snapshotHandovers {
+		return nil, fmt.Errorf("format version %d, this program reads %d to %d: run the newer program", header.FormatVersion, snapshotPlain, snapshotHandovers)
 	}
 	if header.StampKind > uint32(store.StampsLFU) {
 		return nil, fmt.Errorf("%w: stamps of kind %d", ErrBadSnapshot, header.StampKind)
@@ -188,17 +199,13 @@ func (l *snapshotLoader) fault() error {
 	return l.failed
 }
 
-func (l *snapshotLoader) own(footer *storagev1.SnapshotFooter) error {
-	for _, o := range footer.Owned {
-		if o.First > o.Last || o.Last >= slot.Count {
-			return fmt.Errorf("%w: owned slots %d-%d", ErrBadSnapshot, o.First, o.Last)
-		}
-		for id := o.First; id <= o.Last; id++ {
+func (l *snapshotLoader) setStates(states *[slot.Count]store.SlotState) {
+	for id, state := range states {
+		if state != store.SlotNotOwned {
 			sl := l.store.Slot(slot.ID(id))
 			sl.Lock()
-			sl.SetStateLocked(store.SlotOwned)
+			sl.SetStateLocked(state)
 			sl.Unlock()
 		}
 	}
-	return nil
 }

@@ -27,7 +27,7 @@ type snapshotWriter struct {
 
 	next   atomic.Int64 // the slot with which the next worker goes on
 	keys   atomic.Uint64
-	owned  [slot.Count]bool // each written by the worker that has the slot
+	states [slot.Count]store.SlotState // each written by the worker that has the slot
 	chunks chan frame
 	spare  chan []byte   // memory of frames that are written
 	quit   chan struct{} // closed when writing has failed
@@ -45,7 +45,7 @@ func newSnapshotWriter(capture *store.Capture, to io.Writer, own *snapshots) *sn
 // header is the state as it stands in a snapshot.
 func (s *snapshot) header() *storagev1.SnapshotHeader {
 	h := &storagev1.SnapshotHeader{
-		FormatVersion: snapshotVersion,
+		FormatVersion: snapshotPlain,
 		Group:         s.group,
 		AppliedIndex:  s.state.Applied,
 		AppliedTerm:   s.state.AppliedTerm,
@@ -55,6 +55,9 @@ func (s *snapshot) header() *storagev1.SnapshotHeader {
 		TimeMs:        s.state.Time,
 		Released:      s.state.Released,
 		Assigned:      s.state.Assigned,
+	}
+	if s.state.handoverHeader(h); len(h.Handovers)+len(h.Ended) > 0 {
+		h.FormatVersion = snapshotHandovers
 	}
 	if s.stamps != store.StampsLRU {
 		h.StampKind = uint32(s.stamps)
@@ -73,17 +76,20 @@ func (w *snapshotWriter) write(header *storagev1.SnapshotHeader) error {
 	if err != nil {
 		return err
 	}
-	footer := &storagev1.SnapshotFooter{ChunkCount: uint32(written), KeyCount: w.keys.Load()}
-	var owned []slot.Range
-	for id := range w.owned {
-		if w.owned[id] {
-			owned = append(owned, slot.Range{First: slot.ID(id), Last: slot.ID(id)})
+	return w.message(frameFooter, &storagev1.SnapshotFooter{
+		ChunkCount: uint32(written), KeyCount: w.keys.Load(),
+		Owned: w.slotsIn(store.SlotOwned), Frozen: w.slotsIn(store.SlotFrozen), Importing: w.slotsIn(store.SlotImporting),
+	})
+}
+
+func (w *snapshotWriter) slotsIn(state store.SlotState) []*storagev1.SlotRange {
+	var ranges []slot.Range
+	for id := range w.states {
+		if w.states[id] == state {
+			ranges = append(ranges, slot.Range{First: slot.ID(id), Last: slot.ID(id)})
 		}
 	}
-	for _, r := range slot.Normalize(owned) {
-		footer.Owned = append(footer.Owned, &storagev1.SlotRange{First: uint32(r.First), Last: uint32(r.Last)})
-	}
-	return w.message(frameFooter, footer)
+	return rangeMessages(slot.Normalize(ranges))
 }
 
 func (w *snapshotWriter) message(kind byte, m proto.Message) error {
@@ -174,7 +180,7 @@ func (k *snapshotWorker) slots(first slot.ID) bool {
 func (k *snapshotWorker) slot(id slot.ID) bool {
 	captured := k.w.capture.Slot(id)
 	defer captured.Done()
-	k.w.owned[id] = captured.State == store.SlotOwned
+	k.w.states[id] = captured.State
 	if captured.Len() == 0 {
 		return true
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/shard/executor"
+	"github.com/holtcache/holt/shard/transport"
 )
 
 // MetaGroup is the id of the meta group. Data groups share their ids with shards, which count up from 1.
@@ -56,6 +57,8 @@ type Wire interface {
 	raft.WithClose
 	// MatchIndex is the highest index that a node has acknowledged to this node as leader of the current term.
 	MatchIndex(node string) uint64
+	// ForgetMatch forgets what the node has acknowledged.
+	ForgetMatch(node string)
 }
 
 // Config is what a replica is made of.
@@ -70,6 +73,9 @@ type Config struct {
 	Confirmer   *Confirmer
 	// Amnesia, if set, guards a replica that may have lost acknowledged entries. The wire must be a GuardWire then.
 	Amnesia Amnesia
+	// VotesFrom, if set, is where the log of this replica ended when it was a member before and its data was deleted. It votes
+	// for no log that ends earlier: what it acknowledged then still counts. The wire must be a GuardWire then.
+	VotesFrom transport.LogEnd
 	// Bootstrap, if set, is the group's first member set: the same on each of them, and never another for this group.
 	// A group that has any log or snapshot ignores it.
 	Bootstrap []string

@@ -167,6 +167,27 @@ func (c *Confirmer) round(ctx context.Context, node raft.ServerID) error {
 	return nil
 }
 
+// Ask asks nodes once about one group, and returns those that answer in time that they know of no later term. It tells who is
+// there; reads and leases do not stand on it.
+func (c *Confirmer) Ask(ctx context.Context, group slot.ShardID, term uint64, nodes []string) []string {
+	answers := make([]bool, len(nodes))
+	var wg sync.WaitGroup
+	for i, node := range nodes {
+		wg.Go(func() {
+			follows, _, err := c.asker.Confirm(ctx, node, []transport.GroupTerm{{Group: transport.GroupID(group), Term: term}})
+			answers[i] = err == nil && len(follows) == 1 && follows[0]
+		})
+	}
+	wg.Wait()
+	var answering []string
+	for i, node := range nodes {
+		if answers[i] {
+			answering = append(answering, node)
+		}
+	}
+	return answering
+}
+
 func (c *Confirmer) snapshot() map[slot.ShardID]*gate {
 	c.mu.Lock()
 	defer c.mu.Unlock()

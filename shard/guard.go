@@ -44,7 +44,11 @@ var _ GuardWire = (*transport.Group)(nil)
 //   - by the operator, through Amnesia.
 type guard struct {
 	amnesia Amnesia
-	node    raft.ServerID
+	// floor is where the log ended that this replica had as an earlier member: it votes for no log that ends before, as it
+	// would not if it had it still. The latest configuration cannot be asked instead: a stale voter that counts on this
+	// replica's vote goes by an older one.
+	floor transport.LogEnd
+	node  raft.ServerID
 	// voters returns the voters of the latest configuration, and a number that changes with it.
 	voters func() ([]raft.ServerID, uint64)
 	// end is where this replica's log ends.
@@ -77,12 +81,15 @@ func (g *guard) guarded() bool {
 // refuses answers for the wire. TimeoutNow would make this replica, or another on its word, a candidate at once, so it waits
 // for the end of the guard.
 func (g *guard) refuses(b transport.Ballot) bool {
+	candidate := transport.LogEnd{Term: b.LastTerm, Index: b.LastIndex}
+	if b.Kind != transport.BallotTimeoutNow && candidate.Before(g.floor) { // TimeoutNow names no log; the votes asked for behind it do
+		return true
+	}
 	if !g.guarded() {
 		return false
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	candidate := transport.LogEnd{Term: b.LastTerm, Index: b.LastIndex}
 	return b.Kind == transport.BallotTimeoutNow || !g.hasLongest || candidate.Before(g.longest)
 }
 
@@ -160,13 +167,13 @@ func (g *guard) round() error {
 func (m *member) startGuard() error {
 	w, ok := m.cfg.Wire.(GuardWire)
 	if !ok {
-		if m.cfg.Amnesia != nil {
-			return errors.New("the wire cannot carry an amnesia guard")
+		if m.cfg.Amnesia != nil || m.cfg.VotesFrom != (transport.LogEnd{}) {
+			return errors.New("the wire cannot carry a guard of votes")
 		}
 		return nil
 	}
 	m.guard = &guard{
-		amnesia: m.cfg.Amnesia, node: raft.ServerID(m.cfg.Node), voters: m.voters, end: m.logEnd,
+		amnesia: m.cfg.Amnesia, floor: m.cfg.VotesFrom, node: raft.ServerID(m.cfg.Node), voters: m.voters, end: m.logEnd,
 		ask: func(node string) (transport.LogEnd, error) { return w.AskLogEnd(node, m.cfg.Timings.Election) },
 	}
 	if m.cfg.Amnesia == nil {

@@ -183,3 +183,28 @@ func TestGuardEndsByTheOperator(t *testing.T) {
 		t.Error("a vote is refused after the operator's word")
 	}
 }
+
+// A replica whose data was deleted votes as if it had it still.
+func TestVotesOfAReplicaThatCameBackGoToNoShorterLog(t *testing.T) {
+	g, m := guardOf(nil)
+	m.on = false
+	g.floor = transport.LogEnd{Term: 4, Index: 20}
+	for _, c := range []struct {
+		kind        transport.BallotKind
+		term, index uint64
+		refused     bool
+	}{
+		{transport.BallotVote, 4, 19, true},
+		{transport.BallotPreVote, 4, 19, true},
+		{transport.BallotVote, 3, 99, true},
+		{transport.BallotVote, 0, 0, true},
+		{transport.BallotVote, 4, 20, false},
+		{transport.BallotPreVote, 4, 20, false},
+		{transport.BallotVote, 5, 1, false},
+		{transport.BallotTimeoutNow, 0, 0, false},
+	} {
+		if got := g.refuses(ballot(c.kind, c.term, c.index)); got != c.refused {
+			t.Errorf("ballot of kind %d for a log that ends at (%d, %d): refused %v, want %v", c.kind, c.term, c.index, got, c.refused)
+		}
+	}
+}

@@ -1,12 +1,10 @@
 package shard
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/hashicorp/raft"
 )
@@ -88,46 +86,6 @@ func (m *member) configurationEntry(below uint64) (*raft.Log, error) {
 		}
 	}
 	return nil, nil
-}
-
-// membershipTimeout bounds how long a change of members waits for its place in the log.
-const membershipTimeout = 5 * time.Second
-
-// AddLearner adds a node that receives the log and has no vote. It is refused where the latest configuration is not the
-// one at index.
-func (m *member) AddLearner(ctx context.Context, node string, index uint64) error {
-	members := m.Members()
-	if slices.Contains(members.Learners, node) || slices.Contains(members.Voters, node) {
-		return nil
-	}
-	return m.change(ctx, "add learner "+node, index, func() raft.Future {
-		return m.raft.AddNonvoter(raft.ServerID(node), raft.ServerAddress(node), index, membershipTimeout)
-	})
-}
-
-// Promote makes a learner that has caught up a voter, on the same condition.
-func (m *member) Promote(ctx context.Context, node string, index uint64) error {
-	members := m.Members()
-	if slices.Contains(members.Voters, node) {
-		return nil
-	}
-	if !m.CaughtUp(node) {
-		return fmt.Errorf("shard %d: promote %s: it has not caught up with the log; try again", m.cfg.Group, node)
-	}
-	return m.change(ctx, "promote "+node, index, func() raft.Future {
-		return m.raft.AddVoter(raft.ServerID(node), raft.ServerAddress(node), index, membershipTimeout)
-	})
-}
-
-// change refuses index 0: raft takes it for "whatever the configuration is".
-func (m *member) change(ctx context.Context, what string, index uint64, ask func() raft.Future) error {
-	if index == 0 {
-		return fmt.Errorf("shard %d: %s: the configuration that the change is planned on is not known; nothing was changed", m.cfg.Group, what)
-	}
-	if err := m.ask(ctx, ask); err != nil {
-		return fmt.Errorf("shard %d: %s: %w", m.cfg.Group, what, err)
-	}
-	return nil
 }
 
 // caughtUpEntries is how far behind a node may be and count as caught up: what one round of messages brings.

@@ -31,6 +31,9 @@ type trio struct {
 	nodes map[string]*node
 	// amnesia guards the nodes that it names when they start.
 	amnesia map[string]shard.Amnesia
+	// votesFrom is where the logs of nodes ended that start empty; those that it names begin no group.
+	votesFrom map[string]transport.LogEnd
+	timings   shard.Timings
 }
 
 type node struct {
@@ -57,7 +60,18 @@ var members = []string{"a", "b", "c"}
 func newTrio(t *testing.T) *trio { return newTrioOn(t, crashstore.Config{}) }
 
 func newTrioOn(t *testing.T, disks crashstore.Config) *trio {
-	c := &trio{t: t, addrs: map[string]string{}, nodes: map[string]*node{}, amnesia: map[string]shard.Amnesia{}}
+	return newTrioWith(t, disks, shard.DefaultTimings())
+}
+
+// newCalmTrio is a trio in which no election comes of a busy machine.
+func newCalmTrio(t *testing.T) *trio {
+	timings := shard.DefaultTimings()
+	timings.Heartbeat, timings.Election = 2*time.Second, 2*time.Second
+	return newTrioWith(t, crashstore.Config{}, timings)
+}
+
+func newTrioWith(t *testing.T, disks crashstore.Config, timings shard.Timings) *trio {
+	c := &trio{t: t, addrs: map[string]string{}, nodes: map[string]*node{}, amnesia: map[string]shard.Amnesia{}, votesFrom: map[string]transport.LogEnd{}, timings: timings}
 	for _, id := range members {
 		c.start(id, crashstore.New(disks))
 	}
@@ -79,7 +93,7 @@ func (c *trio) start(id string, disk *crashstore.Disk) {
 	c.addrs[id] = l.Addr().String()
 	c.nodes[id] = n
 	c.mu.Unlock()
-	timings := shard.DefaultTimings()
+	timings := c.timings
 	n.transport, err = transport.New(transport.Config{
 		NodeID: id, ClusterID: func() string { return "test" }, LeaseMax: timings.LeaseMax, Resolver: c, SpoolDir: c.t.TempDir(),
 		Dial: func(ctx context.Context, addr string) (net.Conn, error) {
@@ -116,9 +130,13 @@ func (c *trio) start(id string, disk *crashstore.Disk) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	first := members
+	if _, spare := c.votesFrom[id]; spare {
+		first = nil
+	}
 	r, err := shard.Open(shard.Config{
-		Group: testShard, Node: id, Timings: timings, Wire: wire, Confirmer: n.confirmer, Bootstrap: members,
-		Amnesia: c.amnesia[id],
+		Group: testShard, Node: id, Timings: timings, Wire: wire, Confirmer: n.confirmer, Bootstrap: first,
+		Amnesia: c.amnesia[id], VotesFrom: c.votesFrom[id],
 		OpenStorage: func(h shard.Hooks) (shard.Storage, error) {
 			s, err := disk.Open(crashstore.Hooks{Appended: h.Appended, Floor: h.Floor, Fatal: func(err error) { panic(err) }})
 			if err != nil {
@@ -157,14 +175,12 @@ func (c *trio) stop(id string) {
 // leader waits until one replica serves.
 func (c *trio) leader() *node {
 	c.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for time.Now().Before(deadline) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		for _, n := range c.nodes {
 			if _, ok := n.replica.Executor().Serving(); ok && len(n.replica.Store().Owned()) > 0 {
 				return n
 			}
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 	c.t.Fatal("no replica serves")
 	return nil
@@ -248,7 +264,7 @@ func TestFollowerAnswersNotLeaderAndServesStaleReads(t *testing.T) {
 		if _, err := n.get(ctx, "k", executor.ReadLease); err == nil {
 			t.Errorf("%s answered a linearizable read", n.id)
 		}
-		for {
+		for ; ; time.Sleep(time.Millisecond) {
 			got, err := n.get(ctx, "k", executor.ReadStale)
 			if err == nil && got == "v" {
 				break
@@ -256,7 +272,6 @@ func TestFollowerAnswersNotLeaderAndServesStaleReads(t *testing.T) {
 			if ctx.Err() != nil {
 				t.Fatalf("%s never showed the committed value: %q, %v", n.id, got, err)
 			}
-			time.Sleep(time.Millisecond)
 		}
 	}
 }

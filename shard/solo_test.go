@@ -108,12 +108,10 @@ func (s *solo) mustClose(t *testing.T) {
 // awaitServing waits until the replica serves, so everything in its log is applied.
 func (s *solo) awaitServing(t *testing.T) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for time.Now().Before(deadline) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		if _, ok := s.replica.Executor().Serving(); ok && slices.Equal(s.replica.Store().Owned(), slot.Split(1)) {
 			return
 		}
-		time.Sleep(2 * time.Millisecond)
 	}
 	t.Fatal("the replica never served")
 }

@@ -39,7 +39,9 @@ func clusterCommand() *cobra.Command {
 		&cobra.Command{Use: "nodes", Short: "List the nodes", Args: cobra.NoArgs, RunE: with(printNodes)},
 		&cobra.Command{Use: "shards", Short: "List the shards", Args: cobra.NoArgs, RunE: with(printShards)},
 		&cobra.Command{Use: "settings", Short: "List the settings of the cluster", Args: cobra.NoArgs, RunE: with(printSettings)},
-		setCommand(with), transferCommand(with), recoverCommand(with))
+		&cobra.Command{Use: "migrations", Short: "List the migrations of slots that run, and the last ones", Args: cobra.NoArgs, RunE: with(printMigrations)},
+		rebalanceCommand(&addr), migrateCommand(&addr), cancelCommand(with),
+		setCommand(with), transferCommand(with), removeNodeCommand(&addr), replaceNodeCommand(&addr), recoverCommand(with))
 	return c
 }
 
@@ -120,6 +122,12 @@ func printStatus(ctx context.Context, a *client.Admin) error {
 	fmt.Fprintf(w, "epoch\t%d\n", s.Epoch)
 	fmt.Fprintf(w, "meta leader\t%s\n", orNone(s.MetaLeaderNodeId))
 	fmt.Fprintf(w, "meta voters\t%s\n", strings.Join(s.MetaVoterNodeIds, " "))
+	for _, waiting := range s.Waiting {
+		fmt.Fprintf(w, "under way\t%s\n", waiting)
+	}
+	if err := statusOfMigrations(ctx, a, w); err != nil {
+		return err
+	}
 	settings, err := a.Settings(ctx)
 	if err != nil {
 		return err
@@ -156,11 +164,22 @@ func printNodes(ctx context.Context, a *client.Admin) error {
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
 	defer w.Flush()
-	fmt.Fprintln(w, "NODE\tHEALTH\tRESP\tGRPC\tCLUSTER\tREPLICAS\tLEADS\tVERSION")
+	fmt.Fprintln(w, "NODE\tHEALTH\tRESP\tGRPC\tCLUSTER\tREPLICAS\tLEADS\tMETA\tZONE\tVERSION")
 	for _, n := range nodes {
 		health := strings.ToLower(strings.TrimPrefix(n.Node.Health.String(), "NODE_HEALTH_"))
+		if n.Draining {
+			health += ", draining"
+		}
+		meta := "-"
+		if n.MetaVoter {
+			meta = "voter"
+		}
+		zone := n.Zone
+		if zone == "" {
+			zone = "-"
+		}
 		at := n.Node.Addresses
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", n.Node.Id, health, at.Resp, at.Grpc, at.Cluster, n.Replicas, n.ShardsLed, n.Version)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\n", n.Node.Id, health, at.Resp, at.Grpc, at.Cluster, n.Replicas, n.ShardsLed, meta, zone, n.Version)
 	}
 	return nil
 }
@@ -181,7 +200,11 @@ func printShards(ctx context.Context, a *client.Admin) error {
 		var replicas []string
 		var keys uint64
 		for _, r := range s.Shard.Replicas {
-			replicas = append(replicas, short(r.NodeId))
+			name := short(r.NodeId)
+			if r.Role == clusterv1.ReplicaRole_REPLICA_ROLE_LEARNER {
+				name += " (learner)"
+			}
+			replicas = append(replicas, name)
 		}
 		for _, r := range s.Replicas {
 			if r.NodeId == s.Shard.LeaderNodeId {

@@ -19,7 +19,7 @@ import (
 const stopMax = 10 * time.Second
 
 func serverCommand() *cobra.Command {
-	cfg := node.Config{Version: version, Listen: node.DefaultListen(), Wall: wall}
+	cfg := node.Config{Version: version, Listen: node.DefaultListen(), Wall: wall, MigrationStep: migrationStep}
 	var advertise, logStore, appendfsync, maxMemory, level string
 	c := &cobra.Command{
 		Use:   "server",

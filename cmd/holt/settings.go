@@ -20,7 +20,8 @@ func setCommand(with withAdmin) *cobra.Command {
 lists them; those that are not live count only when a cluster is created. What one node may hold is its own: CONFIG SET
 maxmemory at the node, or its flag --maxmemory.`,
 		Example: `  holt cluster set maxmemory-policy allkeys-lru maxmemory-samples 10
-  holt cluster set save "3600 1 300 100"`,
+  holt cluster set save "3600 1 300 100"
+  holt cluster set migration-rate 32mb node-dead-after 10m`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 || len(args)%2 != 0 {
 				return fmt.Errorf("%d arguments: give names with their values", len(args))

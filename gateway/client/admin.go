@@ -80,11 +80,52 @@ func (a *Admin) ChangeSettings(ctx context.Context, settings ...*clusterv1.Named
 	return a.explainChange(err, there)
 }
 
+// RemoveNode takes the steps that can be taken now towards taking a node out of the cluster, and tells what is left: it is
+// called until the node is removed. force takes one out that does not answer, cancel keeps it after all.
+func (a *Admin) RemoveNode(ctx context.Context, node string, force, cancel bool) (*clusterv1.RemoveNodeResponse, error) {
+	var there peer.Peer
+	reply, err := a.rpc.RemoveNode(ctx, &clusterv1.RemoveNodeRequest{NodeId: node, Force: force, Cancel: cancel}, grpc.Peer(&there))
+	return reply, a.explainChange(err, there)
+}
+
 // AcceptDataLoss lists the replicas of the node that neither vote nor campaign and, unless it is a dry run, ends that.
 func (a *Admin) AcceptDataLoss(ctx context.Context, dryRun bool) (*clusterv1.AcceptDataLossResponse, error) {
 	var to peer.Peer
 	reply, err := a.rpc.AcceptDataLoss(ctx, &clusterv1.AcceptDataLossRequest{DryRun: dryRun}, grpc.Peer(&to))
 	return reply, a.explainChange(err, to)
+}
+
+// StartMigrations begins to hand slots over to other shards, all of it or none.
+func (a *Admin) StartMigrations(ctx context.Context, moves ...*clusterv1.SlotMove) ([]uint64, error) {
+	var there peer.Peer
+	reply, err := a.rpc.StartMigrations(ctx, &clusterv1.StartMigrationsRequest{Moves: moves}, grpc.Peer(&there))
+	return reply.GetMigrationIds(), a.explainChange(err, there)
+}
+
+// Migrations lists the migrations that run and those that ended last, and the rebalance that runs.
+func (a *Admin) Migrations(ctx context.Context) (*clusterv1.ListMigrationsResponse, error) {
+	reply, err := a.rpc.ListMigrations(ctx, &clusterv1.ListMigrationsRequest{})
+	return reply, a.explain(err)
+}
+
+// CancelMigration aborts a migration that is not decided yet, or with 0 all of them, and stops a rebalance.
+func (a *Admin) CancelMigration(ctx context.Context, id uint64) (*clusterv1.CancelMigrationResponse, error) {
+	var there peer.Peer
+	reply, err := a.rpc.CancelMigration(ctx, &clusterv1.CancelMigrationRequest{MigrationId: id}, grpc.Peer(&there))
+	return reply, a.explainChange(err, there)
+}
+
+// PlanRebalance tells what a rebalance would do.
+func (a *Admin) PlanRebalance(ctx context.Context, goal *clusterv1.RebalanceGoal) (*clusterv1.PlanRebalanceResponse, error) {
+	reply, err := a.rpc.PlanRebalance(ctx, &clusterv1.PlanRebalanceRequest{Goal: goal})
+	return reply, a.explain(err)
+}
+
+// StartRebalance has the cluster rebalanced, which goes on by itself.
+func (a *Admin) StartRebalance(ctx context.Context, goal *clusterv1.RebalanceGoal) error {
+	var there peer.Peer
+	_, err := a.rpc.StartRebalance(ctx, &clusterv1.StartRebalanceRequest{Goal: goal}, grpc.Peer(&there))
+	return a.explainChange(err, there)
 }
 
 // explain is a server's error without the decoration of gRPC. Whether a change may have taken effect is in the text.

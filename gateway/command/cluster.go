@@ -6,7 +6,7 @@ func clusterSpecs() []*Spec {
 			Name: "cluster", Arity: -2,
 			Summary: "A container for cluster commands",
 			Since:   "3.0.0", Complexity: "Depends on subcommand.",
-			Subcommands: []*Spec{
+			Subcommands: append(clusterAdminSpecs(), []*Spec{
 				{
 					Name: "slots", Arity: 2, Flags: Stale,
 					Tips:    []string{"nondeterministic_output"},
@@ -88,7 +88,7 @@ func clusterSpecs() []*Spec {
 					Summary: "Return the shard id of the node",
 					Since:   "7.2.0", Complexity: "O(1)",
 				},
-			},
+			}...),
 		},
 		{
 			Name: "readonly", Arity: 1, Flags: Loading | Stale | Fast, Categories: CatConnection,

@@ -10,17 +10,19 @@ import (
 
 // notInRedis are the rows that Redis 7.0 does not have, and why they are here.
 var notInRedis = map[string]string{
-	"client|setinfo":    "Redis 7.2; all clients send it",
-	"client|no-touch":   "Redis 7.2; rueidis can send it",
-	"cluster|myshardid": "Redis 7.2",
+	"client|setinfo":       "Redis 7.2; all clients send it",
+	"client|no-touch":      "Redis 7.2; rueidis can send it",
+	"cluster|myshardid":    "Redis 7.2",
+	"cluster|migrateslots": "Valkey 9", "cluster|getslotmigrations": "Valkey 9", "cluster|cancelslotmigrations": "Valkey 9",
 	"client|durability": "Holt's own: when writes are acknowledged",
 	"client|readmode":   "Holt's own: how reads are made consistent",
 }
 
 // ownSummary are the rows whose one line says what Holt does, or says it in Holt's words.
 var ownSummary = map[string]string{
-	"cluster|replicas": "role names", "cluster|slaves": "role names",
-	"object|encoding": "encodings are Redis'", "object|refcount": "always 1",
+	"cluster|replicas": "role names", "cluster|slaves": "role names", "cluster|replicate": "role names",
+	"cluster|failover": "a node follows several shards",
+	"object|encoding":  "encodings are Redis'", "object|refcount": "always 1",
 	"wait": "any node waits for replicas of a shard", "unlink": "no other thread frees memory", "acl": "trailing space",
 }
 

@@ -30,6 +30,18 @@ type Admin interface {
 	Settings(ctx context.Context) ([]*clusterv1.NamedSetting, error)
 	// ChangeSettings changes settings of the cluster, all or none, and returns when that is committed.
 	ChangeSettings(ctx context.Context, settings []*clusterv1.NamedSetting) error
+	// RemoveNode takes the steps that can be taken now towards taking a node out of the cluster, or with cancel back, and tells
+	// what is left to do.
+	RemoveNode(ctx context.Context, node string, force, cancel bool) (*clusterv1.RemoveNodeResponse, error)
+	// StartMigrations begins to hand slots over to other shards, all of it or none, and returns the ids of the migrations.
+	StartMigrations(ctx context.Context, moves []*clusterv1.SlotMove) (ids []uint64, err error)
+	// Migrations lists the migrations that have not ended, with their progress, and those that ended last.
+	Migrations(ctx context.Context) (*clusterv1.ListMigrationsResponse, error)
+	// CancelMigration aborts a migration that is not decided yet, or with 0 all of them, and stops a rebalance.
+	CancelMigration(ctx context.Context, id uint64) (*clusterv1.CancelMigrationResponse, error)
+	// PlanRebalance tells what a rebalance would do, and StartRebalance has it done. goal is never nil.
+	PlanRebalance(ctx context.Context, goal *clusterv1.RebalanceGoal) (*clusterv1.PlanRebalanceResponse, error)
+	StartRebalance(ctx context.Context, goal *clusterv1.RebalanceGoal) error
 	// AcceptDataLoss lists this node's replicas that are guarded and, unless it is a dry run, ends that.
 	AcceptDataLoss(ctx context.Context, dryRun bool) (node string, guarded []*clusterv1.GuardedReplica, err error)
 }
@@ -158,6 +170,17 @@ func (a *adminService) ChangeSettings(ctx context.Context, r *clusterv1.ChangeSe
 		return nil, err
 	}
 	return &clusterv1.ChangeSettingsResponse{}, nil
+}
+
+// RemoveNode takes a node out of the cluster.
+func (a *adminService) RemoveNode(ctx context.Context, r *clusterv1.RemoveNodeRequest) (*clusterv1.RemoveNodeResponse, error) {
+	if !isNodeID(r.GetNodeId()) {
+		return nil, invalid("node_id: %.100q is not a node id, which has %d hexadecimal digits", r.GetNodeId(), nodeIDDigits)
+	}
+	if r.GetForce() && r.GetCancel() {
+		return nil, invalid("force, cancel: only one of them can be set")
+	}
+	return a.s.cfg.Admin.RemoveNode(ctx, r.GetNodeId(), r.GetForce(), r.GetCancel())
 }
 
 // AcceptDataLoss ends the amnesia guard of this node.

@@ -43,6 +43,10 @@ func TestAdminCallsReachTheNodeAndComeBack(t *testing.T) {
 	if len(n.admin.changed) != 2 || n.admin.changed[1].Name != "maxmemory-policy" {
 		t.Errorf("change of settings: asked %+v", n.admin)
 	}
+	left := must[*clusterv1.RemoveNodeResponse](t)(n.adminClient.RemoveNode(ctx, &clusterv1.RemoveNodeRequest{NodeId: nodeID(1), Force: true}))
+	if want := nodeID(1) + " true false"; left.Replicas != 2 || n.admin.removed != want {
+		t.Errorf("removal of a node: %v, asked %q, want %q", left, n.admin.removed, want)
+	}
 	for _, dry := range []bool{true, false} {
 		got := must[*clusterv1.AcceptDataLossResponse](t)(n.adminClient.AcceptDataLoss(ctx, &clusterv1.AcceptDataLossRequest{DryRun: dry}))
 		if got.NodeId != nodeID(1) || len(got.Replicas) != 1 || got.Replicas[0].Reason != fmt.Sprint("dry run: ", dry) {
@@ -79,6 +83,14 @@ func TestAdminRefusesArgumentsThatNoClusterTakes(t *testing.T) {
 		_, err := n.adminClient.TransferLeadership(ctx, &clusterv1.TransferLeadershipRequest{ToNodeId: to})
 		expect(t, err, codes.InvalidArgument, "invalid", notApplied)
 	}
+	for name, r := range map[string]*clusterv1.RemoveNodeRequest{
+		"no node": {}, "no id": {NodeId: "node-1"}, "force and cancel": {NodeId: nodeID(1), Force: true, Cancel: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := n.adminClient.RemoveNode(ctx, r)
+			expect(t, err, codes.InvalidArgument, "invalid", notApplied)
+		})
+	}
 	for name, r := range map[string]*clusterv1.ChangeSettingsRequest{
 		"no setting": {}, "no name": changeOf(""), "a name twice": changeOf("a", "b", "a"), "too many": changeOf(make([]string, 65)...),
 	} {
@@ -87,7 +99,7 @@ func TestAdminRefusesArgumentsThatNoClusterTakes(t *testing.T) {
 			expect(t, err, codes.InvalidArgument, "invalid", notApplied)
 		})
 	}
-	if n.admin.expectNodes != 0 || n.admin.to != "" || n.admin.changed != nil {
+	if n.admin.expectNodes != 0 || n.admin.to != "" || n.admin.changed != nil || n.admin.removed != "" {
 		t.Errorf("the node was asked: %+v", n.admin)
 	}
 }

@@ -20,6 +20,12 @@ type call struct {
 	ack       router.Ack
 	read      router.ReadMode
 	noForward bool
+	// asked tells whether the client was told to come here by an error of kind "ask".
+	asked router.Asked
+	// handed is the shard that the slot is being handed over to, as the shard that serves it has said; 0: it has not.
+	handed slot.ShardID
+	// noStale: a stale read was refused here because the slot is on its way, and goes to a leader.
+	noStale bool
 	// hold is until when the call waits for a leader, commit until when for its reply.
 	hold, commit time.Time
 }
@@ -34,6 +40,9 @@ func (s *Server) newCall(ctx context.Context, request any) (*call, error) {
 		return nil, err
 	}
 	c := &call{request: request, op: op, slot: slot.Of(op.key()), noForward: options.GetNoForward()}
+	if options.GetAsking() {
+		c.asked = router.AskedHere
+	}
 	if len(options.GetRequestId()) > 0 {
 		return nil, invalid("request_id: reserved until retries that apply once exist; leave it empty")
 	}

@@ -246,6 +246,9 @@ type fakeAdmin struct {
 	transferred slot.ShardID
 	to          string
 	changed     []*clusterv1.NamedSetting
+	moves       []*clusterv1.SlotMove
+	goal        *clusterv1.RebalanceGoal
+	removed     string
 }
 
 func (a *fakeAdmin) InitCluster(_ context.Context, expectNodes int, settings *clusterv1.Settings) (string, *clusterv1.Settings, error) {
@@ -270,6 +273,34 @@ func (a *fakeAdmin) Nodes(context.Context) ([]*clusterv1.NodeStatus, error) {
 
 func (a *fakeAdmin) Shards(context.Context) (uint64, []*clusterv1.ShardStatus, error) {
 	return 7, []*clusterv1.ShardStatus{{PreferredLeaderNodeId: "p"}}, a.err
+}
+
+func (a *fakeAdmin) StartMigrations(_ context.Context, moves []*clusterv1.SlotMove) ([]uint64, error) {
+	a.moves = moves
+	return []uint64{4, 5}, a.err
+}
+
+func (a *fakeAdmin) Migrations(context.Context) (*clusterv1.ListMigrationsResponse, error) {
+	return &clusterv1.ListMigrationsResponse{Migrations: []*clusterv1.Migration{{Id: 4}}}, a.err
+}
+
+func (a *fakeAdmin) CancelMigration(_ context.Context, id uint64) (*clusterv1.CancelMigrationResponse, error) {
+	return &clusterv1.CancelMigrationResponse{MigrationIds: []uint64{id}}, a.err
+}
+
+func (a *fakeAdmin) PlanRebalance(_ context.Context, goal *clusterv1.RebalanceGoal) (*clusterv1.PlanRebalanceResponse, error) {
+	a.goal = goal
+	return &clusterv1.PlanRebalanceResponse{Epoch: 8}, a.err
+}
+
+func (a *fakeAdmin) StartRebalance(_ context.Context, goal *clusterv1.RebalanceGoal) error {
+	a.goal = goal
+	return a.err
+}
+
+func (a *fakeAdmin) RemoveNode(_ context.Context, node string, force, cancel bool) (*clusterv1.RemoveNodeResponse, error) {
+	a.removed = fmt.Sprint(node, " ", force, " ", cancel)
+	return &clusterv1.RemoveNodeResponse{Replicas: 2}, a.err
 }
 
 func (a *fakeAdmin) AcceptDataLoss(_ context.Context, dryRun bool) (string, []*clusterv1.GuardedReplica, error) {

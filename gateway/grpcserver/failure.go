@@ -74,7 +74,7 @@ func (f *failure) advice() cachev1.RetryAdvice {
 		return cachev1.RetryAdvice_RETRY_ADVICE_READ_FIRST
 	case outcome == cachev1.Outcome_OUTCOME_APPLIED:
 		return cachev1.RetryAdvice_RETRY_ADVICE_NEVER
-	case f.err.Kind == apierr.KindNotLeader && f.leader.GRPC != "":
+	case (f.err.Kind == apierr.KindNotLeader || f.err.Kind == apierr.KindAsk) && f.leader.GRPC != "":
 		return cachev1.RetryAdvice_RETRY_ADVICE_AT_LEADER
 	case f.err.Kind.Row().Retryable, f.err.Result() == apierr.OutcomeUnknown:
 		return cachev1.RetryAdvice_RETRY_ADVICE_AGAIN

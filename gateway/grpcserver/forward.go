@@ -42,7 +42,9 @@ var errResponse = apierr.New(apierr.KindInternal, "the leader's answer is of ano
 func (s *Server) forward(ctx context.Context, c *call, shard slot.ShardID, leader router.Node) (any, error) {
 	ctx, cancel := context.WithDeadline(ctx, c.commit)
 	defer cancel()
-	f, err := s.cfg.Forward.Forward(ctx, leader, forwardRequest(uint64(shard), c.request))
+	request := forwardRequest(uint64(shard), c.request)
+	request.Asking = c.asked == router.AskedHere || c.handed == shard
+	f, err := s.cfg.Forward.Forward(ctx, leader, request)
 	switch {
 	case err == nil:
 		if response := forwardedResponse(f); response != nil {
@@ -69,7 +71,10 @@ func (s *Server) ServeForward(ctx context.Context, f *nodev1.ForwardRequest) (re
 	if err != nil {
 		return nil, statusError(err)
 	}
-	replica, err := s.arrived(c, slot.ShardID(f.GetShardId()))
+	if f.GetAsking() {
+		c.asked = router.AskedHere
+	}
+	replica, err := s.arrived(ctx, c, slot.ShardID(f.GetShardId()))
 	if err != nil {
 		return nil, err
 	}
@@ -80,20 +85,25 @@ func (s *Server) ServeForward(ctx context.Context, f *nodev1.ForwardRequest) (re
 	return forwardResponse(answer), nil
 }
 
-// arrived finds the replica of this node that serves a forwarded call.
-func (s *Server) arrived(c *call, shard slot.ShardID) (router.Replica, error) {
-	if owner := s.ownerOf(c.slot); owner != shard {
+// arrived finds the replica of this node that serves a forwarded call, and waits until it does where the slot is being handed
+// over to it.
+func (s *Server) arrived(ctx context.Context, c *call, shard slot.ShardID) (router.Replica, error) {
+	owner := s.ownerOf(c.slot)
+	if owner != shard && c.asked == router.NotAsked {
 		return nil, c.fail(apierr.New(apierr.KindNotOwned, "slot %d is not served by shard %d; not applied, ask for the slot map again", c.slot, shard), shard, router.Node{})
 	}
 	if s.loading() {
 		return nil, c.fail(errLoading, shard, router.Node{})
 	}
-	if replica, here := s.stale(c); here {
+	if replica, here := s.stale(c); here && c.asked == router.NotAsked {
 		return replica, nil
 	}
-	target, known := s.router.Find(c.slot)
+	target, known := s.router.Find(c.slot, c.asked)
 	if !known || target.Replica == nil {
 		return nil, c.notLeader(shard, target.Leader)
+	}
+	if err := s.router.Arrive(ctx, target, c.slot, c.hold); err != nil {
+		return nil, s.failAt(c, target.Shard, err)
 	}
 	return target.Replica, nil
 }

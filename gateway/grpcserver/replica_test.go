@@ -141,14 +141,19 @@ func newMemReplica(t *testing.T, id slot.ShardID, node string, slots []slot.Rang
 	return r
 }
 
-func (r *memReplica) Shard() slot.ShardID          { return r.id }
-func (r *memReplica) Leads() bool                  { return r.log.leads.Load() }
-func (r *memReplica) Acknowledged(uint64) int      { return 0 }
-func (r *memReplica) Keys() int                    { return r.store.Len() }
-func (r *memReplica) KeysInSlot(slot.ID) int       { return 0 }
-func (r *memReplica) NewFlight() router.Flight     { return &memFlight{r: r, waiter: executor.NewWaiter()} }
-func (r *memReplica) setLeads(leads bool)          { r.log.leads.Store(leads); r.exec.Kick() }
-func (r *memReplica) hold(t *testing.T) (f func()) { f = r.log.hold(); t.Cleanup(f); return f }
+func (r *memReplica) Shard() slot.ShardID            { return r.id }
+func (r *memReplica) Leads() bool                    { return r.log.leads.Load() }
+func (r *memReplica) Acknowledged(uint64) int        { return 0 }
+func (r *memReplica) Keys() int                      { return r.store.Len() }
+func (r *memReplica) KeysInSlot(slot.ID) int         { return 0 }
+func (r *memReplica) ListKeys(slot.ID, int) [][]byte { return nil }
+func (r *memReplica) NewFlight() router.Flight       { return &memFlight{r: r, waiter: executor.NewWaiter()} }
+func (r *memReplica) setLeads(leads bool)            { r.log.leads.Store(leads); r.exec.Kick() }
+func (r *memReplica) hold(t *testing.T) (f func())   { f = r.log.hold(); t.Cleanup(f); return f }
+
+func (r *memReplica) AwaitOwned(ctx context.Context, s slot.ID) error {
+	return r.exec.AwaitOwned(ctx, s)
+}
 
 var readModes = map[router.ReadMode]executor.ReadMode{
 	router.ReadLease: executor.ReadLease, router.ReadIndex: executor.ReadIndex, router.ReadStale: executor.ReadStale,

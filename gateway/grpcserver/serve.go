@@ -32,6 +32,9 @@ func (s *Server) serve(ctx context.Context, request any) (any, error) {
 		if !retry {
 			return response, err
 		}
+		if c.follow(refused) {
+			continue
+		}
 		if !c.await(ctx, changed) {
 			return nil, c.down(refused)
 		}
@@ -46,8 +49,10 @@ func (s *Server) attempt(ctx context.Context, c *call) (any, error) {
 	if replica, here := s.stale(c); here {
 		return s.local(ctx, c, replica)
 	}
-	target, down := s.router.Await(ctx, c.slot, c.hold)
+	target, down := s.target(ctx, c)
 	switch {
+	case down != nil && isMoved(down.Kind):
+		return nil, again{s.failAt(c, target.Shard, down)}
 	case down != nil:
 		return nil, c.fail(down, target.Shard, router.Node{})
 	case target.Replica != nil:
@@ -58,15 +63,39 @@ func (s *Server) attempt(ctx context.Context, c *call) (any, error) {
 	return s.forward(ctx, c, target.Shard, *target.Leader)
 }
 
+// target finds who serves the call: the shard that the slot is being handed over to, where it has been refused for that, or
+// else the one that has it by the slot map.
+func (s *Server) target(ctx context.Context, c *call) (router.Target, *apierr.Error) {
+	if c.handed != 0 {
+		if t, ok := s.router.Handed(c.handed); ok {
+			return t, s.router.Arrive(ctx, t, c.slot, c.hold)
+		}
+	}
+	return s.router.Await(ctx, c.slot, c.asked, c.hold)
+}
+
+// follow takes from a refusal who is being handed the slot, and tells whether the call is to go there at once: the first time
+// that it hears of it.
+func (c *call) follow(refused again) bool {
+	d := detailOf(refused.error)
+	if d.GetKind() != apierr.KindAsk.String() || c.noForward {
+		c.handed = 0 // whoever was to have it does not; the slot map tells who does
+		return false
+	}
+	before := c.handed
+	c.handed = slot.ShardID(d.GetShardId())
+	return c.handed != before && before == 0
+}
+
 // servedElsewhere tells whether another node is known to lead the shard of the call.
 func (s *Server) servedElsewhere(c *call) bool {
-	t, known := s.router.Find(c.slot)
+	t, known := s.router.Find(c.slot, c.asked)
 	return known && t.Leader != nil
 }
 
 // stale finds a replica of this node for a stale read.
 func (s *Server) stale(c *call) (router.Replica, bool) {
-	if !c.reads || c.read != router.ReadStale {
+	if !c.reads || c.read != router.ReadStale || c.noStale {
 		return nil, false
 	}
 	return s.router.Stale(c.slot)
@@ -89,9 +118,17 @@ func (c *call) await(ctx context.Context, changed <-chan struct{}) bool {
 	return time.Until(c.hold) > 0
 }
 
-// down is the answer to a call that was refused until it could not be held any longer.
-func (c *call) down(refused error) error {
-	return c.fail(apierr.New(apierr.KindClusterDown, "slot %d: no leader served the call in time; not applied, retry; last answer: %w", c.slot, refused), 0, router.Node{})
+// down is the answer to a call that was refused until it could not be held any longer. Whoever must not be forwarded for is
+// told where the slot is being handed over to.
+func (c *call) down(refused again) error {
+	kind := apierr.KindClusterDown
+	switch last, _ := apierr.ByName(detailOf(refused.error).GetKind()); {
+	case last == apierr.KindAsk && c.noForward:
+		return refused.error
+	case last == apierr.KindAsk, last == apierr.KindImporting:
+		kind = apierr.KindTryAgain
+	}
+	return c.fail(apierr.New(kind, "slot %d: no leader served the call in time; not applied, retry; last answer: %w", c.slot, refused), 0, router.Node{})
 }
 
 // local does the call on a replica of this node.
@@ -108,11 +145,26 @@ func (s *Server) local(ctx context.Context, c *call, replica router.Replica) (an
 	if err == nil {
 		return c.answer(replica.Shard(), acked), nil
 	}
-	err = c.fail(err, replica.Shard(), router.Node{})
-	if refused(err) {
+	if err = s.failAt(c, replica.Shard(), apierr.Of(err)); refused(err) {
+		c.noStale = true // the slot may be on its way: a leader knows where
 		return nil, again{err}
 	}
 	return nil, err
+}
+
+// failAt is an error of the call at a replica of a shard. One of a slot that is handed over is about the shard that gets it,
+// and names its leader.
+func (s *Server) failAt(c *call, shard slot.ShardID, err *apierr.Error) error {
+	if err.Kind != apierr.KindAsk || err.Shard == 0 {
+		return c.fail(err, shard, router.Node{})
+	}
+	var leader router.Node
+	if t, ok := s.router.Handed(err.Shard); ok && t.Leader != nil {
+		leader = *t.Leader
+	} else if ok {
+		leader, _ = s.router.View().Node(s.router.View().Self)
+	}
+	return c.fail(err, err.Shard, leader)
 }
 
 func (c *call) readOn(ctx context.Context, replica router.Replica) error {
@@ -146,8 +198,14 @@ func refused(err error) bool {
 	if d == nil || d.GetOutcome() != cachev1.Outcome_OUTCOME_NOT_APPLIED {
 		return false
 	}
-	switch kind, _ := apierr.ByName(d.GetKind()); kind {
-	case apierr.KindNotLeader, apierr.KindNotOwned, apierr.KindShutdown, apierr.KindLoading:
+	kind, _ := apierr.ByName(d.GetKind())
+	return isMoved(kind)
+}
+
+// isMoved tells whether an error of this kind says so.
+func isMoved(kind apierr.Kind) bool {
+	switch kind {
+	case apierr.KindNotLeader, apierr.KindNotOwned, apierr.KindAsk, apierr.KindImporting, apierr.KindShutdown, apierr.KindLoading:
 		return true
 	}
 	return false

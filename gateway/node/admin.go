@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -102,7 +103,7 @@ func (a admin) loading() error {
 }
 
 // Status tells how the cluster is doing, as far as this node knows.
-func (a admin) Status(context.Context) (*clusterv1.GetClusterStatusResponse, error) {
+func (a admin) Status(ctx context.Context) (*clusterv1.GetClusterStatusResponse, error) {
 	reply := &clusterv1.GetClusterStatusResponse{NodeId: a.n.folder.NodeID(), Phase: clusterv1.ClusterPhase_CLUSTER_PHASE_UNINITIALIZED}
 	if err := a.loading(); err != nil {
 		return nil, err
@@ -132,6 +133,7 @@ func (a admin) Status(context.Context) (*clusterv1.GetClusterStatusResponse, err
 			}
 		}
 	}
+	reply.Waiting = a.waiting(ctx, h)
 	switch {
 	case len(state.Shards()) == 0:
 		reply.Phase = clusterv1.ClusterPhase_CLUSTER_PHASE_WAITING_FOR_NODES
@@ -158,7 +160,8 @@ func (a admin) Nodes(context.Context) ([]*clusterv1.NodeStatus, error) {
 				Id: n.ID, Health: clusterv1.NodeHealth(n.State) + clusterv1.NodeHealth_NODE_HEALTH_ALIVE,
 				Addresses: &clusterv1.Addresses{Resp: n.RESP, Grpc: n.GRPC, Cluster: n.Cluster, Gossip: n.Gossip, Http: n.HTTP},
 			},
-			StartCount: known.StartCount, Version: known.Version,
+			StartCount: known.StartCount, Version: known.Version, Zone: known.Zone, Draining: known.Draining,
+			MetaVoter: slices.Contains(state.MetaVoters(), n.ID),
 		}
 		for _, s := range a.n.cluster.View().Shards {
 			for _, replica := range s.Replicas {
@@ -225,10 +228,22 @@ func (a admin) Shards(ctx context.Context) (uint64, []*clusterv1.ShardStatus, er
 			if r.Serving && status.State == clusterv1.ShardState_SHARD_STATE_STARTING {
 				status.State = clusterv1.ShardState_SHARD_STATE_SERVING
 			}
+			if r.Serving {
+				setRoles(status.Shard.Replicas, r.VoterNodeIds)
+			}
 		}
 		status.Replicas = answered
 	}
 	return state.Epoch(), list, nil
+}
+
+// setRoles notes which replicas have no vote yet, as their leader says.
+func setRoles(replicas []*clusterv1.Replica, voters []string) {
+	for _, r := range replicas {
+		if !slices.Contains(voters, r.NodeId) {
+			r.Role = clusterv1.ReplicaRole_REPLICA_ROLE_LEARNER
+		}
+	}
 }
 
 // transferMax bounds a transfer: raft gives up after two election timeouts, and draining takes no longer than 2 s.

@@ -64,11 +64,25 @@ func (c *cluster) refresh(h *host.Host, g hints) {
 			ID: s.ID, Ranges: s.Ranges, Replicas: s.Replicas, Leader: leaders[s.ID].Node, Term: leaders[s.ID].Term, Preferred: s.PreferredLeader,
 		})
 	}
+	for _, m := range state.Migrations() {
+		view.AddMigration(router.Migration{ID: m.ID, From: m.From, To: m.To, Ranges: m.Ranges, Stage: stageOf(m)})
+	}
 	replicas := map[slot.ShardID]router.Replica{}
 	for _, r := range h.Replicas() {
 		replicas[r.Group()] = replica{r}
 	}
 	c.publish(view, replicas)
+}
+
+// stageOf is how far a migration has come for those who route requests.
+func stageOf(m meta.Migration) router.MigrationStage {
+	switch {
+	case m.Phase == meta.MigrationRunning:
+		return router.MigrationRunning
+	case m.Phase == meta.MigrationCommitted && !m.TargetEnded:
+		return router.MigrationArriving
+	}
+	return router.MigrationOver
 }
 
 // publish makes a view the latest one and wakes those who wait for a change.

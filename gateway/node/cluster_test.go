@@ -45,7 +45,7 @@ func TestNodeOutsideAnyClusterHasAnEmptyView(t *testing.T) {
 	if v := c.View(); v.Self != "self" || v.Map == nil || v.Map.Owner(0) != 0 || v.Served() {
 		t.Errorf("view %+v", v)
 	}
-	if _, ok := r.Find(7); ok {
+	if _, ok := r.Find(7, router.NotAsked); ok {
 		t.Error("a leader was found")
 	}
 	if _, here := c.Replica(1); here {

@@ -38,8 +38,11 @@ type Config struct {
 	// remembers of this node, which for a new one is no limit.
 	MaxMemoryBytes *int64
 	// Wall is the wall clock, by which keys expire; time.Now where it is nil.
-	Wall   func() time.Time
-	Logger *slog.Logger
+	Wall func() time.Time
+	// MigrationStep hears of each step of the migrations that this node drives, by the names of package migration; nil for
+	// nobody.
+	MigrationStep func(step string)
+	Logger        *slog.Logger
 	// Fatal stops the process: a write to disk failed, and whatever this node would go on saying could be wrong.
 	Fatal func(error)
 
@@ -95,7 +98,7 @@ func (c *Config) SetMaxMemory(text string) error {
 	if text == "" {
 		return nil
 	}
-	bytes, err := ParseMemory(text)
+	bytes, err := meta.ParseBytes(text)
 	if err != nil {
 		return fmt.Errorf("--maxmemory=%s: use bytes, or 100mb, 2gb and the like; 0 is no limit", text)
 	}

@@ -1,13 +1,16 @@
 package node
 
 import (
+	"slices"
+	"time"
+
 	cachev1 "github.com/holtcache/holt/proto/holt/cache/v1"
 	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
 	nodev1 "github.com/holtcache/holt/proto/holt/node/v1"
 	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
+	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard/host"
-	"time"
 )
 
 func nodeOf(info *nodev1.NodeInfo) meta.Node {
@@ -62,9 +65,32 @@ func settingsOf(p *clusterv1.Settings) meta.Settings {
 }
 
 func replicaProto(r host.ReplicaStatus) *clusterv1.ReplicaStatus {
-	return &clusterv1.ReplicaStatus{
-		ShardId: uint64(r.Shard), NodeId: r.Node, Role: clusterv1.ReplicaRole_REPLICA_ROLE_VOTER, Term: r.Term, LeaderNodeId: r.Leader,
-		Serving: r.Serving, LastIndex: r.Last, CommittedIndex: r.Committed, AppliedIndex: r.Applied, Keys: uint64(r.Keys),
-		CaughtUpNodeIds: r.CaughtUp,
+	role := clusterv1.ReplicaRole_REPLICA_ROLE_LEARNER
+	if slices.Contains(r.Voters, r.Node) {
+		role = clusterv1.ReplicaRole_REPLICA_ROLE_VOTER
 	}
+	return &clusterv1.ReplicaStatus{
+		ShardId: uint64(r.Shard), NodeId: r.Node, Role: role, Term: r.Term, LeaderNodeId: r.Leader,
+		Serving: r.Serving, LastIndex: r.Last, CommittedIndex: r.Committed, AppliedIndex: r.Applied, Keys: uint64(r.Keys),
+		CaughtUpNodeIds: r.CaughtUp, VoterNodeIds: r.Voters, LearnerNodeIds: r.Learners, MembersIndex: r.MembersIndex,
+	}
+}
+
+func rangesProto(ranges []slot.Range) []*clusterv1.SlotRange {
+	var out []*clusterv1.SlotRange
+	for _, r := range ranges {
+		out = append(out, &clusterv1.SlotRange{First: uint32(r.First), Last: uint32(r.Last)})
+	}
+	return out
+}
+
+// rangesOf leaves out what is no range of slots.
+func rangesOf(list []*clusterv1.SlotRange) []slot.Range {
+	var out []slot.Range
+	for _, r := range list {
+		if r.GetFirst() <= r.GetLast() && r.GetLast() < slot.Count {
+			out = append(out, slot.Range{First: slot.ID(r.GetFirst()), Last: slot.ID(r.GetLast())})
+		}
+	}
+	return out
 }

@@ -11,7 +11,7 @@ func (a admin) Digests() ([]*clusterv1.ReplicaDigest, error) {
 	var list []*clusterv1.ReplicaDigest
 	for _, r := range h.Replicas() {
 		before := r.State().Applied
-		digest, keys := r.Store().Digest(), r.Store().Len()
+		digest, keys := r.Store().Digest()+r.State().Digest(), r.Store().Len()
 		list = append(list, &clusterv1.ReplicaDigest{
 			ShardId: uint64(r.Group()), AppliedIndex: before, Settled: r.State().Applied == before, Digest: digest, Keys: uint64(keys),
 		})

@@ -30,6 +30,8 @@ func (n *Node) notReady() string {
 		return fmt.Sprintf("this node is loading its data: %.1f%% of %d bytes", s.Percent(), s.TotalBytes)
 	case n.host.Load() == nil:
 		return "this node belongs to no cluster yet"
+	case n.host.Load().Removed():
+		return "this node was removed from the cluster: stop it; on an empty data folder it joins as a new node"
 	case !view.Map.Complete():
 		return "not every slot belongs to a shard yet"
 	case !view.Served():

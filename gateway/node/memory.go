@@ -9,30 +9,7 @@ import (
 	"time"
 
 	"github.com/holtcache/holt/gateway/respserver"
-	"github.com/holtcache/holt/proto/apierr"
 )
-
-// errMemoryText has the text of Redis.
-var errMemoryText = apierr.New(apierr.KindInvalid, "argument must be a memory value")
-
-// memoryUnits are those of redis.conf.
-var memoryUnits = map[string]int64{
-	"": 1, "b": 1, "k": 1000, "kb": 1 << 10, "m": 1000 * 1000, "mb": 1 << 20, "g": 1000 * 1000 * 1000, "gb": 1 << 30,
-}
-
-// memoryTextMax bounds what a node can be told to hold: an exabyte, as the meta group does.
-const memoryTextMax = 1 << 60
-
-// ParseMemory reads an amount of memory as redis.conf has it: 100mb, 2gb, or bytes.
-func ParseMemory(text string) (int64, error) {
-	digits := len(text) - len(strings.TrimLeft(text, "0123456789"))
-	unit, known := memoryUnits[strings.ToLower(text[digits:])]
-	n, err := strconv.ParseInt(text[:digits], 10, 64)
-	if err != nil || !known || n > memoryTextMax/unit {
-		return 0, errMemoryText
-	}
-	return n * unit, nil
-}
 
 // memory is where the memory of this node is.
 func (n *Node) memory() respserver.MemoryFacts {

@@ -25,6 +25,7 @@ import (
 	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard/gossip"
 	"github.com/holtcache/holt/shard/host"
+	"github.com/holtcache/holt/shard/placement"
 )
 
 // Node is one running server.
@@ -45,6 +46,8 @@ type Node struct {
 
 	// host is nil until this node belongs to a cluster.
 	host atomic.Pointer[host.Host]
+	// controller is nil as long as host is.
+	controller atomic.Pointer[placement.Controller]
 	// peak is the most that the keys of this node have taken.
 	peak atomic.Int64
 	load load
@@ -71,7 +74,7 @@ func (n *Node) assemble() error {
 	routes := router.New(n.cluster)
 	n.resp = respserver.New(respserver.Config{
 		Router: routes, Table: command.NewTable(n.cfg.Limits), Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
-		Limits: respserver.Limits{ClientsMax: n.cfg.ClientsMax}, Password: n.cfg.Password, Info: n.info, Slabs: n.slabs, Purge: purge, Settings: settings{n}, Saver: saver{n}, Logger: n.log,
+		Limits: respserver.Limits{ClientsMax: n.cfg.ClientsMax}, Password: n.cfg.Password, Info: n.info, Slabs: n.slabs, Purge: purge, Settings: settings{n}, Saver: saver{n}, Operator: operator{admin{n}}, Logger: n.log,
 		Defaults: func() (router.Ack, router.ReadMode) { d := n.defaults(); return d.Ack, d.ReadMode },
 		Loading:  n.load.active.Load,
 	})
@@ -186,7 +189,7 @@ func (n *Node) beginHost() error {
 	refresh := make(chan struct{}, 1)
 	h, err := host.New(host.Config{
 		Folder: n.folder, Self: self, Settings: meta.SettingsFromProto(stored), MaxMemoryBytes: n.cfg.MaxMemoryBytes, Gossip: g, Nodes: n.nodes, Book: n.book,
-		Dial: dial, Observer: n.resp, Wall: n.cfg.Wall, Logger: n.log,
+		Dial: dial, Observer: n.resp, Wall: n.cfg.Wall, MigrationHook: n.migrationHook(), Logger: n.log,
 		Changed: func() {
 			select {
 			case refresh <- struct{}{}:
@@ -201,6 +204,7 @@ func (n *Node) beginHost() error {
 	n.host.Store(h)
 	n.cluster.refresh(h, g)
 	controller := h.Controller()
+	n.controller.Store(controller)
 	n.wg.Go(func() { _ = controller.Run(n.ctx) }) // its only error is the context's
 	n.wg.Go(func() {
 		for {

@@ -2,10 +2,12 @@ package node
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,7 +20,13 @@ import (
 	"github.com/holtcache/holt/raftfsm/meta"
 )
 
+// clustersAtOnce is how many tests run at once: most of their time they wait for elections, which are slow here (openCluster).
+const clustersAtOnce = "4"
+
 func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", clustersAtOnce); err != nil {
+		panic(err)
+	}
 	// memberlist ends a probe that was under way within one probe interval after its shutdown, and offers no way to wait.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/hashicorp/memberlist.(*Memberlist).probe"),
 		goleak.IgnoreAnyFunction("github.com/hashicorp/memberlist.(*Memberlist).triggerFunc"))
@@ -52,14 +60,32 @@ func closeNode(t *testing.T, n *Node) {
 	}
 }
 
+// closeNodes closes nodes all at once.
+func closeNodes(t *testing.T, nodes []*Node) {
+	t.Helper()
+	var closing sync.WaitGroup
+	for _, n := range nodes {
+		closing.Go(func() { closeNode(t, n) })
+	}
+	closing.Wait()
+}
+
 // openCluster starts n nodes in this process and waits until all of them serve every slot.
-func openCluster(t *testing.T, count int) []*Node {
+func openCluster(t *testing.T, count int, change ...func(*Config)) []*Node {
 	t.Helper()
 	dir := t.TempDir()
-	nodes := []*Node{open(t, Config{Dir: filepath.Join(dir, "0")})}
-	for i := 1; i < count; i++ {
-		nodes = append(nodes, open(t, Config{Dir: filepath.Join(dir, fmt.Sprint(i)), Join: []string{nodes[0].Addresses().Cluster}}))
+	var nodes []*Node
+	for i := range count {
+		cfg := Config{Dir: filepath.Join(dir, fmt.Sprint(i))}
+		if i > 0 {
+			cfg.Join = []string{nodes[0].Addresses().Cluster}
+		}
+		for _, c := range change {
+			c(&cfg)
+		}
+		nodes = append(nodes, open(t, cfg))
 	}
+	t.Cleanup(func() { closeNodes(t, nodes) })
 	a := admin0(t, nodes[0])
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -90,12 +116,10 @@ func awaitReady(t *testing.T, n *Node) {
 
 func await(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for !done() {
+	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not within a minute: %s", what)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 }
 

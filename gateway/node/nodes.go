@@ -22,6 +22,7 @@ import (
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard/host"
+	"github.com/holtcache/holt/shard/placement"
 )
 
 // nodes reaches other nodes by gRPC on their cluster ports. One connection is kept for each address, until nobody has used
@@ -135,18 +136,7 @@ func (n *nodes) Propose(ctx context.Context, id string, command []byte) (meta.Re
 	if err != nil {
 		return meta.Result{}, fromStatus(err, to.Addr != nil)
 	}
-	result := meta.Result{Epoch: reply.Epoch, Changed: reply.Changed, Displaced: reply.DisplacedNodeIds}
-	for _, s := range reply.ShardIds {
-		result.Shards = append(result.Shards, slot.ShardID(s))
-	}
-	if reply.Refusal != nil {
-		kind, known := apierr.ByName(reply.Refusal.Kind)
-		if !known {
-			kind = apierr.KindInvalid
-		}
-		result.Err = apierr.New(kind, "%s", reply.Refusal.Message)
-	}
-	return result, nil
+	return resultFromProto(reply), nil
 }
 
 // ReadMeta returns a node's meta state.
@@ -210,6 +200,32 @@ func (n *nodes) Transfer(ctx context.Context, id string, shard slot.ShardID, ter
 	return fromStatus(err, there.Addr != nil)
 }
 
+// ChangeMembers asks the leader of a shard for one change of its group's members.
+func (n *nodes) ChangeMembers(ctx context.Context, id string, shard slot.ShardID, term uint64, change placement.MemberChange) error {
+	client, err := n.node(id)
+	if err != nil {
+		return err
+	}
+	var there peer.Peer
+	_, err = client.ChangeMembers(ctx, &nodev1.ChangeMembersRequest{
+		ShardId: uint64(shard), Term: term, Change: memberChanges[change.Kind], NodeId: change.Node, Index: change.Index,
+	}, grpc.Peer(&there))
+	return fromStatus(err, there.Addr != nil)
+}
+
+// Controller asks what a node's controller is about.
+func (n *nodes) Controller(ctx context.Context, id string) (placement.Status, error) {
+	client, err := n.node(id)
+	if err != nil {
+		return placement.Status{}, err
+	}
+	reply, err := client.GetController(ctx, &nodev1.GetControllerRequest{})
+	if err != nil {
+		return placement.Status{}, readOnly(fromStatus(err, true))
+	}
+	return placement.Status{Acting: reply.Acting, Waiting: reply.Waiting}, nil
+}
+
 // Replica asks for the state of a node's replica.
 func (n *nodes) Replica(ctx context.Context, id string, shard slot.ShardID) (host.ReplicaStatus, error) {
 	client, err := n.node(id)
@@ -225,6 +241,7 @@ func (n *nodes) Replica(ctx context.Context, id string, shard slot.ShardID) (hos
 			return host.ReplicaStatus{
 				Shard: shard, Node: r.NodeId, Term: r.Term, Leader: r.LeaderNodeId, Serving: r.Serving, Last: r.LastIndex,
 				Committed: r.CommittedIndex, Applied: r.AppliedIndex, Keys: int(r.Keys), CaughtUp: r.CaughtUpNodeIds,
+				Voters: r.VoterNodeIds, Learners: r.LearnerNodeIds, MembersIndex: r.MembersIndex,
 			}, nil
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard/host"
+	"github.com/holtcache/holt/shard/placement"
 )
 
 // nodeService is what this node answers to other nodes, on the cluster port.
@@ -84,14 +85,7 @@ func (s *nodeService) ProposeMeta(ctx context.Context, request *nodev1.ProposeMe
 	if err != nil {
 		return nil, toStatus(err)
 	}
-	reply := &nodev1.ProposeMetaResponse{Epoch: result.Epoch, Changed: result.Changed, DisplacedNodeIds: result.Displaced}
-	for _, id := range result.Shards {
-		reply.ShardIds = append(reply.ShardIds, uint64(id))
-	}
-	if result.Err != nil {
-		reply.Refusal = &nodev1.Refusal{Kind: apierr.KindOf(result.Err).String(), Message: result.Err.Error()}
-	}
-	return reply, nil
+	return resultProto(result), nil
 }
 
 // readMetaMax bounds a wait for an index, whatever the asking node would bear.
@@ -169,6 +163,43 @@ func (s *nodeService) TransferLeadership(ctx context.Context, request *nodev1.Tr
 	}
 	leader, term, _ := h.Leader(slot.ShardID(request.ShardId))
 	return &nodev1.TransferLeadershipResponse{LeaderNodeId: leader, Term: term}, nil
+}
+
+// memberChanges are the changes as they travel.
+var memberChanges = map[placement.ChangeKind]nodev1.MemberChange{
+	placement.AddLearner:   nodev1.MemberChange_MEMBER_CHANGE_ADD_LEARNER,
+	placement.Promote:      nodev1.MemberChange_MEMBER_CHANGE_PROMOTE,
+	placement.Remove:       nodev1.MemberChange_MEMBER_CHANGE_REMOVE,
+	placement.RemoveSilent: nodev1.MemberChange_MEMBER_CHANGE_REMOVE_SILENT,
+}
+
+// ChangeMembers changes the members of a shard's group that this node leads.
+func (s *nodeService) ChangeMembers(ctx context.Context, request *nodev1.ChangeMembersRequest) (*nodev1.ChangeMembersResponse, error) {
+	h, err := s.host()
+	if err != nil {
+		return nil, err
+	}
+	change := placement.MemberChange{Node: request.NodeId, Index: request.Index}
+	for kind, travelled := range memberChanges {
+		if travelled == request.Change {
+			change.Kind = kind
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, transferMax)
+	defer cancel()
+	if err := h.ChangeMembersHere(ctx, slot.ShardID(request.ShardId), request.Term, change); err != nil {
+		return nil, toStatus(err)
+	}
+	return &nodev1.ChangeMembersResponse{}, nil
+}
+
+// GetController tells what this node's controller is about.
+func (s *nodeService) GetController(context.Context, *nodev1.GetControllerRequest) (*nodev1.GetControllerResponse, error) {
+	if _, err := s.host(); err != nil {
+		return nil, err
+	}
+	status := s.n.controllerStatus()
+	return &nodev1.GetControllerResponse{Acting: status.Acting, Waiting: status.Waiting}, nil
 }
 
 // GetReplicaStatus describes this node's replicas of the named shards, or of all.

@@ -1,12 +1,14 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"time"
 
 	"github.com/holtcache/holt/gateway/ops"
 	"github.com/holtcache/holt/gateway/router"
 	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/store"
 	"github.com/holtcache/holt/shard"
 	"github.com/holtcache/holt/shard/executor"
 )
@@ -29,6 +31,10 @@ func (p replica) Read(ctx context.Context, s slot.ID, mode router.ReadMode, fn f
 	return p.r.Executor().Read(ctx, s, executor.ReadMode(mode), func(v *executor.View) { fn(v) })
 }
 
+func (p replica) AwaitOwned(ctx context.Context, s slot.ID) error {
+	return p.r.Executor().AwaitOwned(ctx, s)
+}
+
 func (p replica) Acknowledged(index uint64) int { return p.r.Acknowledged(index) }
 
 func (p replica) Keys() int { return p.r.Store().Len() }
@@ -38,6 +44,25 @@ func (p replica) KeysInSlot(s slot.ID) int {
 	sl.RLock()
 	defer sl.RUnlock()
 	return sl.LenLocked()
+}
+
+// ListKeys lists keys of a slot step by step, so that writers wait for one step at most.
+func (p replica) ListKeys(s slot.ID, limit int) [][]byte {
+	var keys [][]byte
+	sl, now := p.r.Store().Slot(s), p.r.Executor().Now()
+	for cursor := uint64(0); len(keys) < limit; {
+		sl.RLock()
+		cursor = sl.ScanLocked(cursor, func(key []byte, item store.Item) {
+			if len(keys) < limit && !item.Expired(now) {
+				keys = append(keys, bytes.Clone(key))
+			}
+		})
+		sl.RUnlock()
+		if cursor == 0 {
+			break
+		}
+	}
+	return keys
 }
 
 // flight is the ops that one connection has on one replica.

@@ -20,9 +20,7 @@ func TestAllNodesFindEachOtherAfterARestartWithoutJoin(t *testing.T) {
 	for i := range 50 {
 		set(t, c, fmt.Sprint("k", i), i)
 	}
-	for _, n := range nodes {
-		closeNode(t, n)
-	}
+	closeNodes(t, nodes)
 	for i, n := range nodes {
 		nodes[i] = open(t, Config{Dir: n.cfg.Dir, Listen: n.Addresses()})
 	}

@@ -47,7 +47,7 @@ func (s settings) Set(ctx context.Context, wanted []respserver.Setting) error {
 	var memory *int64
 	for _, w := range wanted {
 		if w.Name == maxMemoryName {
-			bytes, err := ParseMemory(w.Value)
+			bytes, err := meta.ParseBytes(w.Value)
 			if err != nil {
 				return &respserver.SettingError{Name: w.Name, Err: err}
 			}

@@ -8,22 +8,6 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-func TestAmountsOfMemoryAreReadAsRedisReadsThem(t *testing.T) {
-	for text, want := range map[string]int64{
-		"0": 0, "100": 100, "1b": 1, "1k": 1000, "1kb": 1024, "1m": 1_000_000, "100MB": 100 << 20, "1g": 1_000_000_000, "2gb": 2 << 30,
-		"1073741824gb": 1 << 60,
-	} {
-		if got, err := ParseMemory(text); err != nil || got != want {
-			t.Errorf("%s: got %d, %v, want %d", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"", "abc", "-1", "10%", "1.5gb", "mb", "1 gb", "1tb", "1073741825gb", "99999999999999999999"} {
-		if got, err := ParseMemory(text); err == nil || err.Error() != "argument must be a memory value" {
-			t.Errorf("%q: got %d, %v", text, got, err)
-		}
-	}
-}
-
 // do runs one command at one node.
 func do(t *testing.T, n *Node, args ...any) string {
 	t.Helper()
@@ -60,18 +44,20 @@ func TestSettingsOfConfigSetHoldOnEveryNode(t *testing.T) {
 		"CONFIG GET maxmemory maxmemory-policy lfu-log-factor": "[lfu-log-factor 10 maxmemory 0 maxmemory-policy noeviction]",
 		"CONFIG GET appendfsync save lfu-decay-time":           "[appendfsync always lfu-decay-time 1 save 3600 1]",
 		"CONFIG SET heartbeat 1s":                              "OK", // what it is
+		"CONFIG GET migration-rate node-dead-after":            "[migration-rate 67108864 node-dead-after 5m0s]",
+		"CONFIG SET migration-rate fast":                       "-ERR CONFIG SET failed (possibly related to argument 'migration-rate') - argument must be a memory value",
 	} {
 		if got := do(t, nodes[1], words(command)...); got != want {
 			t.Errorf("%s: got %s, want %s", command, got, want)
 		}
 	}
-	if got := do(t, nodes[1], words("CONFIG SET maxmemory 300mb maxmemory-policy allkeys-LFU maxmemory-samples 7 appendfsync everysec lfu-decay-time 0 save 900_1_60_100")...); got != "OK" {
+	if got := do(t, nodes[1], words("CONFIG SET maxmemory 300mb maxmemory-policy allkeys-LFU maxmemory-samples 7 appendfsync everysec lfu-decay-time 0 save 900_1_60_100 migration-rate 32mb node-dead-after 90s")...); got != "OK" {
 		t.Fatal(got)
 	}
-	const want = "[appendfsync everysec lfu-decay-time 0 maxmemory-policy allkeys-lfu maxmemory-samples 7 save 900 1 60 100]"
+	const want = "[appendfsync everysec lfu-decay-time 0 maxmemory-policy allkeys-lfu maxmemory-samples 7 migration-rate 33554432 node-dead-after 1m30s save 900 1 60 100]"
 	for _, n := range nodes {
 		await(t, "node "+n.ID()[:8]+" goes by the settings", func() bool {
-			return do(t, n, words("CONFIG GET appendfsync maxmemory-policy maxmemory-samples lfu-decay-time save")...) == want
+			return do(t, n, words("CONFIG GET appendfsync maxmemory-policy maxmemory-samples lfu-decay-time save migration-rate node-dead-after")...) == want
 		})
 		if got, want := do(t, n, words("CONFIG GET maxmemory")...), map[bool]string{true: "[maxmemory 314572800]", false: "[maxmemory 0]"}[n == nodes[1]]; got != want {
 			t.Errorf("node %s: got %s, want %s", n.ID()[:8], got, want)

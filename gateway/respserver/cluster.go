@@ -25,10 +25,7 @@ func clusterHandlers() map[string]handler {
 	}
 }
 
-var (
-	errSlot          = apierr.New(apierr.KindInvalid, "Invalid or out of range slot")
-	errGetKeysInSlot = apierr.New(apierr.KindUnsupported, "CLUSTER GETKEYSINSLOT is not supported; CLUSTER COUNTKEYSINSLOT is")
-)
+var errSlot = apierr.New(apierr.KindInvalid, "Invalid or out of range slot")
 
 // clusterSlots lists leaders only, one entry a range.
 func (c *conn) clusterSlots([][]byte) resp.Value {
@@ -83,6 +80,7 @@ func (c *conn) clusterShards([][]byte) resp.Value {
 // clusterNodes has one line a node (redis.io/commands/cluster-nodes).
 func (c *conn) clusterNodes([][]byte) resp.Value {
 	v := c.server.cfg.Router.View()
+	leaders := c.server.topology.leaders(c.server.cfg.Router, v)
 	var text strings.Builder
 	for _, n := range c.server.topology.nodes(c.server.cfg.Router) {
 		at := endpointOf(&n.node, c.local)
@@ -100,9 +98,34 @@ func (c *conn) clusterNodes([][]byte) resp.Value {
 		for _, r := range n.ranges {
 			fmt.Fprintf(&text, " %v", r)
 		}
+		if n.node.ID == v.Self {
+			text.WriteString(markers(v, leaders))
+		}
 		text.WriteByte('\n')
 	}
 	return resp.Verbatim("txt", text.String())
+}
+
+// markers names the slots that are on their way from this node's shards, [slot->-node], and to them, [slot-<-node], until it is
+// decided whose they are (redis.io/commands/cluster-nodes). Where a node leads both shards there is none.
+func markers(v *router.View, leaders map[slot.ShardID]string) string {
+	var text strings.Builder
+	for _, m := range v.Migrations {
+		from, to := leaders[m.From], leaders[m.To]
+		arrow, other := "->-", to
+		if to == v.Self {
+			arrow, other = "-<-", from
+		}
+		if m.Stage != router.MigrationRunning || from == to || from != v.Self && to != v.Self || other == "" {
+			continue
+		}
+		for _, r := range m.Ranges {
+			for s := int(r.First); s <= int(r.Last); s++ {
+				fmt.Fprintf(&text, " [%d%s%s]", s, arrow, other)
+			}
+		}
+	}
+	return text.String()
 }
 
 // clusterInfo tells how many slots have a leader that is known now, whatever CLUSTER SLOTS goes on listing.
@@ -111,7 +134,7 @@ func (c *conn) clusterInfo([][]byte) resp.Value {
 	assigned, ok := 0, 0
 	for _, a := range v.Map.Assignments() {
 		assigned += a.Range.Len()
-		if _, found := c.server.cfg.Router.Find(a.Range.First); found {
+		if _, found := c.server.cfg.Router.Find(a.Range.First, router.NotAsked); found {
 			ok += a.Range.Len()
 		}
 	}
@@ -165,17 +188,10 @@ func (c *conn) clusterCountKeys(args [][]byte) resp.Value {
 	return resp.Int(int64(replica.KeysInSlot(s)))
 }
 
-func (c *conn) clusterGetKeys(args [][]byte) resp.Value {
-	if _, ok := parseSlot(args[2]); !ok {
-		return errorReply(errSlot)
-	}
-	return errorReply(errGetKeysInSlot)
-}
-
 // clusterReplicas has nothing to list: every node is shown as a master.
 func (c *conn) clusterReplicas(args [][]byte) resp.Value {
 	if _, known := c.server.cfg.Router.View().Node(string(args[2])); !known {
-		return errorReply(apierr.New(apierr.KindNotFound, "Unknown node %s", clip(args[2])))
+		return errorReply(unknownNode(args[2]))
 	}
 	return resp.Array()
 }

@@ -80,8 +80,15 @@ func unsupported(*conn, [][]byte) resp.Value {
 	return errorReply(apierr.New(apierr.KindUnsupported, "this command is in the table and not answered by the RESP server; report this"))
 }
 
-// command runs one command, or queues it, and answers it unless the round does later.
+// command runs one command and takes note of what lasts for one command only.
 func (c *conn) command(args [][]byte) {
+	c.takeAsking()
+	c.dispatch(args)
+	c.endAsking()
+}
+
+// dispatch runs one command, or queues it, and answers it unless the round does later.
+func (c *conn) dispatch(args [][]byte) {
 	c.silent = c.replyMode == replyOff || c.replyMode == replySkip
 	if c.replyMode == replySkip {
 		c.replyMode = replyOn
@@ -137,7 +144,7 @@ func (c *conn) whileLoading(spec *command.Spec, args [][]byte) *apierr.Error {
 	if crossed != nil {
 		return crossed
 	}
-	if t, ok := c.server.cfg.Router.Find(s); ok && t.Leader != nil {
+	if t, ok := c.server.cfg.Router.Find(s, c.asked); ok && t.Leader != nil {
 		return c.movedTo(s, t.Leader)
 	}
 	return errLoading

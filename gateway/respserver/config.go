@@ -29,6 +29,8 @@ type Config struct {
 	Defaults func() (router.Ack, router.ReadMode)
 	// Settings are what CONFIG GET and SET reach beyond the fixed ones; nil means none.
 	Settings Settings
+	// Operator changes the cluster for CLUSTER commands; nil where none can be changed.
+	Operator Operator
 	// Saver is what SAVE and BGSAVE ask; nil where nothing can be saved.
 	Saver Saver
 	// Loading tells that the node is loading its data, so that only commands that need none are answered; nil means that it

@@ -38,11 +38,14 @@ type conn struct {
 	ack      router.Ack
 	readMode router.ReadMode
 	readOnly bool
-	closing  bool
-	multi    *transaction // nil outside of MULTI
-	watch    watchList
-	track    trackState
-	written  []written // last write on each shard, for WAIT
+	// asking: ASKING came directly before the command at hand, or before the MULTI that is open. asked says so to routing.
+	asking  bool
+	asked   router.Asked
+	closing bool
+	multi   *transaction // nil outside of MULTI
+	watch   watchList
+	track   trackState
+	written []written // last write on each shard, for WAIT
 
 	// arrived is when the commands at hand began to be run: their deadlines count from it.
 	arrived time.Time
@@ -94,7 +97,7 @@ func newConn(s *Server, nc net.Conn, id int64) *conn {
 // resetSession makes the session that of a new connection, authentication aside.
 func (c *conn) resetSession() {
 	c.setProto(2)
-	c.replyMode, c.readOnly = replyOn, false
+	c.replyMode, c.readOnly, c.asking = replyOn, false, false
 	c.ack, c.readMode = router.AckMajority, router.ReadLease
 	if c.server.cfg.Defaults != nil {
 		c.ack, c.readMode = c.server.cfg.Defaults()

@@ -44,7 +44,8 @@
 //     that was missing all the time, where another key of the slot was deleted meanwhile, or the shard's leader began anew.
 //   - SAVE writes the snapshots of this node's shards and holds no other connection. BGREWRITEAOF does what BGSAVE does: a
 //     snapshot is what makes the log shorter. INFO's rdb fields tell of snapshots, its aof fields of the log.
-//   - ASKING is accepted and changes nothing: no shard imports slots yet.
+//   - Slots are handed over as a whole: a frozen slot is answered with ASK whatever keys it has, and where ASK leads to, commands
+//     wait until the slot is served, then for TRYAGAIN.
 //   - Commands that only tell of the cluster are answered while the node loads its data, once it knows the
 //     cluster.
 //   - CLIENT UNPAUSE is not held back by CLIENT PAUSE.

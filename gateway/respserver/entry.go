@@ -15,6 +15,8 @@ type entry struct {
 	op     router.Op
 	row    *row
 	silent bool
+	// asked tells whether the client was sent here by ASK.
+	asked router.Asked
 	// flight is where the op went; nil for a reply that is known.
 	flight *flight
 	// open: the op is routed and has no answer yet.
@@ -42,7 +44,7 @@ func (c *conn) newEntry() *entry {
 	}
 	e := c.entries[c.used]
 	c.used++
-	e.row, e.silent = c.row, c.silent
+	e.row, e.silent, e.asked = c.row, c.silent, c.asked
 	return e
 }
 
@@ -79,13 +81,21 @@ func (e *entry) tookEffect() bool {
 	return e.op.Err == nil || e.op.Err.Result() != apierr.OutcomeNotApplied
 }
 
-// moved tells whether the op did nothing because it came to the wrong replica.
+// moved tells whether the op did nothing because it came to the wrong replica, or to the right one too early.
 func (e *entry) moved() bool {
 	return e.flight != nil && e.op.Err != nil && isMoved(e.op.Err)
 }
 
+// isMoved tells whether an op that was refused may be done if it is routed again. That of a slot that is handed over is
+// answered with ASK as soon as there is somebody to ask.
 func isMoved(err *apierr.Error) bool {
-	return err.Kind == apierr.KindNotLeader || err.Kind == apierr.KindNotOwned
+	switch err.Kind {
+	case apierr.KindNotLeader, apierr.KindNotOwned, apierr.KindImporting:
+		return true
+	case apierr.KindAsk:
+		return err.Addr == ""
+	}
+	return false
 }
 
 // reset makes the entry ready for the next round. Handle goes where a replica may still hold on to it: after an op was

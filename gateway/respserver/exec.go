@@ -79,7 +79,7 @@ func (c *conn) runOthers(t *transaction, replies []resp.Value) {
 func (t *transaction) run(tx ops.Tx, reads ops.Reader) resp.Value {
 	t.aborted = false
 	for i := range t.watched {
-		if w := &t.watched[i]; markOf(tx, w.key) != w.mark {
+		if w := &t.watched[i]; markOf(tx, t.shard, w.key) != w.mark {
 			t.aborted = true
 			return resp.NullArray()
 		}

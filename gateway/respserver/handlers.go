@@ -7,7 +7,7 @@ func allHandlers() map[string]handler {
 	handlers := map[string]handler{
 		"ping": (*conn).ping, "echo": (*conn).echo, "quit": (*conn).quit, "reset": (*conn).reset,
 		"select": (*conn).selectDB, "auth": (*conn).auth, "hello": (*conn).hello,
-		"readonly": (*conn).setReadOnly, "readwrite": (*conn).setReadWrite, "asking": okHandler,
+		"readonly": (*conn).setReadOnly, "readwrite": (*conn).setReadWrite, "asking": (*conn).setAsking,
 		"multi": (*conn).begin, "discard": (*conn).discard, "watch": (*conn).watchKeys, "unwatch": (*conn).unwatch,
 		"wait": (*conn).waitReplicas, "time": (*conn).time, "dbsize": (*conn).dbSize,
 		"flushall": (*conn).flush, "flushdb": (*conn).flush, "lastsave": (*conn).lastSave,
@@ -19,7 +19,7 @@ func allHandlers() map[string]handler {
 		"acl|whoami":          func(*conn, [][]byte) resp.Value { return resp.BulkString(defaultUser) },
 		"function|flush":      (*conn).scriptFlush, "script|flush": (*conn).scriptFlush,
 	}
-	for _, more := range []map[string]handler{clientHandlers(), clusterHandlers()} {
+	for _, more := range []map[string]handler{clientHandlers(), clusterHandlers(), clusterAdminHandlers()} {
 		for name, h := range more {
 			handlers[name] = h
 		}
@@ -35,5 +35,3 @@ func allHandlers() map[string]handler {
 	}
 	return handlers
 }
-
-func okHandler(*conn, [][]byte) resp.Value { return resp.OK() }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/holtcache/holt/gateway/ops"
 	"github.com/holtcache/holt/gateway/router"
+	"github.com/holtcache/holt/proto/apierr"
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm"
 	"github.com/holtcache/holt/raftfsm/store"
@@ -35,6 +36,35 @@ type memReplica struct {
 	// beforeRead, where set, runs before each read is evaluated.
 	beforeRead atomic.Pointer[func()]
 	acked      atomic.Int64
+	// handover refuses what is asked of slots on their way.
+	handover handover
+}
+
+// handover is what a replica says of slots on their way to it or from it, in place of its executor.
+type handover struct {
+	mu      sync.Mutex // protects the fields below
+	refuse  func(slot.ID) *apierr.Error
+	changed chan struct{}
+}
+
+// say makes the replica refuse by f, nil for nothing.
+func (h *handover) say(f func(slot.ID) *apierr.Error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.refuse = f
+	if h.changed != nil {
+		close(h.changed)
+	}
+	h.changed = make(chan struct{})
+}
+
+func (h *handover) refusal(s slot.ID) (*apierr.Error, chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.refuse == nil {
+		return nil, h.changed
+	}
+	return h.refuse(s), h.changed
 }
 
 // memLog applies what is proposed, in order, on one goroutine: the FSM's.
@@ -126,12 +156,44 @@ func (r *memReplica) KeysInSlot(s slot.ID) int {
 	return sl.LenLocked()
 }
 
+func (r *memReplica) AwaitOwned(ctx context.Context, s slot.ID) error {
+	for {
+		err, changed := r.handover.refusal(s)
+		switch {
+		case err == nil:
+			return r.exec.AwaitOwned(ctx, s)
+		case err.Kind != apierr.KindImporting:
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func (r *memReplica) ListKeys(s slot.ID, limit int) (keys [][]byte) {
+	sl := r.store.Slot(s)
+	sl.RLock()
+	defer sl.RUnlock()
+	for key := range sl.AllLocked() {
+		if len(keys) < limit {
+			keys = append(keys, slices.Clone(key))
+		}
+	}
+	return keys
+}
+
 func (r *memReplica) Acknowledged(uint64) int { return int(r.acked.Load()) }
 
 func (r *memReplica) Read(ctx context.Context, s slot.ID, mode router.ReadMode, fn func(ops.Reader)) error {
 	r.reads.Add(1)
 	if before := r.beforeRead.Load(); before != nil {
 		(*before)()
+	}
+	if err, _ := r.handover.refusal(s); err != nil {
+		return err
 	}
 	return r.exec.Read(ctx, s, executor.ReadMode(mode), func(v *executor.View) { fn(v) })
 }
@@ -151,7 +213,12 @@ type memFlight struct {
 func (f *memFlight) Submit(ops ...*router.Op) error {
 	f.r.submits.Add(1)
 	from := len(f.requests)
+	taken := ops[:0:0]
 	for _, op := range ops {
+		if op.Err, _ = f.r.handover.refusal(op.Slot); op.Err != nil && !op.AllSlots {
+			continue
+		}
+		taken = append(taken, op)
 		f.requests = append(f.requests, &executor.Request{
 			Slot: op.Slot, AllSlots: op.AllSlots, Ack: executor.Ack(op.Ack), Do: func(tx *executor.Tx) { op.Do(tx) },
 		})
@@ -160,7 +227,7 @@ func (f *memFlight) Submit(ops ...*router.Op) error {
 		f.requests = f.requests[:from]
 		return err
 	}
-	f.ops = append(f.ops, ops...)
+	f.ops = append(f.ops, taken...)
 	return nil
 }
 

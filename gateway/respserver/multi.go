@@ -30,6 +30,8 @@ type transaction struct {
 
 	watched    []watchedKey
 	limitBytes int
+	// shard is where EXEC was sent.
+	shard slot.ShardID
 	// aborted: a watched key had changed. Set by run, on the executor's goroutine.
 	aborted bool
 }
@@ -105,7 +107,7 @@ func (c *conn) queueErr(r *row, args [][]byte) error {
 		return errCrossSlot
 	}
 	t.keyed, t.slot = true, s
-	if target, ok := c.server.cfg.Router.Find(s); ok && target.Leader != nil {
+	if target, ok := c.server.cfg.Router.Find(s, c.asked); ok && target.Leader != nil {
 		return c.movedTo(s, target.Leader)
 	}
 	return nil

@@ -45,10 +45,11 @@ func (c *conn) context() context.Context {
 
 // read runs a command that only reads. known=false: it became an op, whose entry has the reply.
 func (c *conn) read(spec *command.Spec, call *command.Call, s slot.ID) (v resp.Value, known bool) {
+	asked, stale := c.asked, c.readOnly || c.readMode == router.ReadStale
 	for attempt := 0; ; attempt++ {
-		replica, mode, err := c.readTarget(s)
+		replica, mode, err := c.readTarget(s, asked, stale)
 		if err != nil {
-			return errorReply(err), true
+			return errorReply(c.redirected(err)), true
 		}
 		if f := c.flightFor(replica); f.isOpen() {
 			e := c.newEntry()
@@ -62,6 +63,15 @@ func (c *conn) read(spec *command.Spec, call *command.Call, s slot.ID) (v resp.V
 		if err == nil {
 			c.lookups.Add(c.direct.counted.Lookups)
 			return c.direct.take(), true
+		}
+		if stale && isMoved(err) {
+			stale = false // this replica does not have the slot any more, or not yet; the leader of its shard knows who has
+			continue
+		}
+		err = c.redirected(err)
+		if asked == router.NotAsked && c.handedHere(err) {
+			asked = router.AskedHere
+			continue
 		}
 		if !isMoved(err) || !c.pauseReroute(attempt) {
 			return errorReply(err), true
@@ -86,13 +96,13 @@ func (c *conn) readAt(replica router.Replica, s slot.ID, mode router.ReadMode, r
 
 // readTarget is where a read of the connection is served. Stale reads take any replica of this node; a slot that has
 // none here is read at its leader's.
-func (c *conn) readTarget(s slot.ID) (router.Replica, router.ReadMode, *apierr.Error) {
-	if c.readOnly || c.readMode == router.ReadStale {
+func (c *conn) readTarget(s slot.ID, asked router.Asked, stale bool) (router.Replica, router.ReadMode, *apierr.Error) {
+	if stale {
 		if replica, here := c.server.cfg.Router.Stale(s); here {
 			return replica, router.ReadStale, nil
 		}
 	}
-	replica, err := c.target(s)
+	replica, err := c.target(s, asked)
 	mode := c.readMode
 	if mode == router.ReadStale {
 		mode = router.ReadLease
@@ -101,18 +111,27 @@ func (c *conn) readTarget(s slot.ID) (router.Replica, router.ReadMode, *apierr.E
 }
 
 // readLeader evaluates a read of the server's own at the leader, with nothing of the round open.
-func (c *conn) readLeader(s slot.ID, read func(ops.Reader)) *apierr.Error {
+func (c *conn) readLeader(s slot.ID, read func(r ops.Reader, shard slot.ShardID)) *apierr.Error {
+	asked := c.asked
 	for attempt := 0; ; attempt++ {
-		replica, err := c.target(s)
+		replica, err := c.target(s, asked)
 		if err != nil {
-			return err
+			return c.redirected(err)
 		}
 		err = c.readAt(replica, s, router.ReadLease, func(r ops.Reader) resp.Value {
-			read(r)
+			read(r, replica.Shard())
 			return resp.Value{}
 		}, false)
 		c.direct.take()
-		if err == nil || !isMoved(err) || !c.pauseReroute(attempt) {
+		if err == nil {
+			return nil
+		}
+		err = c.redirected(err)
+		if asked == router.NotAsked && c.handedHere(err) {
+			asked = router.AskedHere
+			continue
+		}
+		if !isMoved(err) || !c.pauseReroute(attempt) {
 			return err
 		}
 	}

@@ -48,10 +48,13 @@ func (c *conn) data(spec *command.Spec, args [][]byte) {
 
 // route queues the entry's op for the leader of its slot, or answers it where that is elsewhere or nobody.
 func (c *conn) route(e *entry) {
-	t, err := c.target(e.op.Slot)
+	t, err := c.target(e.op.Slot, e.asked)
 	if err != nil {
-		e.fail(err)
+		e.fail(c.redirected(err))
 		return
+	}
+	if e.exec != nil {
+		e.exec.shard = t.Shard()
 	}
 	c.flightFor(t).add(e)
 }
@@ -61,14 +64,14 @@ func (e *entry) fail(err *apierr.Error) {
 	e.flight, e.reply = nil, errorReply(err)
 }
 
-// target is the replica here that leads the slot's shard; where there is none the error is MOVED or CLUSTERDOWN.
-func (c *conn) target(s slot.ID) (router.Replica, *apierr.Error) {
+// target is the replica here that leads the slot's shard; where there is none the error is MOVED, CLUSTERDOWN or TRYAGAIN.
+func (c *conn) target(s slot.ID, asked router.Asked) (router.Replica, *apierr.Error) {
 	r := c.server.cfg.Router
-	t, ok := r.Find(s)
-	if !ok {
+	t, ok := r.Find(s, asked)
+	if !ok || t.Arriving {
 		c.submit()
 		var err *apierr.Error
-		if t, err = r.Await(c.context(), s, c.arrived.Add(router.HoldMax)); err != nil {
+		if t, err = r.Await(c.context(), s, asked, c.arrived.Add(router.HoldMax)); err != nil {
 			return nil, err
 		}
 	}

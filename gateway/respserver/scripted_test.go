@@ -27,11 +27,14 @@ func (r *scriptedReplica) NewFlight() router.Flight         { return &scriptedFl
 func (r *scriptedReplica) Acknowledged(uint64) int          { return 0 }
 func (r *scriptedReplica) Keys() int                        { return 0 }
 func (r *scriptedReplica) KeysInSlot(slot.ID) int           { return 0 }
+func (r *scriptedReplica) ListKeys(slot.ID, int) [][]byte   { return nil }
 func (r *scriptedReplica) Now() int64                       { return 0 }
 func (r *scriptedReplica) Delete([]byte) bool               { return false }
 func (r *scriptedReplica) Expire([]byte, int64) bool        { return false }
 func (r *scriptedReplica) Flush([]slot.Range)               {}
 func (r *scriptedReplica) Patch([]byte, int, []byte) uint64 { return 0 }
+
+func (r *scriptedReplica) AwaitOwned(context.Context, slot.ID) error { return nil }
 
 func (r *scriptedReplica) Deletions() (incarnation, count uint64) { return 0, 0 }
 
@@ -84,6 +87,8 @@ func (c *scriptedCluster) Replica(slot.ShardID) (router.Replica, bool) { return 
 // it, or not at all.
 func TestRefusedWriteIsNotRepeatedBehindALaterOne(t *testing.T) {
 	refused := apierr.New(apierr.KindNotLeader, "not the leader; not applied")
+	arriving := apierr.New(apierr.KindImporting, "not served here yet; not applied")
+	frozen := apierr.AskShard(7, 2) // nobody is known to lead shard 2
 	unknown := apierr.New(apierr.KindUnknownOutcome, "unknown")
 	busy := apierr.New(apierr.KindBusy, "busy")
 	for _, tc := range []struct {
@@ -98,6 +103,10 @@ func TestRefusedWriteIsNotRepeatedBehindALaterOne(t *testing.T) {
 		{"the first refused, a later one in doubt", [][]*apierr.Error{{refused, unknown, refused}, {nil}}, [3]string{"-CLUSTERDOWN not the leader; not applied", "-UNKNOWN unknown", "+OK"}, "3"},
 		{"a later one not done either", [][]*apierr.Error{{refused, busy, refused}, {nil, nil}}, [3]string{"+OK", "-TRYAGAIN busy", "+OK"}, "13"},
 		{"doubt is never repeated", [][]*apierr.Error{{unknown, unknown, unknown}}, [3]string{"-UNKNOWN unknown", "-UNKNOWN unknown", "-UNKNOWN unknown"}, ""},
+		{"on its way here, a later one done", [][]*apierr.Error{{arriving, arriving, nil}}, [3]string{"-TRYAGAIN not served here yet; not applied", "-TRYAGAIN not served here yet; not applied", "+OK"}, "3"},
+		{"on its way here, with all that comes after it", [][]*apierr.Error{{nil, arriving, arriving}, {nil, nil}}, [3]string{"+OK", "+OK", "+OK"}, "123"},
+		{"on its way from here", [][]*apierr.Error{{nil, frozen, frozen}, {nil, nil}}, [3]string{"+OK", "+OK", "+OK"}, "123"},
+		{"on its way from here, a later one done", [][]*apierr.Error{{frozen, nil, nil}}, [3]string{"-TRYAGAIN slot 7 is being handed over to shard 2; not applied, ask there", "+OK", "+OK"}, "23"},
 		{"refused twice", [][]*apierr.Error{{refused, refused, refused}, {refused, refused, refused}, {nil, nil, nil}}, [3]string{"+OK", "+OK", "+OK"}, "123"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

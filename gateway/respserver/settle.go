@@ -32,6 +32,7 @@ func (c *conn) complete() {
 	for attempt := 0; ; attempt++ {
 		c.submit()
 		c.wait()
+		c.redirect()
 		again := c.toRouteAgain()
 		if len(again) == 0 || !c.pauseReroute(attempt) {
 			return

@@ -105,6 +105,6 @@ func (c *conn) settleOwn() {
 func (c *conn) holdsVersion(key []byte, version uint64) bool {
 	c.server.tracking.register(c.track.tracker, key)
 	var now uint64
-	err := c.readLeader(slot.Of(key), func(r ops.Reader) { now = versionOf(r, key) })
+	err := c.readLeader(slot.Of(key), func(r ops.Reader, _ slot.ShardID) { now = versionOf(r, key) })
 	return err == nil && now == version
 }

@@ -24,17 +24,22 @@ type watchedKey struct {
 }
 
 // mark is equal at two moments only if nobody changed the key between them. A key that was deleted and made again has a new
-// version. One that is missing has none, so it could have been there meanwhile, and have been read, unless no key of its
-// slot was deleted: then it is the deletions of the slot that count.
-type mark struct{ version, incarnation, deletions uint64 }
+// version, also where its slot was handed over meanwhile. One that is missing has none, so it could have been there meanwhile,
+// and have been read, unless no key of its slot was deleted: then it is the deletions of the slot that count, which each shard
+// counts for itself.
+type mark struct {
+	version                uint64
+	shard                  slot.ShardID
+	incarnation, deletions uint64
+}
 
-// markOf looks at a key, which is no use of it.
-func markOf(r ops.Reader, key []byte) mark {
+// markOf looks at a key as a shard holds it, which is no use of the key.
+func markOf(r ops.Reader, shard slot.ShardID, key []byte) mark {
 	if item, ok := r.Peek(key); ok {
 		return mark{version: item.Version}
 	}
 	incarnation, deletions := r.Deletions()
-	return mark{incarnation: incarnation, deletions: deletions}
+	return mark{shard: shard, incarnation: incarnation, deletions: deletions}
 }
 
 // watchKeys notes the marks of keys. Pending changes are among them (PROTOCOL rule 34): the read sees what the
@@ -55,9 +60,9 @@ func (c *conn) watchKeys(args [][]byte) resp.Value {
 		return errorReply(apierr.New(apierr.KindTooLarge, "a connection may watch %d keys", limit))
 	}
 	watched := make([]watchedKey, len(keys))
-	err = c.readLeader(s, func(r ops.Reader) {
+	err = c.readLeader(s, func(r ops.Reader, shard slot.ShardID) {
 		for i, key := range keys {
-			watched[i] = watchedKey{key, markOf(r, key)}
+			watched[i] = watchedKey{key, markOf(r, shard, key)}
 		}
 	})
 	if err != nil {

@@ -72,9 +72,15 @@ type Replica interface {
 	// Read evaluates fn against one slot in the caller's goroutine and returns when what it saw cannot be lost any more.
 	// fn runs under a lock, must not block, and may run several times. The error is an *apierr.Error.
 	Read(ctx context.Context, s slot.ID, mode ReadMode, fn func(ops.Reader)) error
+	// AwaitOwned returns nil once this replica, leading, serves a slot that is being handed over to its shard. The error is
+	// an *apierr.Error: Importing where ctx ends before, Ask where the slot is being handed to another shard, else why the
+	// slot is not on its way here. With a context that has ended it tells how things stand now.
+	AwaitOwned(ctx context.Context, s slot.ID) error
 	// Acknowledged is how many other replicas hold the log up to index, for WAIT.
 	Acknowledged(index uint64) int
 	// Keys is how many keys the replica holds, and KeysInSlot how many of them in one slot.
 	Keys() int
 	KeysInSlot(s slot.ID) int
+	// ListKeys lists keys of a slot that the replica holds and that have not expired, at most limit, in no particular order.
+	ListKeys(s slot.ID, limit int) [][]byte
 }

@@ -53,6 +53,15 @@ func (w *world) become(v *View, replicas map[slot.ShardID]Replica) {
 type seat struct {
 	shard slot.ShardID
 	leads bool
+	// awaits is what AwaitOwned says; nil: that the slot is served.
+	awaits func(ctx context.Context) error
+}
+
+func (s seat) AwaitOwned(ctx context.Context, _ slot.ID) error {
+	if s.awaits == nil {
+		return nil
+	}
+	return s.awaits(ctx)
 }
 
 func (s seat) Shard() slot.ShardID                                             { return s.shard }
@@ -62,6 +71,7 @@ func (s seat) Read(context.Context, slot.ID, ReadMode, func(ops.Reader)) error {
 func (s seat) Acknowledged(uint64) int                                         { return 0 }
 func (s seat) Keys() int                                                       { return 0 }
 func (s seat) KeysInSlot(slot.ID) int                                          { return 0 }
+func (s seat) ListKeys(slot.ID, int) [][]byte                                  { return nil }
 
 // viewOf has shard 1 on slots 0-99, led by leader; the other slots are nobody's.
 func viewOf(t *testing.T, leader string) *View {
@@ -108,7 +118,7 @@ func TestRequestGoesToTheLeaderOrWaits(t *testing.T) {
 		{"the leader is a node that is not known", "stranger", here(false), 5, false, false, ""},
 		{"nobody owns the slot", "other", here(true), 500, false, false, ""},
 	} {
-		target, ok := New(worldOf(viewOf(t, c.leader), c.replicas)).Find(c.slot)
+		target, ok := New(worldOf(viewOf(t, c.leader), c.replicas)).Find(c.slot, NotAsked)
 		if ok != c.ok || (target.Replica != nil) != c.local || (target.Leader != nil) != (c.node != "") || c.node != "" && target.Leader.ID != c.node {
 			t.Errorf("%s: %+v, %v", c.what, target, ok)
 		}
@@ -121,7 +131,7 @@ func TestHeldRequestGoesOnWhenALeaderIsKnown(t *testing.T) {
 		begin := time.Now()
 		time.AfterFunc(300*time.Millisecond, func() { w.become(viewOf(t, ""), here(false)) }) // a change that helps nobody
 		time.AfterFunc(700*time.Millisecond, func() { w.become(viewOf(t, "other"), here(false)) })
-		target, err := New(w).Await(t.Context(), 5, begin.Add(HoldMax))
+		target, err := New(w).Await(t.Context(), 5, NotAsked, begin.Add(HoldMax))
 		if err != nil || target.Leader == nil || target.Leader.ID != "other" || time.Since(begin) != 700*time.Millisecond {
 			t.Errorf("%+v, %v after %v", target, err, time.Since(begin))
 		}
@@ -138,17 +148,17 @@ func TestHeldRequestIsGivenUpInTime(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r, begin := New(worldOf(viewOf(t, ""), here(false))), time.Now()
-			_, err := r.Await(t.Context(), c.slot, begin.Add(HoldMax))
+			_, err := r.Await(t.Context(), c.slot, NotAsked, begin.Add(HoldMax))
 			if err == nil || err.Kind != apierr.KindClusterDown || err.Message != c.text || time.Since(begin) != HoldMax {
 				t.Errorf("%s: %v after %v", what, err, time.Since(begin))
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 			defer cancel()
 			begin = time.Now()
-			if _, err := r.Await(ctx, c.slot, begin.Add(HoldMax)); err == nil || time.Since(begin) != 10*time.Millisecond {
+			if _, err := r.Await(ctx, c.slot, NotAsked, begin.Add(HoldMax)); err == nil || time.Since(begin) != 10*time.Millisecond {
 				t.Errorf("%s, caller gone: %v after %v", what, err, time.Since(begin))
 			}
-			if _, err := r.Await(t.Context(), c.slot, begin.Add(-time.Second)); err == nil {
+			if _, err := r.Await(t.Context(), c.slot, NotAsked, begin.Add(-time.Second)); err == nil {
 				t.Errorf("%s: no error past the deadline", what)
 			}
 		})

@@ -45,6 +45,64 @@ type View struct {
 	Map       *slot.Map // never nil
 	Nodes     []Node    // sorted by id
 	Shards    []Shard   // sorted by id
+	// Migrations are those whose end has not been noted by both shards, sorted by id.
+	Migrations []Migration
+	// arriving is filled by AddMigration.
+	arriving *slotSet
+}
+
+// Migration is slots on their way from one shard to another.
+type Migration struct {
+	ID       uint64
+	From, To slot.ShardID
+	Ranges   []slot.Range
+	// Stage is how far it has come.
+	Stage MigrationStage
+}
+
+// MigrationStage is what was decided of a migration.
+type MigrationStage uint8
+
+const (
+	// MigrationRunning: the slots belong to From.
+	MigrationRunning MigrationStage = iota + 1
+	// MigrationArriving: the slots belong to To, which may not have heard of it.
+	MigrationArriving
+	// MigrationOver: To serves the slots, or From goes on to.
+	MigrationOver
+)
+
+// slotSet is a set of slots.
+type slotSet [slot.Count / 64]uint64
+
+func (s *slotSet) add(id slot.ID) { s[id/64] |= 1 << (id % 64) }
+
+func (s *slotSet) has(id slot.ID) bool { return s != nil && s[id/64]&(1<<(id%64)) != 0 }
+
+// AddMigration adds a migration to a view that nobody has seen yet; they come in ascending order of id.
+func (v *View) AddMigration(m Migration) {
+	v.Migrations = append(v.Migrations, m)
+	if m.Stage != MigrationArriving {
+		return
+	}
+	if v.arriving == nil {
+		v.arriving = &slotSet{}
+	}
+	for _, r := range m.Ranges {
+		for s := int(r.First); s <= int(r.Last); s++ {
+			v.arriving.add(slot.ID(s))
+		}
+	}
+}
+
+// MigrationOf finds the migration that a slot is in.
+func (v *View) MigrationOf(s slot.ID) (Migration, bool) {
+	for _, m := range v.Migrations {
+		if slices.ContainsFunc(m.Ranges, func(r slot.Range) bool { return r.Contains(s) }) {
+			return m, true
+		}
+	}
+	return Migration{}, false
 }
 
 // Node finds a node by id.

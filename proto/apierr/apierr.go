@@ -43,6 +43,8 @@ type Error struct {
 	Message string
 	// Slot is set for Moved and Ask.
 	Slot slot.ID
+	// Shard is set for Ask by whoever knows the shard and not its leader's address: the one that is to have the slot.
+	Shard slot.ShardID
 	// Addr is where to go: the RESP address for Moved and Ask, the gRPC address of the leader for NotLeader; may be empty.
 	Addr string
 	// Outcome overrides that of the kind where it is set.
@@ -66,6 +68,12 @@ func Ask(s slot.ID, addr string) *Error {
 	return &Error{Kind: KindAsk, Message: fmt.Sprintf("%d %s", s, addr), Slot: s, Addr: addr}
 }
 
+// AskShard sends a client to the leader of another shard, which is being handed the slot. Whoever knows the leader's
+// address makes an Ask of it.
+func AskShard(s slot.ID, to slot.ShardID) *Error {
+	return &Error{Kind: KindAsk, Message: fmt.Sprintf("slot %d is being handed over to shard %d; not applied, ask there", s, to), Slot: s, Shard: to}
+}
+
 // Error is the message without its RESP prefix.
 func (e *Error) Error() string { return e.Message }
 
@@ -78,8 +86,15 @@ func (e *Error) Is(target error) bool {
 	return ok && other.Kind == e.Kind && other.Message == ""
 }
 
-// RESP is the line of the error reply: prefix, space, message; without the leading '-'.
-func (e *Error) RESP() string { return e.Kind.Row().RESPPrefix + " " + e.Message }
+// RESP is the line of the error reply: prefix, space, message; without the leading '-'. An Ask without an address, which no
+// client could follow, reads as TRYAGAIN.
+func (e *Error) RESP() string {
+	prefix := e.Kind.Row().RESPPrefix
+	if e.Kind == KindAsk && e.Addr == "" {
+		prefix = KindTryAgain.Row().RESPPrefix
+	}
+	return prefix + " " + e.Message
+}
 
 // Result is the outcome of the write that this error answers.
 func (e *Error) Result() Outcome {

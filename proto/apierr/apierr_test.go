@@ -46,6 +46,17 @@ func TestRedirectsAreThreeWords(t *testing.T) {
 	}
 }
 
+// Where nobody knows the address there is nothing that a client could follow.
+func TestAskWithoutAnAddressReadsAsTryAgain(t *testing.T) {
+	err := AskShard(866, 7)
+	if got, want := err.RESP(), "TRYAGAIN slot 866 is being handed over to shard 7; not applied, ask there"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if err.Slot != 866 || err.Shard != 7 || err.Kind != KindAsk {
+		t.Errorf("got %+v", err)
+	}
+}
+
 func TestForeignErrorsAreInternalWithUnknownOutcome(t *testing.T) {
 	e := Of(io.ErrUnexpectedEOF)
 	if e.Kind != KindInternal || e.Result() != OutcomeUnknown || !errors.Is(e, io.ErrUnexpectedEOF) {

@@ -14,6 +14,7 @@ const (
 	KindMoved
 	KindAsk
 	KindTryAgain
+	KindImporting
 	KindClusterDown
 	KindNotLeader
 	KindNotOwned
@@ -57,8 +58,9 @@ var table = [kindEnd]Row{
 	KindTooLarge:       {"too-large", codes.ResourceExhausted, "ERR", false, OutcomeNotApplied, "A key, value, batch or argument list is over its limit, which the message names."},
 	KindCrossSlot:      {"cross-slot", codes.InvalidArgument, "CROSSSLOT", false, OutcomeNotApplied, "The keys of one command belong to different slots."},
 	KindMoved:          {"moved", codes.FailedPrecondition, "MOVED", true, OutcomeNotApplied, "Another node leads the shard of this slot."},
-	KindAsk:            {"ask", codes.FailedPrecondition, "ASK", true, OutcomeNotApplied, "The slot is being handed over; ask the other node once."},
+	KindAsk:            {"ask", codes.FailedPrecondition, "ASK", true, OutcomeNotApplied, "The slot is being handed over; ask the leader of the other shard once."},
 	KindTryAgain:       {"try-again", codes.Unavailable, "TRYAGAIN", true, OutcomeNotApplied, "The slot is being handed over; repeat in a moment."},
+	KindImporting:      {"importing", codes.Unavailable, "TRYAGAIN", true, OutcomeNotApplied, "The slot is being handed over to this shard, which does not serve it yet; repeat in a moment."},
 	KindClusterDown:    {"cluster-down", codes.Unavailable, "CLUSTERDOWN", true, OutcomeNotApplied, "No leader is known for the slot, or no shard owns it."},
 	KindNotLeader:      {"not-leader", codes.FailedPrecondition, "CLUSTERDOWN", true, OutcomeNotApplied, "This node does not lead the shard."},
 	KindNotOwned:       {"not-owned", codes.FailedPrecondition, "CLUSTERDOWN", true, OutcomeNotApplied, "The shard does not own the slot."},

@@ -46,6 +46,15 @@ func TestRecordsHaveTheirGoldenBytes(t *testing.T) {
 		{"executor start", EncodeExecutorStart(1700000000000, ExecutorStart{Nonce: 0x0102030405060708, Node: "node-a"})},
 		{"lease release", EncodeLeaseRelease(h)},
 		{"own", EncodeOwn(h, []slot.Range{{First: 0, Last: 5460}})},
+		{"freeze", EncodeFreeze(h, Freeze{Migration: 3, To: 9, Ranges: sample.Drops})},
+		{"unfreeze", EncodeUnfreeze(h, Unfreeze{Migration: 3})},
+		{"drop", EncodeDrop(h, Drop{Migration: 3})},
+		{"import", EncodeImport(h, Import{Migration: 3, From: 8, Ranges: sample.Drops})},
+		{"chunk", EncodeChunk(h, sampleChunk)},
+		{"final chunk", EncodeChunk(h, Chunk{Migration: 3, Sequence: 1, Final: true})},
+		{"activate", EncodeActivate(h, Activate{Migration: 3})},
+		{"discard", EncodeDiscard(h, Discard{Migration: 3})},
+		{"migration end", EncodeMigrationEnd(h, MigrationEnd{Migration: 3, Ranges: sample.Drops})},
 	}
 	var got strings.Builder
 	for _, r := range records {

@@ -24,6 +24,15 @@ const (
 	KindLeaseRelease Kind = 3
 	// KindOwn makes the shard the owner of slots that nobody owned before.
 	KindOwn Kind = 4
+	// The kinds of a hand-over of slots (handover.go, chunk.go).
+	KindFreeze       Kind = 5
+	KindUnfreeze     Kind = 6
+	KindDrop         Kind = 7
+	KindImport       Kind = 8
+	KindChunk        Kind = 9
+	KindActivate     Kind = 10
+	KindDiscard      Kind = 11
+	KindMigrationEnd Kind = 12
 )
 
 // Header stands in front of every record.

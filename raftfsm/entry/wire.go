@@ -12,6 +12,13 @@ func appendBytes(dst, b []byte) []byte {
 	return append(dst, b...)
 }
 
+func appendBool(dst []byte, b bool) []byte {
+	if b {
+		return append(dst, 1)
+	}
+	return append(dst, 0)
+}
+
 func appendRanges(dst []byte, ranges []slot.Range) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(ranges)))
 	for _, r := range ranges {
@@ -123,6 +130,22 @@ func (d *Decoder) ranges(dst []slot.Range) []slot.Range {
 		dst = append(dst, r)
 	}
 	return dst
+}
+
+// normalRanges reads ranges that stand as slot.Normalize makes them: equal sets of slots have one form.
+func (d *Decoder) normalRanges() []slot.Range {
+	ranges := d.ranges(nil)
+	for i := 1; i < len(ranges); i++ {
+		d.bad = d.bad || int(ranges[i].First) <= int(ranges[i-1].Last)+1
+	}
+	return ranges
+}
+
+// bool reads one byte that is 0 or 1.
+func (d *Decoder) bool() bool {
+	b := d.Byte()
+	d.bad = d.bad || b > 1
+	return b == 1
 }
 
 // End reports a fault, and bytes that are left over.

@@ -75,6 +75,10 @@ func (s Settings) with(c *storagev1.ChangeSetting, created bool) (Settings, erro
 		s.LFUDecayMinutes = int(c.LfuDecayTime)
 	case *storagev1.ChangeSetting_Save:
 		s.Save = c.Save
+	case *storagev1.ChangeSetting_MigrationRate:
+		s.MigrationRateBytes = rateFromProto(c.MigrationRate)
+	case *storagev1.ChangeSetting_NodeDeadAfterMs:
+		s.NodeDeadAfter = deadAfterFromMs(c.NodeDeadAfterMs)
 	default:
 		err = apierr.New(apierr.KindInvalid, "change setting: none given; not applied")
 	}

@@ -14,7 +14,8 @@ import (
 // field or an enum value is added, or a rule or limit changes.
 //
 // Version 2 added eviction, save rules and what a node may hold, with ChangeSettings; and the hash seed.
-const CommandVersion = 2
+// Version 3 added migrations with their settings, nodes that drain, the end of a shard, and rebalances.
+const CommandVersion = 3
 
 // Encode is the log entry of a command. It stamps the oldest version that knows all of it, so that nodes of an older
 // build go on until somebody makes use of what is new.
@@ -26,21 +27,47 @@ func Encode(c *storagev1.MetaCommand) []byte {
 // versionOf is the oldest version whose rules know all of a command.
 func versionOf(c *storagev1.MetaCommand) uint32 {
 	switch c := c.Command.(type) {
+	case *storagev1.MetaCommand_StartMigrations, *storagev1.MetaCommand_CommitMigration, *storagev1.MetaCommand_AbortMigration,
+		*storagev1.MetaCommand_EndMigration, *storagev1.MetaCommand_SetNodeDraining, *storagev1.MetaCommand_DissolveShard,
+		*storagev1.MetaCommand_SetRebalance:
+		return 3
 	case *storagev1.MetaCommand_ChangeSettings:
-		return 2
+		version := uint32(2)
+		for _, change := range c.ChangeSettings.Changes {
+			version = max(version, versionOfChange(change))
+		}
+		return version
 	case *storagev1.MetaCommand_ChangeSetting:
-		switch c.ChangeSetting.Setting.(type) {
-		case *storagev1.ChangeSetting_MaxmemoryPolicy, *storagev1.ChangeSetting_MaxmemorySamples, *storagev1.ChangeSetting_LfuLogFactor,
-			*storagev1.ChangeSetting_LfuDecayTime, *storagev1.ChangeSetting_Save:
-			return 2
-		}
+		return versionOfChange(c.ChangeSetting)
 	case *storagev1.MetaCommand_InitCluster:
+		version := versionOfSettings(c.InitCluster.Settings)
 		if c.InitCluster.GetHashSeed() != 0 {
-			return 2
+			version = max(version, 2)
 		}
-		if s := c.InitCluster.Settings; s.GetMaxmemoryPolicy() != 0 || s != nil && (s.MaxmemorySamples != nil || s.LfuLogFactor != nil || s.LfuDecayTime != nil || s.Save != nil) {
-			return 2
-		}
+		return version
+	}
+	return 1
+}
+
+func versionOfChange(c *storagev1.ChangeSetting) uint32 {
+	switch c.GetSetting().(type) {
+	case *storagev1.ChangeSetting_MigrationRate, *storagev1.ChangeSetting_NodeDeadAfterMs:
+		return 3
+	case *storagev1.ChangeSetting_MaxmemoryPolicy, *storagev1.ChangeSetting_MaxmemorySamples, *storagev1.ChangeSetting_LfuLogFactor,
+		*storagev1.ChangeSetting_LfuDecayTime, *storagev1.ChangeSetting_Save:
+		return 2
+	}
+	return 1
+}
+
+func versionOfSettings(s *storagev1.MetaSettings) uint32 {
+	switch {
+	case s == nil:
+		return 1
+	case s.MigrationRate != nil || s.NodeDeadAfterMs != nil:
+		return 3
+	case s.MaxmemoryPolicy != 0 || s.MaxmemorySamples != nil || s.LfuLogFactor != nil || s.LfuDecayTime != nil || s.Save != nil:
+		return 2
 	}
 	return 1
 }

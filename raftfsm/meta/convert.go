@@ -16,6 +16,8 @@ func (v *values) toProto() *storagev1.MetaState {
 		NextShardId:  uint64(v.nextShard),
 		MetaVoters:   v.metaVoters,
 		HashSeed:     v.hashSeed,
+
+		LastMigrationId: v.lastMigration,
 	}
 	if v.clusterID != "" {
 		p.Settings = v.settings.Proto()
@@ -26,6 +28,13 @@ func (v *values) toProto() *storagev1.MetaState {
 	for _, s := range v.shards {
 		p.Shards = append(p.Shards, s.proto())
 	}
+	for _, m := range v.migrations {
+		p.Migrations = append(p.Migrations, m.proto())
+	}
+	for _, m := range v.endedMigrations {
+		p.EndedMigrations = append(p.EndedMigrations, m.proto())
+	}
+	p.Rebalance = v.rebalance.proto()
 	return p
 }
 
@@ -39,12 +48,15 @@ func valuesFromProto(p *storagev1.MetaState) (values, error) {
 		settings:   SettingsFromProto(p.Settings),
 		metaVoters: p.MetaVoters,
 		hashSeed:   p.HashSeed,
+
+		lastMigration: p.LastMigrationId,
 	}
 	for _, n := range p.Nodes {
 		v.nodes = append(v.nodes, Node{
 			ID: n.Id, Phase: enumFromProto[NodePhase](n.Phase), StartCount: n.StartCount,
 			Addresses: addressesFromProto(n.Addresses), Zone: n.Zone, Version: n.Version,
 			MaxMemoryBytes: int64(min(n.MaxMemoryBytes, memoryBytesMax+1)), // beyond the limit it is refused
+			Draining:       n.Draining,
 		})
 	}
 	for _, s := range p.Shards {
@@ -58,13 +70,21 @@ func valuesFromProto(p *storagev1.MetaState) (values, error) {
 			PreferredLeader: s.PreferredLeader, FormedIncarnation: s.FormedIncarnation,
 		})
 	}
+	var err error
+	if v.migrations, err = migrationsFromProto(p.Migrations); err != nil {
+		return values{}, err
+	}
+	v.rebalance = rebalanceFromProto(p.Rebalance)
+	if v.endedMigrations, err = migrationsFromProto(p.EndedMigrations); err != nil {
+		return values{}, err
+	}
 	return v, nil
 }
 
 func (n Node) proto() *storagev1.MetaNode {
 	p := &storagev1.MetaNode{
 		Id: n.ID, Phase: storagev1.NodePhase(n.Phase), StartCount: n.StartCount, Zone: n.Zone, Version: n.Version,
-		MaxMemoryBytes: uint64(n.MaxMemoryBytes),
+		MaxMemoryBytes: uint64(n.MaxMemoryBytes), Draining: n.Draining,
 	}
 	if n.Addresses != (Addresses{}) {
 		p.Addresses = n.Addresses.Proto()

@@ -33,10 +33,10 @@ func TestWhatCannotBeEvaluatedStopsTheReplica(t *testing.T) {
 		data []byte
 		want []string
 	}{
-		"no bytes":            {nil, []string{"entry 50", "command version 0", "knows up to 2"}},
+		"no bytes":            {nil, []string{"entry 50", "command version 0", "knows up to 3"}},
 		"no protobuf":         {[]byte{0xff, 0xff}, []string{"entry 50 of 2 bytes"}},
 		"cut":                 {data[:len(data)-1], []string{"entry 50", "is no command"}},
-		"newer version":       {marshal(newer), []string{"command version 7", "knows up to 2"}},
+		"newer version":       {marshal(newer), []string{"command version 7", "knows up to 3"}},
 		"no command":          {Encode(&storagev1.MetaCommand{}), []string{"version 1", "does not know"}},
 		"unknown command":     {protowire.AppendBytes(protowire.AppendTag(Encode(&storagev1.MetaCommand{}), 500, protowire.BytesType), nil), []string{"does not know"}},
 		"unknown field":       {protowire.AppendVarint(protowire.AppendTag(bytes.Clone(valid), 500, protowire.VarintType), 1), []string{"does not know"}},
@@ -149,8 +149,20 @@ func FuzzApply(f *testing.F) {
 	for _, data := range [][]byte{nil, {8, 1}, Encode(registerCommand(4, 1)), Encode(createCommand(3, 3)), Encode(initCommand("c1", 3))} {
 		f.Add(data)
 	}
+	c := movingState(f)
+	moving := c.Snapshot()
+	for _, command := range []*storagev1.MetaCommand{
+		startCommand(c.State().Epoch(), move{1, 2, "300-400 500"}, move{3, 4, "12000"}), commitCommand(1), AbortMigration(1, "why"),
+		endCommand(2, sourceSide), endCommand(3, targetSide), endCommand(4, sourceSide), drainCommand("node-3", false), dissolveCommand(4),
+		emptyShardCommand(c.State().Epoch()), settingCommand(f, "migration-rate", "0"), settingCommand(f, "node-dead-after", "1m"),
+	} {
+		f.Add(Encode(command))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		m := threeNodes(t)
+		m := New()
+		if err := m.Restore(moving); err != nil {
+			t.Fatal(err)
+		}
 		before := m.State()
 		if panicOf(func() { m.Apply(50, data) }) != nil {
 			if m.State() != before {
@@ -172,6 +184,8 @@ func FuzzRestore(f *testing.F) {
 	snapshot := New()
 	snapshot.Apply(1, Encode(initCommand("c1", 3)))
 	f.Add(snapshot.Snapshot()[snapshotHead : len(snapshot.Snapshot())-snapshotTail])
+	moving := movingState(f).Snapshot()
+	f.Add(moving[snapshotHead : len(moving)-snapshotTail])
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		m := New()
 		_ = m.Restore(payload)

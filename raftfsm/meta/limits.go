@@ -9,6 +9,16 @@ const (
 	RemovedMax = 10_000
 	// ShardsMax is how many shards a cluster may have. Every shard costs each of its nodes a Raft group.
 	ShardsMax = 1024
+	// MigrationsMax is how many migrations there may be whose records stand: many times what the nodes carry at once, and
+	// few enough for every node to look at all of them whenever the state changes.
+	MigrationsMax = 256
+	// EndedMigrationsMax is how many migrations are shown after their end: a few screens of people's.
+	EndedMigrationsMax = 64
+	// migrationRangesMax bounds the ranges of a migration, which stand in log records of both groups: a shard of the largest
+	// cluster that owns as many has been cut up by hand.
+	migrationRangesMax = 1024
+	// reasonBytesMax bounds the reason of an abort: two lines of a terminal.
+	reasonBytesMax = 200
 	// idBytesMax bounds ids of clusters and nodes; ours have 32 bytes.
 	idBytesMax = 64
 	// addressBytesMax bounds an address: a host name of 253 bytes (RFC 1035), a colon, a port.

@@ -34,6 +34,8 @@ type Result struct {
 	Changed bool
 	// Shards are the ids that CreateShards gave out, in the order of its shards.
 	Shards []slot.ShardID
+	// Migrations are the ids that StartMigrations gave out, in the order of its migrations.
+	Migrations []uint64
 	// Displaced are the nodes that lost an address to the node that registered. Each is dead, or advertises an address
 	// that is not its own: worth a warning.
 	Displaced []string
@@ -94,6 +96,20 @@ func (v *values) evaluate(command *storagev1.MetaCommand, r *Result) error {
 		return v.changeSetting(c.ChangeSetting, r)
 	case *storagev1.MetaCommand_ChangeSettings:
 		return v.changeSettings(c.ChangeSettings, r)
+	case *storagev1.MetaCommand_StartMigrations:
+		return v.startMigrations(c.StartMigrations, r)
+	case *storagev1.MetaCommand_CommitMigration:
+		return v.commitMigration(c.CommitMigration, r)
+	case *storagev1.MetaCommand_AbortMigration:
+		return v.abortMigration(c.AbortMigration, r)
+	case *storagev1.MetaCommand_EndMigration:
+		return v.endMigration(c.EndMigration, r)
+	case *storagev1.MetaCommand_SetNodeDraining:
+		return v.setNodeDraining(c.SetNodeDraining, r)
+	case *storagev1.MetaCommand_DissolveShard:
+		return v.dissolveShard(c.DissolveShard, r)
+	case *storagev1.MetaCommand_SetRebalance:
+		return v.setRebalance(c.SetRebalance, r)
 	}
 	panic(fmt.Sprintf("meta: command %T was decoded but has no rule", command.Command))
 }

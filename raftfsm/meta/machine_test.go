@@ -16,7 +16,7 @@ import (
 // cluster is a machine together with the index of its next entry.
 type cluster struct {
 	*Machine
-	t    *testing.T
+	t    testing.TB
 	next uint64
 }
 
@@ -53,10 +53,10 @@ func (c *cluster) refuse(kind apierr.Kind, text string, command *storagev1.MetaC
 	}
 }
 
-func newCluster(t *testing.T) *cluster { return &cluster{Machine: New(), t: t} }
+func newCluster(t testing.TB) *cluster { return &cluster{Machine: New(), t: t} }
 
 // threeNodes is a cluster of node-1 to node-3 without shards.
-func threeNodes(t *testing.T) *cluster {
+func threeNodes(t testing.TB) *cluster {
 	c := newCluster(t)
 	c.must(initCommand("c1", 3))
 	c.must(registerCommand(2, 1))
@@ -65,7 +65,7 @@ func threeNodes(t *testing.T) *cluster {
 }
 
 // threeShards is threeNodes with three shards of three replicas, the first of them formed.
-func threeShards(t *testing.T) *cluster {
+func threeShards(t testing.TB) *cluster {
 	c := threeNodes(t)
 	c.must(createCommand(c.State().Epoch(), 3))
 	c.must(formedCommand(1, 9))
@@ -128,7 +128,7 @@ func removeCommand(id string) *storagev1.MetaCommand {
 	return &storagev1.MetaCommand{Command: &storagev1.MetaCommand_RemoveNode{RemoveNode: &storagev1.RemoveNode{Id: id}}}
 }
 
-func settingCommand(t *testing.T, name, value string) *storagev1.MetaCommand {
+func settingCommand(t testing.TB, name, value string) *storagev1.MetaCommand {
 	t.Helper()
 	c, err := ParseSetting(name, value)
 	if err != nil {
@@ -196,6 +196,21 @@ func TestStateThatWasHandedOutNeverChanges(t *testing.T) {
 	c.must(votersCommand([]string{"node-1"}, []string{"node-1", "node-3", "node-2"}))
 	if !bytes.Equal(before, old.Snapshot()) {
 		t.Error("commands changed a state that a reader holds")
+	}
+	c = movingState(t)
+	old = c.State()
+	before = old.Snapshot()
+	c.start(move{1, 2, "1000"})
+	c.must(commitCommand(1))
+	c.must(endCommand(2, sourceSide))
+	c.must(endCommand(3, targetSide))
+	c.must(AbortMigration(5, ""))
+	c.must(drainCommand("node-1", true))
+	c.must(emptyShardCommand(c.State().Epoch()))
+	c.must(formedCommand(6, 1))
+	c.must(dissolveCommand(6))
+	if !bytes.Equal(before, old.Snapshot()) {
+		t.Error("commands about migrations changed a state that a reader holds")
 	}
 }
 

@@ -23,6 +23,8 @@ type Node struct {
 	Version string
 	// MaxMemoryBytes is what keys and values may take on the node; 0 means no limit.
 	MaxMemoryBytes int64
+	// Draining means that the node is to give up all that it holds: replicas, leaderships, its vote in the meta group.
+	Draining bool
 }
 
 // Addresses are where a node is reached, each host:port. One is empty where the node has no such listener, or where a
@@ -70,7 +72,7 @@ func (v *values) registerNode(c *storagev1.RegisterNode, r *Result) error {
 	var known Node
 	if i, ok := v.findNode(c.Id); ok {
 		known = v.nodes[i]
-		node.MaxMemoryBytes = known.MaxMemoryBytes // another command changes it
+		node.MaxMemoryBytes, node.Draining = known.MaxMemoryBytes, known.Draining // other commands change them
 	}
 	phase, ok := nodeMoves[known.Phase][nodeRegisters]
 	if !ok {

@@ -21,8 +21,9 @@ func TestReplicasAgreeWhateverTheLogAndWheneverOneIsRestored(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := New(), New()
 		index := uint64(0)
-		// Most logs begin with a cluster whose nodes are there, or that has shards: random commands reach that seldom.
-		for _, command := range beginning[:rapid.SampledFrom([]int{0, 4, 8}).Draw(t, "beginning")] {
+		// Most logs begin with a cluster whose nodes are there, that has shards, or that moves slots: random commands reach that
+		// seldom.
+		for _, command := range beginning[:rapid.SampledFrom([]int{len(beginning) - 4, 28, 8, 4, 0}).Draw(t, "beginning")] {
 			index++
 			a.Apply(index, Encode(command))
 			b.Apply(index, Encode(command))
@@ -75,6 +76,9 @@ func checkStep(t *rapid.T, before, after *State, r Result) {
 	}
 	for _, s := range before.Shards() {
 		now, ok := after.Shard(s.ID)
+		if !ok && after.Dissolved(s.ID) && len(s.Ranges) == 0 {
+			continue
+		}
 		if !ok || now.Phase < s.Phase || fmt.Sprint(now.InitialReplicas) != fmt.Sprint(s.InitialReplicas) {
 			t.Fatalf("shard %+v became %+v", s, now)
 		}
@@ -84,9 +88,12 @@ func checkStep(t *rapid.T, before, after *State, r Result) {
 // drawCommand draws a command that has a fair chance to be accepted by the state.
 func drawCommand(t *rapid.T, s *State) *storagev1.MetaCommand {
 	node := rapid.Custom(func(t *rapid.T) string { return nodeID(rapid.IntRange(1, 5).Draw(t, "node")) })
-	shard := rapid.Uint64Range(1, 4)
+	shard := rapid.Uint64Range(1, 5)
 	if !s.Initialized() {
 		return initCommand(rapid.SampledFrom([]string{"c1", "c2"}).Draw(t, "cluster"), 3)
+	}
+	if len(s.Shards()) > 1 && s.Shards()[1].Phase == ShardFormed && rapid.Bool().Draw(t, "migrations") {
+		return drawMigrationCommand(t, s)
 	}
 	replicas := func(id uint64) []string {
 		if found, ok := s.Shard(slot.ShardID(id)); ok {
@@ -94,9 +101,14 @@ func drawCommand(t *rapid.T, s *State) *storagev1.MetaCommand {
 		}
 		return nil
 	}
-	switch rapid.IntRange(0, 11).Draw(t, "kind") {
+	switch rapid.IntRange(0, 18).Draw(t, "kind") {
 	case 0:
-		return initCommand("c1", 3)
+		id := shard.Draw(t, "shard")
+		empty := slices.IndexFunc(s.Shards(), func(s Shard) bool { return len(s.Ranges) == 0 && s.Phase == ShardFormed })
+		if empty >= 0 && rapid.IntRange(0, 3).Draw(t, "any") < 3 {
+			id = uint64(s.Shards()[empty].ID)
+		}
+		return dissolveCommand(id)
 	case 1, 2:
 		return registerAt(rapid.IntRange(1, 5).Draw(t, "node"), rapid.Uint64Range(1, 4).Draw(t, "start"),
 			rapid.SampledFrom([]string{"h1", "h2", "h3", "h4"}).Draw(t, "host"))
@@ -131,6 +143,20 @@ func drawCommand(t *rapid.T, s *State) *storagev1.MetaCommand {
 			changes.NodeMemory = memoryOf(node.Draw(t, "node"), rapid.Uint64Range(1, 4).Draw(t, "start"), rapid.SampledFrom([]uint64{0, 1, 1 << 30, 1 << 61}).Draw(t, "bytes"))
 		}
 		return &storagev1.MetaCommand{Command: &storagev1.MetaCommand_ChangeSettings{ChangeSettings: changes}}
+	case 11:
+		return drainCommand(node.Draw(t, "node"), rapid.Bool().Draw(t, "draining"))
+	case 12, 15:
+		if rapid.Bool().Draw(t, "end") {
+			return EndRebalance(rapid.Int64Range(0, 3).Draw(t, "started"))
+		}
+		return StartRebalance(Rebalance{
+			Measures: rapid.SampledFrom([][]BalanceMeasure{{MeasureSlots}, {MeasureBytes, MeasureRequests}, {MeasureBytes, MeasureSlots}, {9}, nil}).Draw(t, "measures"),
+			Shards:   rapid.SampledFrom([]int{0, 4, ShardsMax + 1}).Draw(t, "shards"), StartedMs: rapid.Int64Range(0, 3).Draw(t, "started"),
+		})
+	case 14:
+		return emptyShardCommand(s.Epoch())
+	case 13:
+		return initCommand("c1", 3)
 	}
 	return &storagev1.MetaCommand{Command: &storagev1.MetaCommand_ChangeSetting{ChangeSetting: drawChange(t)}}
 }
@@ -142,6 +168,7 @@ func drawChange(t *rapid.T) *storagev1.ChangeSetting {
 		"expect-nodes": {"3", "5"}, "heartbeat": {"1ms", "100ms"}, "lease": {"10ms", "190ms"}, "lease-max": {"500ms"},
 		"replicas": {"0", "1", "2", "3"}, "shards": {"0", "2"}, "maxmemory-policy": {"noeviction", "allkeys-lru"},
 		"maxmemory-samples": {"1", "64"}, "lfu-log-factor": {"0", "10"}, "lfu-decay-time": {"0", "1"}, "save": {"", "60 1"},
+		"migration-rate": {"0", "1", "64mb"}, "node-dead-after": {"0", "1ms", "5m"},
 	}[row.name]
 	change, err := ParseChange(row.name, rapid.SampledFrom(value).Draw(t, "value"))
 	if err != nil {

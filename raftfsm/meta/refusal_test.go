@@ -16,6 +16,7 @@ func TestNothingButInitWorksWithoutACluster(t *testing.T) {
 	for _, command := range []*storagev1.MetaCommand{
 		registerCommand(1, 1), removeCommand("node-1"), votersCommand(nil, []string{"node-1"}), createCommand(0, 1),
 		formedCommand(1, 1), preferCommand(1, "", "node-1"), replicasCommand(1, nil, nil), settingCommand(t, "lease", "1ms"),
+		startCommand(0, move{1, 2, "0"}), commitCommand(1), AbortMigration(1, ""), endCommand(1, sourceSide), drainCommand("node-1", true), dissolveCommand(1),
 	} {
 		c.refuse(apierr.KindNotFound, "run holt cluster init", command)
 	}

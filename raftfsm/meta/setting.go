@@ -65,6 +65,14 @@ var settingTable = []setting{
 		n, err := parseBetween(value, 1, samplesMax)
 		return &storagev1.ChangeSetting{Setting: &storagev1.ChangeSetting_MaxmemorySamples{MaxmemorySamples: n}}, err
 	}},
+	{"migration-rate", true, func(s Settings) string { return strconv.FormatInt(s.MigrationRateBytes, 10) }, func(value string) (*storagev1.ChangeSetting, error) {
+		n, err := ParseBytes(value)
+		return &storagev1.ChangeSetting{Setting: &storagev1.ChangeSetting_MigrationRate{MigrationRate: uint64(n)}}, err
+	}},
+	{"node-dead-after", true, func(s Settings) string { return s.NodeDeadAfter.String() }, func(value string) (*storagev1.ChangeSetting, error) {
+		ms, err := parseMsOrNever(value)
+		return &storagev1.ChangeSetting{Setting: &storagev1.ChangeSetting_NodeDeadAfterMs{NodeDeadAfterMs: ms}}, err
+	}},
 	{"replicas", false, func(s Settings) string { return strconv.Itoa(s.Replicas) }, func(value string) (*storagev1.ChangeSetting, error) {
 		n, err := parseCount(value)
 		return &storagev1.ChangeSetting{Setting: &storagev1.ChangeSetting_Replicas{Replicas: n}}, err
@@ -168,4 +176,12 @@ func parseMs(value string) (uint64, error) {
 		return 0, apierr.New(apierr.KindInvalid, "use a duration of whole milliseconds, such as 300ms")
 	}
 	return uint64(d.Milliseconds()), nil
+}
+
+// parseMsOrNever reads what parseMs reads, and 0 for what never happens.
+func parseMsOrNever(value string) (uint64, error) {
+	if d, err := time.ParseDuration(value); err == nil && d == 0 {
+		return 0, nil
+	}
+	return parseMs(value)
 }

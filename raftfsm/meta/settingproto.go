@@ -29,6 +29,14 @@ func (s Settings) Proto() *storagev1.MetaSettings {
 	if s.Save != absentSave {
 		p.Save = &s.Save
 	}
+	if s.MigrationRateBytes != absentRateBytes {
+		rate := uint64(s.MigrationRateBytes)
+		p.MigrationRate = &rate
+	}
+	if s.NodeDeadAfter != absentDeadAfter {
+		ms := uint64(s.NodeDeadAfter.Milliseconds())
+		p.NodeDeadAfterMs = &ms
+	}
 	return p
 }
 
@@ -40,6 +48,8 @@ const (
 	absentLogFactor    = 10
 	absentDecayMinutes = 1
 	absentSave         = "3600 1"
+	absentRateBytes    = 64 << 20
+	absentDeadAfter    = 5 * time.Minute
 )
 
 // unless is nil for the value that need not be said.
@@ -86,6 +96,13 @@ func SettingsFromProto(p *storagev1.MetaSettings) Settings {
 	if p.Save != nil {
 		s.Save = *p.Save
 	}
+	s.MigrationRateBytes, s.NodeDeadAfter = absentRateBytes, absentDeadAfter
+	if p.MigrationRate != nil {
+		s.MigrationRateBytes = rateFromProto(*p.MigrationRate)
+	}
+	if p.NodeDeadAfterMs != nil {
+		s.NodeDeadAfter = deadAfterFromMs(*p.NodeDeadAfterMs)
+	}
 	return s
 }
 
@@ -98,6 +115,14 @@ func enumFromProto[T ~uint8, P ~int32](p P) T {
 }
 
 // fromMs reads a duration that a time.Duration cannot hold as one that is over every bound.
-func fromMs(ms uint64) time.Duration {
-	return time.Duration(min(ms, uint64(durationMax.Milliseconds())+1)) * time.Millisecond
+func fromMs(ms uint64) time.Duration { return boundedMs(ms, durationMax) }
+
+func deadAfterFromMs(ms uint64) time.Duration { return boundedMs(ms, deadAfterMax) }
+
+// boundedMs reads all that is over a bound as the least that is.
+func boundedMs(ms uint64, bound time.Duration) time.Duration {
+	return time.Duration(min(ms, uint64(bound.Milliseconds())+1)) * time.Millisecond
 }
+
+// rateFromProto reads a rate that an int64 cannot hold as one that is over the bound.
+func rateFromProto(rate uint64) int64 { return int64(min(rate, rateMax+1)) }

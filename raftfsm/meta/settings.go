@@ -36,6 +36,10 @@ type Settings struct {
 	LFULogFactor, LFUDecayMinutes int
 	// Save says when snapshots are taken, as ParseSave reads it. Invariant: it is as FormatSave writes it.
 	Save string
+	// MigrationRateBytes is how many bytes a second a shard sends at most when its slots move away; 0 means no limit.
+	MigrationRateBytes int64
+	// NodeDeadAfter is how long a node may be silent before its replicas are built elsewhere; 0 means for ever.
+	NodeDeadAfter time.Duration
 }
 
 // Bounds of the durations. Below the lower ones a busy machine loses its leaders all the time; above the upper one a
@@ -54,6 +58,18 @@ const (
 	lfuMax = 1<<31 - 1
 )
 
+// Bounds of the settings of a cluster whose nodes come and go.
+const (
+	// rateMin is a key or two a second: below it a migration never ends, which is a slip of the pen.
+	rateMin = 1 << 10
+	// rateMax is beyond any network, and sums of it never overflow.
+	rateMax = 1 << 40
+	// deadAfterMin is longer than a failover: a node that is only slow to answer must not be rebuilt.
+	deadAfterMin = time.Second
+	// deadAfterMax is a month: whoever wants longer wants 0.
+	deadAfterMax = 30 * 24 * time.Hour
+)
+
 // DefaultSettings are those of a cluster for which nobody says anything, except that it expects one node.
 func DefaultSettings() Settings {
 	return Settings{
@@ -70,6 +86,9 @@ func DefaultSettings() Settings {
 		LFULogFactor:     10,
 		LFUDecayMinutes:  1,
 		Save:             "3600 1",
+
+		MigrationRateBytes: 64 << 20,
+		NodeDeadAfter:      5 * time.Minute,
 	}
 }
 
@@ -96,7 +115,20 @@ func (s Settings) Check() error {
 	case nameOf(readNames, int(s.DefaultRead)) == "unset":
 		return invalidSetting("default-read: use lease or index")
 	}
+	if err := s.checkElastic(); err != nil {
+		return err
+	}
 	return s.checkEviction()
+}
+
+func (s Settings) checkElastic() error {
+	switch {
+	case s.MigrationRateBytes != 0 && (s.MigrationRateBytes < rateMin || s.MigrationRateBytes > rateMax):
+		return invalidSetting("migration-rate=%d: use %d to %d bytes a second, or 0 for no limit", s.MigrationRateBytes, rateMin, int64(rateMax))
+	case s.NodeDeadAfter != 0 && (s.NodeDeadAfter < deadAfterMin || s.NodeDeadAfter > deadAfterMax):
+		return invalidSetting("node-dead-after=%v: use %v to %v, or 0 for never", s.NodeDeadAfter, deadAfterMin, deadAfterMax)
+	}
+	return nil
 }
 
 func (s Settings) checkEviction() error {

@@ -13,7 +13,8 @@ import (
 // changeCommand is a ChangeSetting with any of its settings; the oneof's interface has no name outside its package.
 func changeCommand[S interface {
 	*storagev1.ChangeSetting_Appendfsync | *storagev1.ChangeSetting_DefaultAck | *storagev1.ChangeSetting_DefaultRead |
-		*storagev1.ChangeSetting_MaxmemoryPolicy | *storagev1.ChangeSetting_Save | *storagev1.ChangeSetting_MaxmemorySamples
+		*storagev1.ChangeSetting_MaxmemoryPolicy | *storagev1.ChangeSetting_Save | *storagev1.ChangeSetting_MaxmemorySamples |
+		*storagev1.ChangeSetting_MigrationRate | *storagev1.ChangeSetting_NodeDeadAfterMs
 }](s S) *storagev1.MetaCommand {
 	change := &storagev1.ChangeSetting{}
 	switch s := any(s).(type) {
@@ -29,6 +30,10 @@ func changeCommand[S interface {
 		change.Setting = s
 	case *storagev1.ChangeSetting_MaxmemorySamples:
 		change.Setting = s
+	case *storagev1.ChangeSetting_MigrationRate:
+		change.Setting = s
+	case *storagev1.ChangeSetting_NodeDeadAfterMs:
+		change.Setting = s
 	}
 	return &storagev1.MetaCommand{Command: &storagev1.MetaCommand_ChangeSetting{ChangeSetting: change}}
 }
@@ -39,6 +44,7 @@ func TestEverySettingCanBeReadAsItWasWritten(t *testing.T) {
 		"appendfsync": "everysec", "default-ack": "async", "default-read": "index", "expect-nodes": "5",
 		"heartbeat": "1s", "lease": "90ms", "replicas": "3", "shards": "7", "maxmemory-policy": "volatile-lfu",
 		"maxmemory-samples": "64", "lfu-log-factor": "2147483647", "lfu-decay-time": "0", "save": "900 1 60 1000",
+		"migration-rate": "1048576", "node-dead-after": "1m30s",
 	}
 	for name, value := range values {
 		if r := c.must(settingCommand(t, name, value)); !r.Changed {
@@ -62,6 +68,7 @@ func TestEverySettingCanBeReadAsItWasWritten(t *testing.T) {
 		Replicas: 3, Shards: 7, ExpectNodes: 5, Heartbeat: time.Second, Lease: 90 * time.Millisecond,
 		LeaseMax: 200 * time.Millisecond, AppendFsync: FsyncEverySec, DefaultAck: AckAsync, DefaultRead: ReadIndex,
 		MaxMemoryPolicy: VolatileLFU, MaxMemorySamples: 64, LFULogFactor: 1<<31 - 1, LFUDecayMinutes: 0, Save: "900 1 60 1000",
+		MigrationRateBytes: 1 << 20, NodeDeadAfter: 90 * time.Second,
 	}
 	if got := c.State().Settings(); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -74,7 +81,8 @@ func TestSettingsThatCannotBeReadAreRefusedBeforeTheyAreProposed(t *testing.T) {
 		{"expect-nodes", "-1"}, {"replicas", "three"}, {"shards", "4294967296"}, {"lease", "180"}, {"lease", "1500us"},
 		{"heartbeat", "-1s"}, {"lease-max", ""}, {"maxmemory-policy", "lru"}, {"maxmemory-samples", "0"}, {"maxmemory-samples", "65"},
 		{"maxmemory-samples", "1.5"}, {"lfu-log-factor", "-1"}, {"lfu-decay-time", "2147483648"}, {"lfu-decay-time", "99999999999999999999"},
-		{"save", "60"}, {"save", "0 1"}, {"save", "60 -1"}, {"save", strings.Repeat("60 1 ", 17)},
+		{"migration-rate", "-1"}, {"migration-rate", "fast"}, {"migration-rate", "1tb"}, {"node-dead-after", "300"}, {"node-dead-after", "-1s"},
+		{"node-dead-after", "1500us"}, {"save", "60"}, {"save", "0 1"}, {"save", "60 -1"}, {"save", strings.Repeat("60 1 ", 17)},
 	} {
 		if c, err := ParseSetting(bad[0], bad[1]); apierr.KindOf(err) != apierr.KindInvalid || !strings.Contains(err.Error(), "setting "+bad[0]) {
 			t.Errorf("%v: got %v, %v", bad, c, err)
@@ -94,6 +102,7 @@ func TestErrorsOfValuesAreThoseOfRedis(t *testing.T) {
 		{"maxmemory-samples", "x", "argument couldn't be parsed into an integer"},
 		{"lfu-log-factor", "-1", "argument must be between 0 and 2147483647 inclusive"},
 		{"save", "foo", "Invalid save parameters"},
+		{"migration-rate", "foo", "argument must be a memory value"},
 	} {
 		if _, err := ParseChange(c[0], c[1]); err == nil || err.Error() != c[2] {
 			t.Errorf("%s=%s: got %v, want %s", c[0], c[1], err, c[2])
@@ -156,6 +165,39 @@ func TestDefaultSettingsAreValid(t *testing.T) {
 	}
 	if got := Fsync(0).String(); got != "unset" {
 		t.Errorf("a policy that is not set reads %q", got)
+	}
+}
+
+func TestSettingsOfNodesThatComeAndGoAreBounded(t *testing.T) {
+	c := threeNodes(t)
+	for _, rate := range []uint64{0, 1 << 10, 1 << 40} {
+		c.must(changeCommand(&storagev1.ChangeSetting_MigrationRate{MigrationRate: rate}))
+		if got := c.State().Settings().MigrationRateBytes; got != int64(rate) {
+			t.Errorf("got a rate of %d, want %d", got, rate)
+		}
+	}
+	for _, rate := range []uint64{1, 1<<10 - 1, 1<<40 + 1, 1<<64 - 1} {
+		c.refuse(apierr.KindInvalid, "migration-rate=", changeCommand(&storagev1.ChangeSetting_MigrationRate{MigrationRate: rate}))
+	}
+	for _, ms := range []uint64{0, 1000, 30 * 24 * 3_600_000} {
+		c.must(changeCommand(&storagev1.ChangeSetting_NodeDeadAfterMs{NodeDeadAfterMs: ms}))
+		if got := c.State().Settings().NodeDeadAfter; got != time.Duration(ms)*time.Millisecond {
+			t.Errorf("got %v, want %d ms", got, ms)
+		}
+	}
+	for _, ms := range []uint64{1, 999, 30*24*3_600_000 + 1, 1<<64 - 1} {
+		c.refuse(apierr.KindInvalid, "node-dead-after=", changeCommand(&storagev1.ChangeSetting_NodeDeadAfterMs{NodeDeadAfterMs: ms}))
+	}
+	// CONFIG SET of what CONFIG GET said changes nothing.
+	for name, value := range map[string]string{"node-dead-after": "0", "migration-rate": "0"} {
+		c.must(settingCommand(t, name, value))
+	}
+	for _, named := range c.State().Settings().List() {
+		if live, _ := LiveSetting(named.Name); live {
+			if r := c.must(settingCommand(t, named.Name, named.Value)); r.Changed {
+				t.Errorf("%s=%s is not what it was", named.Name, named.Value)
+			}
+		}
 	}
 }
 

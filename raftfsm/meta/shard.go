@@ -17,7 +17,8 @@ type Shard struct {
 	// InitialReplicas are the nodes with which the Raft group was created, in ascending order. Invariant: never changes,
 	// because two replicas that start one group with different members could elect two leaders in one term.
 	InitialReplicas []string
-	// Replicas are the nodes that hold a replica, in ascending order.
+	// Replicas are the nodes that hold a replica, or are to hold one, in ascending order. A node that is not among them has to
+	// delete its replica.
 	Replicas []string
 	// PreferredLeader is the replica that should lead. Invariant: one of Replicas.
 	PreferredLeader string
@@ -53,13 +54,14 @@ const (
 	shardForms
 	shardPrefersLeader
 	shardChangesReplicas
+	shardIsDissolved
 )
 
 // shardMoves is the life of a shard. What is not in the table is refused.
 var shardMoves = map[ShardPhase]map[shardEvent]ShardPhase{
 	0:             {shardIsCreated: ShardCreating},
 	ShardCreating: {shardForms: ShardFormed, shardPrefersLeader: ShardCreating},
-	ShardFormed:   {shardForms: ShardFormed, shardPrefersLeader: ShardFormed, shardChangesReplicas: ShardFormed},
+	ShardFormed:   {shardForms: ShardFormed, shardPrefersLeader: ShardFormed, shardChangesReplicas: ShardFormed, shardIsDissolved: 0},
 }
 
 // createShards adds shards, all or none.
@@ -205,7 +207,7 @@ func (v *values) moveShard(id uint64, event shardEvent) (Shard, error) {
 	shard := v.shards[i]
 	phase, ok := shardMoves[shard.Phase][event]
 	if !ok {
-		return Shard{}, apierr.New(apierr.KindInvalid, "shard %d is %s: its replicas are fixed until it has formed; not applied, wait", id, shard.Phase)
+		return Shard{}, apierr.New(apierr.KindInvalid, "shard %d is %s: nothing but its preferred leader changes until it has formed; not applied, wait", id, shard.Phase)
 	}
 	shard.Phase = phase
 	return shard, nil

@@ -77,7 +77,8 @@ func unframe(snapshot []byte) ([]byte, error) {
 // valid checks the invariants of a state that comes from outside.
 func (v *values) valid() error {
 	if v.clusterID == "" {
-		if len(v.nodes)+len(v.shards)+len(v.metaVoters) > 0 || v.nextShard != 0 || v.epoch != 0 || v.settings != (Settings{}) || v.hashSeed != 0 {
+		if len(v.nodes)+len(v.shards)+len(v.metaVoters) > 0 || v.nextShard != 0 || v.epoch != 0 || v.settings != (Settings{}) || v.hashSeed != 0 ||
+			len(v.migrations)+len(v.endedMigrations) > 0 || v.lastMigration != 0 || v.rebalance != nil {
 			return errors.New("a state without cluster id holds more than its index")
 		}
 		return nil
@@ -92,12 +93,23 @@ func (v *values) valid() error {
 		if n.Phase != NodeRegistered && n.Phase != NodeRemoved {
 			return fmt.Errorf("node %s is in phase %d, which this build does not know", n.ID, n.Phase)
 		}
+		if n.Draining && n.Phase != NodeRegistered {
+			return fmt.Errorf("node %s was removed and drains", n.ID)
+		}
 		if n.MaxMemoryBytes > memoryBytesMax {
 			return fmt.Errorf("node %s has a maxmemory over the limit of %d bytes", n.ID, uint64(memoryBytesMax))
 		}
 	}
 	if err := v.validShards(); err != nil {
 		return err
+	}
+	if err := v.validMigrations(); err != nil {
+		return err
+	}
+	if v.rebalance != nil {
+		if err := v.rebalance.check(); err != nil || len(v.shards) == 0 {
+			return fmt.Errorf("a rebalance of %d shards: %w", len(v.shards), err)
+		}
 	}
 	if !slices.IsSorted(v.metaVoters) || len(v.metaVoters) == 0 {
 		return fmt.Errorf("the voters of the meta group are %v", v.metaVoters)

@@ -37,6 +37,14 @@ type values struct {
 	shards []Shard
 	// metaVoters are in ascending order. Invariant: each is a registered node.
 	metaVoters []string
+	// lastMigration is the id of the migration that began last. Invariant: no migration ever had a higher one.
+	lastMigration uint64
+	// migrations are those whose records stand, in ascending order of id.
+	migrations []Migration
+	// endedMigrations are those that were collected last, oldest first. Nothing is decided by them.
+	endedMigrations []Migration
+	// rebalance is the one that runs, nil where none does. What it points to is never written.
+	rebalance *Rebalance
 }
 
 func newState(v values) *State {

@@ -19,10 +19,12 @@ func (sl *Slot) ApplyLocked(e *entry.Effect) {
 	at, exists := sl.find(hash, e.Key)
 	switch {
 	case e.Kind == entry.EffectSet && !exists:
-		sl.add(hash, e)
+		sl.add(hash, &header{key: e.Key, valueLen: len(e.Value), typ: e.Type, access: sl.store.stampNew(), expireAt: e.ExpireAt, version: e.Version}, e.Value)
 	case !exists:
 	case e.Kind == entry.EffectSet:
-		sl.overwrite(hash, at, e)
+		old := readCell(at.object)
+		h := header{key: e.Key, valueLen: len(e.Value), typ: e.Type, access: sl.store.stampOver(old.Access), expireAt: e.ExpireAt, version: e.Version}
+		sl.overwrite(hash, at, &old, &h, e.Value)
 	case e.Kind == entry.EffectPatch:
 		sl.patch(hash, at, e)
 	case e.Kind == entry.EffectExpire:
@@ -32,13 +34,29 @@ func (sl *Slot) ApplyLocked(e *entry.Effect) {
 	}
 }
 
-func (sl *Slot) add(hash uint64, e *entry.Effect) {
-	h := header{key: e.Key, valueLen: len(e.Value), typ: e.Type, access: sl.store.stampNew(), expireAt: e.ExpireAt, version: e.Version}
-	ref, capacity, value := sl.newCell(&h, 0)
-	copy(value, e.Value)
-	sl.account(1, expiringOf(e.ExpireAt), int64(capacity))
+// PutLocked gives a key all that it held elsewhere, access stamp included. Key and value are copied.
+func (sl *Slot) PutLocked(key []byte, item *Item) {
+	sl.beforeWriteLocked()
+	hash := sl.store.hash(key)
+	h := itemHeader(key, item)
+	if at, exists := sl.find(hash, key); exists {
+		old := readCell(at.object)
+		sl.overwrite(hash, at, &old, &h, item.Value)
+		return
+	}
+	sl.add(hash, &h, item.Value)
+}
+
+func itemHeader(key []byte, item *Item) header {
+	return header{key: key, valueLen: len(item.Value), typ: item.Type, access: item.Access & accessMask, expireAt: item.ExpireAt, version: item.Version}
+}
+
+func (sl *Slot) add(hash uint64, h *header, value []byte) {
+	ref, capacity, room := sl.newCell(h, 0)
+	copy(room, value)
+	sl.account(1, expiringOf(h.expireAt), int64(capacity))
 	dir := sl.insert(hash, ref)
-	sl.expireBy(dir, e.ExpireAt)
+	sl.expireBy(dir, h.expireAt)
 }
 
 // newCell allocates a cell with room for spare bytes more than it says and writes all but its value.
@@ -52,21 +70,19 @@ func (sl *Slot) newCell(h *header, spare int) (ref slab.Ref, capacity int, value
 	return ref, capacity, h.write(sl.heap.Bytes(ref), wide, capacity)
 }
 
-func (sl *Slot) overwrite(hash uint64, at place, e *entry.Effect) {
-	old := readCell(at.object)
-	h := header{key: e.Key, valueLen: len(e.Value), typ: e.Type, access: sl.store.stampOver(old.Access), expireAt: e.ExpireAt, version: e.Version}
-	expiring := expiringOf(e.ExpireAt) - expiringOf(old.ExpireAt)
+func (sl *Slot) overwrite(hash uint64, at place, old *cell, h *header, value []byte) {
+	expiring := expiringOf(h.expireAt) - expiringOf(old.ExpireAt)
 	n, wide := h.bytes()
 	if old.fits(n, wide) && !sl.sharedCell(hash, at) {
-		copy(h.write(at.object, wide, old.capacity), e.Value)
+		copy(h.write(at.object, wide, old.capacity), value)
 		sl.account(0, expiring, 0)
 	} else {
-		ref, capacity, value := sl.newCell(&h, 0)
-		copy(value, e.Value)
+		ref, capacity, room := sl.newCell(h, 0)
+		copy(room, value)
 		sl.account(0, expiring, int64(capacity-old.capacity))
 		sl.repoint(hash, at, ref)
 	}
-	sl.expireBy(at.dir, e.ExpireAt)
+	sl.expireBy(at.dir, h.expireAt)
 }
 
 // fits tells whether a cell of n bytes may take the object of c. A wide one may leave a quarter of it unused.

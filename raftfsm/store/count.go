@@ -1,6 +1,10 @@
 package store
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/holtcache/holt/proto/slot"
+)
 
 // countGroup is how many slots share a sum of counts: finding the slot of the n-th key looks at 128 sums, then at 128
 // slots.
@@ -24,13 +28,47 @@ func (c *count) of(expiringOnly bool) int {
 
 // account adds to the sums of slot and store.
 func (sl *Slot) account(keys, expiring int, bytes int64) {
-	s := sl.store
 	if keys != 0 || expiring != 0 {
-		s.counts[sl.id].add(keys, expiring)
-		s.groups[int(sl.id)/countGroup].add(keys, expiring)
-		s.total.add(keys, expiring)
+		sl.store.counts[sl.id].add(keys, expiring)
+		if sl.state != SlotImporting {
+			sl.show(keys, expiring)
+		}
 	}
 	sl.accountBytes(bytes)
+}
+
+// show adds to the sums of the keys that may be seen.
+func (sl *Slot) show(keys, expiring int) {
+	sl.store.groups[int(sl.id)/countGroup].add(keys, expiring)
+	sl.store.total.add(keys, expiring)
+}
+
+// setState changes the state. Keys of a slot that is being imported are in no sum but their slot's.
+func (sl *Slot) setState(state SlotState) {
+	hides, hid := state == SlotImporting, sl.state == SlotImporting
+	sl.state = state
+	if hides == hid {
+		return
+	}
+	keys, expiring := sl.LenLocked(), sl.store.counts[sl.id].expiring()
+	if hides {
+		keys, expiring = -keys, -expiring
+	}
+	sl.show(keys, expiring)
+	sl.store.hidden.set(sl.id, hides)
+}
+
+// slotSet is a set of slots that is read without a lock. One goroutine writes.
+type slotSet [slot.Count / 64]atomic.Uint64
+
+func (s *slotSet) has(id slot.ID) bool { return s[id/64].Load()>>(id%64)&1 != 0 }
+
+func (s *slotSet) set(id slot.ID, in bool) {
+	if in {
+		s[id/64].Or(1 << (id % 64))
+	} else {
+		s[id/64].And(^(uint64(1) << (id % 64)))
+	}
 }
 
 func (sl *Slot) accountBytes(bytes int64) {

@@ -42,7 +42,8 @@ func (s *Store) Replace(loaded *Store) {
 			f.separate, f.retired = true, true
 		}
 		to.account(-to.LenLocked(), -s.counts[i].expiring(), -to.bytes)
-		to.table, to.state = from.table, from.state
+		to.setState(from.state) // while it counts nothing
+		to.table = from.table
 		to.account(from.LenLocked(), loaded.counts[i].expiring(), from.bytes)
 		s.nextExpiry[i].Store(loaded.nextExpiry[i].Load())
 		to.Unlock()

@@ -9,7 +9,7 @@ import (
 // ExpiredKeys appends to dst copies of up to limit keys that are expired at now (milliseconds since the Unix epoch),
 // looking at slots from `from` on, and returns the slot to go on with; a pass over all slots ends with 0.
 // Slots in which nothing can have expired cost one load each, and so do parts of a slot. What it finds stays until it is
-// deleted: it is found again by the next pass.
+// deleted: it is found again by the next pass. Slots that are frozen or being imported are left out: nobody may delete there.
 func (s *Store) ExpiredKeys(dst [][]byte, from slot.ID, now int64, limit int) ([][]byte, slot.ID) {
 	for id := from; id < slot.Count; id++ {
 		if next := s.nextExpiry[id].Load(); next == 0 || next > now {
@@ -50,6 +50,9 @@ func (x *expirySearch) add(key []byte) {
 func (sl *Slot) searchExpired(x *expirySearch) {
 	sl.RLock()
 	defer sl.RUnlock()
+	if sl.state == SlotFrozen || sl.state == SlotImporting {
+		return
+	}
 	earliest := int64(0)
 	for first := 0; first < len(sl.dir); first += groupPlaces {
 		var group *int64

@@ -11,12 +11,8 @@ func (sl *Slot) LoadLocked(key []byte, item *Item) bool {
 	if _, exists := sl.find(hash, key); exists {
 		return false
 	}
-	h := header{key: key, valueLen: len(item.Value), typ: item.Type, access: item.Access & accessMask, expireAt: item.ExpireAt, version: item.Version}
-	ref, capacity, value := sl.newCell(&h, 0)
-	copy(value, item.Value)
-	sl.account(1, expiringOf(item.ExpireAt), int64(capacity))
-	dir := sl.insert(hash, ref)
-	sl.expireBy(dir, item.ExpireAt)
+	h := itemHeader(key, item)
+	sl.add(hash, &h, item.Value)
 	return true
 }
 

@@ -21,7 +21,7 @@ type Candidate struct {
 const samplePerSlot = 4
 
 // Sample appends to dst n keys chosen at random, or none where there is no key to choose from; volatileOnly chooses among
-// those that have an expiry. Keys may come twice, keys of one slot come together. random gives random numbers. The keys
+// those that have an expiry. Slots that are being imported are left out. Keys may come twice, keys of one slot come together. random gives random numbers. The keys
 // are copied, into the memory of candidates beyond the end of dst where there are any.
 func (s *Store) Sample(dst []Candidate, n int, random func() uint64, volatileOnly bool) []Candidate {
 	n += len(dst)
@@ -74,6 +74,9 @@ func (s *Store) slotOf(n int, volatileOnly bool) slot.ID {
 		n -= m
 	}
 	for id := group * countGroup; id < slot.Count; id++ {
+		if s.hidden.has(slot.ID(id)) {
+			continue
+		}
 		m := s.counts[id].of(volatileOnly)
 		if n < m {
 			return slot.ID(id)

@@ -16,10 +16,12 @@ import (
 type Store struct {
 	slots [slot.Count]Slot
 	seed  uint64
-	// counts has the number of keys of each slot, groups that of each countGroup slots, total that of all.
+	// counts has the number of keys of each slot, groups that of each countGroup slots, total that of all. Slots that are
+	// being imported, those in hidden, count in counts only.
 	counts [slot.Count]count
 	groups [slot.Count / countGroup]count
 	total  count
+	hidden slotSet
 	bytes  atomic.Int64
 	// nextExpiry is for each slot at most its earliest expiry, 0 where no key expires. Lowered under the slot's write
 	// lock, corrected under its read lock, read without it.
@@ -60,6 +62,10 @@ const (
 	SlotNotOwned SlotState = 0
 	// SlotOwned means that the shard serves the slot.
 	SlotOwned SlotState = 1
+	// SlotFrozen means that the shard is handing the slot over: it keeps the keys as they are and serves them no more.
+	SlotFrozen SlotState = 2
+	// SlotImporting means that the shard is taking the slot over: it has keys of it that nobody may see yet.
+	SlotImporting SlotState = 3
 )
 
 // New returns an empty store that owns no slot.
@@ -91,10 +97,11 @@ func (s *Store) hash(key []byte) uint64 { return hash64(s.seed, key) }
 // Slot returns the part of the store that holds one slot.
 func (s *Store) Slot(id slot.ID) *Slot { return &s.slots[id] }
 
-// Len is the number of keys in the store, expired ones that nobody has deleted yet included.
+// Len is the number of keys in the store, expired ones that nobody has deleted yet included, those of slots that are
+// being imported not: they count at the shard that still has them.
 func (s *Store) Len() int { return s.total.keys() }
 
-// Expires is how many keys of the store have an expiry.
+// Expires is how many of these keys have an expiry.
 func (s *Store) Expires() int { return s.total.expiring() }
 
 // Owned lists the slots that the shard serves.
@@ -129,7 +136,7 @@ func (sl *Slot) StateLocked() SlotState { return sl.state }
 // SetStateLocked changes what the shard may do with the slot.
 func (sl *Slot) SetStateLocked(state SlotState) {
 	sl.beforeWriteLocked()
-	sl.state = state
+	sl.setState(state)
 }
 
 // GetLocked returns what a key holds, expired or not. The value is lent until the lock is given up.

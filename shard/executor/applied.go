@@ -11,6 +11,7 @@ func idOf(h entry.Header) BatchID { return BatchID{h.Incarnation, h.Sequence} }
 // SectionAppliedLocked forgets the pending values that have become the store's, in the same hold of the slot.
 func (e *Executor) SectionAppliedLocked(h entry.Header, section *entry.Section) {
 	e.overlay.slots[section.Slot].applied(idOf(h), section)
+	e.tellTaps(section.Slot, func(t Tap) { t.EffectsLocked(section.Slot, section.Effects) })
 	if e.cfg.Observer != nil {
 		for i := range section.Effects {
 			e.cfg.Observer.KeyChanged(section.Effects[i].Key)
@@ -34,6 +35,7 @@ type goneKeys struct{ expired, evicted uint64 }
 // SlotDroppedLocked does the same for a slot that was emptied.
 func (e *Executor) SlotDroppedLocked(h entry.Header, s slot.ID) {
 	e.overlay.slots[s].dropApplied(idOf(h))
+	e.tellTaps(s, func(t Tap) { t.DroppedLocked(s) })
 	if e.cfg.Observer != nil {
 		e.cfg.Observer.SlotsChanged([]slot.Range{{First: s, Last: s}})
 	}
@@ -53,6 +55,9 @@ func (e *Executor) Applied(h entry.Header, index uint64) {
 	}
 	e.settleMemory()
 	e.mu.Unlock()
+	if b != nil && b.control != nil && b.control.change != nil {
+		e.changeApplied(b.control.change)
+	}
 	if b != nil { // decided here, so it counts here and at no other replica
 		e.stats.expired.Add(gone.expired)
 		e.stats.evicted.Add(gone.evicted)
@@ -85,6 +90,7 @@ func (e *Executor) Started(start entry.ExecutorStart, term uint64, afterRelease 
 	e.clock.Observe(state.Time)
 	e.mu.Lock()
 	e.tenure.Store(nil)
+	e.handing.Store(&state.Handovers)
 	e.applied = BatchID{Incarnation: state.Incarnation}
 	var over []*batch
 	for _, b := range append([]*batch(nil), e.batches...) {
@@ -109,6 +115,7 @@ func (e *Executor) Restored(state raftfsm.State) {
 	e.clock.Observe(state.Time)
 	e.clearOverlay()
 	e.settleMemory()
+	e.handing.Store(&state.Handovers)
 	e.mu.Lock()
 	e.applied = BatchID{state.Incarnation, state.Sequence}
 	var over []*batch

@@ -28,6 +28,8 @@ type batch struct {
 	// requests have effects in the batch; readers have none, and saw values that are pending in it.
 	requests []*Request
 	readers  []*Request
+	// control is the control record that the batch is, nil for effects.
+	control *pendingControl
 	// done is closed when verdict is set.
 	done    chan struct{}
 	verdict verdict
@@ -57,7 +59,9 @@ func (e *Executor) removeLocked(b *batch, v verdict) {
 		e.inFlight--
 		e.inFlightBytes -= b.bytes
 		e.unanswered -= b.waits
-		e.answered = b.waits
+		if b.control == nil {
+			e.answered = b.waits
+		}
 	}
 	e.memory.projected.Add(-b.growth)
 	b.verdict = v
@@ -66,6 +70,9 @@ func (e *Executor) removeLocked(b *batch, v verdict) {
 
 // finish answers everybody who waits for a batch that has been removed. It runs without Executor.mu.
 func (e *Executor) finish(b *batch) {
+	if b.control != nil {
+		e.finishControl(b.control, b.verdict)
+	}
 	switch b.verdict {
 	case verdictApplied:
 		for _, r := range b.requests {

@@ -80,3 +80,6 @@ func (c *Clock) Behind() time.Duration {
 	defer c.mu.Unlock()
 	return time.Duration(c.behind) * time.Millisecond
 }
+
+// Now is the shard's clock in milliseconds since the Unix epoch.
+func (e *Executor) Now() int64 { return e.clock.Now() }

@@ -10,10 +10,15 @@
 // main goroutine calls Appended; both only settle requests and leave a note for Run. One goroutine waits for the
 // futures of proposals. Readers run anywhere.
 //
+// # Slots that change hands
+//
+// Control records of a hand-over are evaluated between requests. A record that changes what is served stands in the overlay
+// (slotChange) from its evaluation until it is applied; behind that the state of the slot in the store decides.
+//
 // # Locks
 //
 // The lock of a slot (store.Slot) guards the overlay's part of that slot as well, so that a reader sees overlay and
-// store in one hold. Executor.mu guards queue, notes and batches in flight. Order: slot lock before Executor.mu;
+// store in one hold. Executor.mu guards queue, notes, control records and batches in flight. Order: slot lock before Executor.mu;
 // neither is held while something is proposed.
 //
 // # Requests and their one answer

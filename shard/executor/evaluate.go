@@ -8,7 +8,6 @@ import (
 
 	"github.com/holtcache/holt/proto/apierr"
 	"github.com/holtcache/holt/raftfsm/entry"
-	"github.com/holtcache/holt/raftfsm/store"
 )
 
 // evaluateAtOnce is how many requests are taken from the queue at a time.
@@ -29,9 +28,24 @@ evaluation:
 			return idleCheck // batches are full and as many as may be are in flight
 		}
 		e.trim()
+		if !e.requestsTurn {
+			if c := e.takeControl(); c != nil {
+				if e.tenure.Load() != ten {
+					c.settle(e.notServing())
+					return idleCheck
+				}
+				e.evaluateControl(c)
+				e.requestsTurn = true
+				continue
+			}
+		}
+		e.requestsTurn = false
 		e.mu.Lock()
-		requests := e.queue.pop(taken[:0], evaluateAtOnce)
+		requests, controls := e.queue.pop(taken[:0], evaluateAtOnce), len(e.controls)
 		e.mu.Unlock()
+		if len(requests) == 0 && controls > 0 {
+			continue
+		}
 		if len(requests) == 0 {
 			if e.open == nil || !e.expectsCompany() {
 				break
@@ -118,15 +132,16 @@ func (e *Executor) evaluate(ctx context.Context, ten *tenure, r *Request) (done 
 
 func (e *Executor) ownedOrErr(r *Request) *apierr.Error {
 	if r.AllSlots {
-		return nil
+		return e.refusalOfAll()
 	}
 	sl := e.store.Slot(r.Slot)
 	sl.RLock()
-	defer sl.RUnlock()
-	if sl.StateLocked() == store.SlotOwned {
+	ok := served(sl, &e.overlay.slots[r.Slot])
+	sl.RUnlock()
+	if ok {
 		return nil
 	}
-	return apierr.Of(e.notOwned(r.Slot))
+	return e.refusal(r.Slot)
 }
 
 func (e *Executor) do(r *Request) (err *apierr.Error) {

@@ -60,8 +60,10 @@ type Executor struct {
 	sealed   []sealedBatch
 	tx       Tx
 	release  *releaseNote
-	retryAt  time.Time
-	futures  chan future
+	// requestsTurn tells that a control record came last: requests and control records take turns.
+	requestsTurn bool
+	retryAt      time.Time
+	futures      chan future
 	// versionsMax bounds the versions that one batch, and beyond it one request, can use, so that all batches that can
 	// be dropped at once stay below raftfsm.VersionGap.
 	versionsMax uint64
@@ -76,7 +78,9 @@ type Executor struct {
 	answered      int // requests of the last batch that has a verdict, 0 once their callers had time to come again
 	applied       BatchID
 	notes         []note
-	changed       chan struct{} // closed and replaced whenever tenure or leadership may have changed
+	controls      []*pendingControl // wait for their turn
+	handed        chan struct{}     // closed and replaced whenever slots may have changed hands
+	changed       chan struct{}     // closed and replaced whenever tenure or leadership may have changed
 	closed        bool
 
 	gone     goneKeys
@@ -85,6 +89,11 @@ type Executor struct {
 	memory   memory
 	victims  victims                  // belongs to Run's goroutine
 	eviction atomic.Pointer[Eviction] // nil: no limit
+	taps     atomic.Pointer[[]*tap]   // nil: none; changed under mu
+	// handing is raftfsm.State.Handovers, handedVersion its version as of the last record of a hand-over. The FSM goroutine
+	// writes both and alone reads the second.
+	handing       atomic.Pointer[[]raftfsm.Handover]
+	handedVersion uint64
 	// trimWanted tells Run that there is more than the budget.
 	trimWanted atomic.Bool
 	// use is how uses are noted, nil while the meaning of stamps changes. stampMu orders those who change that.
@@ -107,6 +116,7 @@ func New(cfg Config, st *store.Store) *Executor {
 		wake:    make(chan struct{}, 1),
 		builder: entry.NewBuilder(),
 		changed: make(chan struct{}),
+		handed:  make(chan struct{}),
 		futures: make(chan future, 4*cfg.Limits.BatchesInFlight+16),
 	}
 	e.tx.e = e

@@ -112,8 +112,7 @@ func newLeader(t testing.TB, change ...func(*Config)) *bench {
 // serve steps until the replica serves, committing what it proposes.
 func (b *bench) serve() {
 	b.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for {
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Microsecond) {
 		b.driver.Step()
 		if _, ok := b.exec.Serving(); ok {
 			return
@@ -122,7 +121,6 @@ func (b *bench) serve() {
 		if time.Now().After(deadline) {
 			b.t.Fatal("the replica does not serve")
 		}
-		time.Sleep(100 * time.Microsecond)
 	}
 }
 

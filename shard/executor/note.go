@@ -15,6 +15,8 @@ type note struct {
 	restored *raftfsm.State
 	release  *releaseNote
 	resume   bool
+	// activated is of slots that have come to this shard.
+	activated *activatedNote
 }
 
 type startedNote struct {
@@ -62,6 +64,8 @@ func (e *Executor) handle(n note) {
 		}
 	case n.release != nil:
 		e.handleRelease(n.release)
+	case n.activated != nil:
+		e.handleActivated(n.activated)
 	case n.resume:
 		if e.phase == phaseDraining || e.phase == phaseReleasing {
 			e.drop()

@@ -18,6 +18,8 @@ type slotOverlay struct {
 	dropped BatchID
 	// deletions counts the deletions that were ever entered here, of whatever key.
 	deletions uint64
+	// change is a record on its way because of which the slot is not served, nil where there is none.
+	change *slotChange
 }
 
 // pending is what a key will hold once its batch is applied.

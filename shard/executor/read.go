@@ -59,6 +59,7 @@ func (v *View) live(key []byte, item store.Item, ok bool) (store.Item, bool) {
 // this replica leads (by lease or by a quorum's word), and every pending batch whose values fn saw has committed.
 // fn runs under the slot's lock and must not block; it may run several times and sets its results anew each time.
 func (e *Executor) Read(ctx context.Context, s slot.ID, mode ReadMode, fn func(*View)) error {
+	e.stats.reads.add(s)
 	if mode == ReadStale {
 		return e.readStale(s, fn)
 	}
@@ -76,7 +77,10 @@ func (e *Executor) Read(ctx context.Context, s slot.ID, mode ReadMode, fn func(*
 			continue // what was pending when it looked may have been dropped since
 		}
 		if !owned {
-			return e.notOwned(s)
+			if err := e.refusal(s); err != nil {
+				return err
+			}
+			continue // it came to this shard just now
 		}
 		if view.saw != (BatchID{}) {
 			e.stats.held.Add(1)
@@ -105,7 +109,7 @@ func (e *Executor) Read(ctx context.Context, s slot.ID, mode ReadMode, fn func(*
 func (v *View) run(fn func(*View)) (owned bool) {
 	v.slot.RLock()
 	defer v.slot.RUnlock()
-	if v.slot.StateLocked() != store.SlotOwned {
+	if v.over == nil && v.slot.StateLocked() != store.SlotOwned || v.over != nil && !served(v.slot, v.over) {
 		return false
 	}
 	fn(v)
@@ -157,8 +161,10 @@ func (e *Executor) awaitTenure(ctx context.Context) (*tenure, error) {
 // readStale shows the applied state of any replica. Nothing pending is shown, so nothing that can be lost is.
 func (e *Executor) readStale(s slot.ID, fn func(*View)) error {
 	view := View{slot: e.store.Slot(s), now: e.clock.Now(), e: e, use: e.use.Load()}
-	if !view.run(fn) {
-		return e.notOwned(s)
+	for !view.run(fn) {
+		if err := e.refusal(s); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -184,10 +190,6 @@ func (e *Executor) expire(ctx context.Context, s slot.ID, keys [][]byte) (again 
 
 func (e *Executor) notLeader() error {
 	return apierr.New(apierr.KindNotLeader, "shard %d: this node is not the leader; not applied, retry there", e.cfg.Shard)
-}
-
-func (e *Executor) notOwned(s slot.ID) error {
-	return apierr.New(apierr.KindNotOwned, "slot %d is not served by shard %d; not applied, ask for the slot map again", s, e.cfg.Shard)
 }
 
 func (e *Executor) readTimeout() error {

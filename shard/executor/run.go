@@ -91,6 +91,9 @@ func (e *Executor) step(ctx context.Context) time.Duration {
 	for _, n := range notes {
 		e.handle(n)
 	}
+	if e.phase != phaseServing {
+		e.refuseControls()
+	}
 	now := time.Now()
 	switch e.phase {
 	case phaseIdle:
@@ -159,13 +162,21 @@ func (e *Executor) dropUnproposed(again bool) {
 	e.open, e.sealed = nil, nil
 	e.mu.Lock()
 	var back []*Request
+	var controls []*pendingControl
 	for _, b := range append([]*batch(nil), e.batches...) {
 		if !b.proposed {
 			back = append(append(back, b.requests...), b.readers...)
+			if b.control != nil {
+				controls = append(controls, b.control)
+			}
 			e.removeLocked(b, verdictNotApplied)
 		}
 	}
 	e.mu.Unlock()
+	for _, c := range controls {
+		e.finishControl(c, verdictNotApplied)
+	}
+	e.refuseControls()
 	if again {
 		e.requeue(back)
 	} else {

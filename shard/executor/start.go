@@ -56,12 +56,13 @@ func (e *Executor) clearOverlay() {
 	}
 }
 
-// serve opens the shop: leases of earlier leaders have ended.
+// serve opens the shop: leases of earlier leaders have ended. The slots that the shard owns before any hand-over are given
+// to it once, also where it begins with none: what the slot map says later comes to it by a hand-over.
 func (e *Executor) serve() {
 	e.phase = phaseServing
-	if slots := e.firstSlots(); len(slots) > 0 {
+	if e.cfg.Slots != nil && !e.assigned {
 		b := e.openBatch()
-		record := entry.EncodeOwn(entry.Header{Incarnation: e.inc, Sequence: b.id.Sequence, Time: e.clock.Now()}, slots)
+		record := entry.EncodeOwn(entry.Header{Incarnation: e.inc, Sequence: b.id.Sequence, Time: e.clock.Now()}, e.cfg.Slots())
 		e.sealed = append(e.sealed, sealedBatch{batch: b, record: record})
 		e.open = nil
 	}
@@ -71,13 +72,4 @@ func (e *Executor) serve() {
 	}
 	e.mu.Unlock()
 	e.signalChange()
-}
-
-// firstSlots is what the shard owns before any hand-over. It is given once: a shard whose slots have all moved away
-// owns none.
-func (e *Executor) firstSlots() []slot.Range {
-	if e.cfg.Slots == nil || e.assigned {
-		return nil
-	}
-	return e.cfg.Slots()
 }

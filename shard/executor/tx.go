@@ -187,9 +187,11 @@ func (tx *Tx) Expire(key []byte, expireAt int64) bool {
 	return true
 }
 
-// Flush deletes all keys of the slots.
+// Flush deletes all keys of those of the slots that are served here.
 func (tx *Tx) Flush(slots []slot.Range) {
-	tx.writes = append(tx.writes, write{drop: slots, effect: entry.Effect{Version: tx.nextVersion()}})
+	if slots = tx.e.servedOf(slots); len(slots) > 0 {
+		tx.writes = append(tx.writes, write{drop: slots, effect: entry.Effect{Version: tx.nextVersion()}})
+	}
 }
 
 func (tx *Tx) nextVersion() uint64 {

@@ -108,7 +108,8 @@ func (e *Executor) mayEvict(ev *Eviction, v *victim, now int64, spareOwn bool) (
 	sl := e.store.Slot(v.slot)
 	sl.RLock()
 	defer sl.RUnlock()
-	if _, found := e.overlay.slots[v.slot].look(v.key); found || sl.StateLocked() != store.SlotOwned {
+	over := &e.overlay.slots[v.slot]
+	if _, found := over.look(v.key); found || !served(sl, over) {
 		return 0, false
 	}
 	item, ok := sl.GetLocked(v.key)

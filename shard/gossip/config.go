@@ -3,7 +3,9 @@ package gossip
 import (
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/hashicorp/memberlist"
@@ -21,6 +23,9 @@ type Config struct {
 	// Seeds returns gossip addresses (host:port) of nodes to find the cluster by. It is asked again as long as this
 	// node runs, since memberlist forgets dead nodes and must find them again. It must not block; nil means none.
 	Seeds func() []string
+
+	// Sockets opens what this node gossips through; nil means this machine's own. Tests give others.
+	Sockets func(bind netip.AddrPort, l *log.Logger) (Sockets, error)
 
 	SecretKey []byte // 16, 24 or 32 bytes: AES key of all gossip; empty means plain text
 	Logger    *slog.Logger

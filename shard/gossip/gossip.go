@@ -108,11 +108,15 @@ func (g *Gossip) start() error {
 	}
 	conf := g.cfg.memberlistConfig()
 	conf.Logger = log.New(g.log, "", 0)
-	nt, err := listen(bind, conf.Logger)
+	open := g.cfg.Sockets
+	if open == nil {
+		open = listen
+	}
+	sockets, err := open(bind, conf.Logger)
 	if err != nil {
 		return err
 	}
-	t := newTransport(nt, g.cfg.StreamTimeout, g.probed)
+	t := newTransport(sockets, g.cfg.StreamTimeout, g.probed)
 	if err := g.create(conf, t, bind); err != nil {
 		_ = t.Shutdown()
 		return err
@@ -121,7 +125,7 @@ func (g *Gossip) start() error {
 }
 
 func (g *Gossip) create(conf *memberlist.Config, t *transport, bind netip.AddrPort) error {
-	bound := netip.AddrPortFrom(bind.Addr(), uint16(t.port))
+	bound := netip.AddrPortFrom(bind.Addr(), uint16(t.Port()))
 	name, advertise := bound.String(), bound
 	if g.cfg.AdvertiseAddr != "" {
 		a, err := resolveOne(g.ctx, g.cfg.AdvertiseAddr)
@@ -130,9 +134,9 @@ func (g *Gossip) create(conf *memberlist.Config, t *transport, bind netip.AddrPo
 		}
 		name, advertise = g.cfg.AdvertiseAddr, a
 		if a.Port() == 0 { // the port that was found
-			advertise = netip.AddrPortFrom(a.Addr(), uint16(t.port))
+			advertise = netip.AddrPortFrom(a.Addr(), uint16(t.Port()))
 			host, _, _ := net.SplitHostPort(name)
-			name = net.JoinHostPort(host, strconv.Itoa(t.port))
+			name = net.JoinHostPort(host, strconv.Itoa(t.Port()))
 		}
 	}
 	g.addr = advertise.String()
@@ -150,7 +154,7 @@ func (g *Gossip) create(conf *memberlist.Config, t *transport, bind netip.AddrPo
 	d := delegate{g}
 	conf.Delegate, conf.Events, conf.Alive, conf.Merge, conf.Ping = d, d, d, d, d
 	conf.Transport = t
-	conf.BindAddr, conf.BindPort = bind.Addr().String(), t.port
+	conf.BindAddr, conf.BindPort = bind.Addr().String(), t.Port()
 	conf.AdvertiseAddr, conf.AdvertisePort = advertise.Addr().String(), int(advertise.Port())
 	list, err := memberlist.Create(conf)
 	if err != nil {

@@ -2,14 +2,10 @@ package gossip
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log"
 	"net"
-	"net/netip"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/hashicorp/memberlist"
@@ -19,14 +15,10 @@ import (
 // megabytes on it before it knows who is there. Each lives for the stream timeout at most.
 const streamsMax = 128
 
-// listenTries is how often a free port is looked for that is free for TCP and UDP both.
-const listenTries = 20
-
-// transport is memberlist's network transport with three additions: it closes all connections when it is shut down,
-// it bounds the accepted ones, and it reports the outcome of probes.
+// transport is sockets with three additions: it closes all connections when it is shut down, it bounds the accepted ones,
+// and it reports the outcome of probes.
 type transport struct {
-	*memberlist.NetTransport
-	port          int
+	Sockets
 	streamTimeout time.Duration
 	probed        func(node string, answered bool)
 
@@ -44,49 +36,10 @@ type transport struct {
 
 var _ memberlist.NodeAwareTransport = (*transport)(nil)
 
-// listen opens TCP and UDP on one port. With port 0 it looks for a port that is free for both.
-func listen(bind netip.AddrPort, l *log.Logger) (*memberlist.NetTransport, error) {
-	var err error
-	for range listenTries {
-		var nt *memberlist.NetTransport
-		nt, err = memberlist.NewNetTransport(&memberlist.NetTransportConfig{
-			BindAddrs: []string{bind.Addr().String()},
-			BindPort:  int(bind.Port()),
-			Logger:    l,
-		})
-		if err == nil {
-			return nt, nil
-		}
-		if bind.Port() != 0 {
-			break
-		}
-	}
-	if bind.Port() != 0 && portTaken(bind) {
-		return nil, fmt.Errorf("listen for gossip on %s: tcp or udp port is in use; stop the other process or choose another gossip address: %w", bind, err)
-	}
-	return nil, fmt.Errorf("listen for gossip on %s: %w", bind, err)
-}
-
-// portTaken finds out why listening failed: memberlist's error keeps no cause.
-func portTaken(bind netip.AddrPort) bool {
-	t, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(bind))
-	if err != nil {
-		return errors.Is(err, syscall.EADDRINUSE)
-	}
-	_ = t.Close()
-	u, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(bind))
-	if err != nil {
-		return errors.Is(err, syscall.EADDRINUSE)
-	}
-	_ = u.Close()
-	return false
-}
-
-func newTransport(nt *memberlist.NetTransport, streamTimeout time.Duration, probed func(string, bool)) *transport {
+func newTransport(sockets Sockets, streamTimeout time.Duration, probed func(string, bool)) *transport {
 	ctx, cancel := context.WithCancel(context.Background())
 	t := &transport{
-		NetTransport:  nt,
-		port:          nt.GetAutoBindPort(),
+		Sockets:       sockets,
 		streamTimeout: streamTimeout,
 		probed:        probed,
 		ctx:           ctx,
@@ -99,14 +52,14 @@ func newTransport(nt *memberlist.NetTransport, streamTimeout time.Duration, prob
 	return t
 }
 
-// StreamCh hides that of NetTransport: connections pass through accept first.
+// StreamCh hides that of the sockets: connections pass through accept first.
 func (t *transport) StreamCh() <-chan net.Conn { return t.incoming }
 
-// accept hands connections on until NetTransport, which waits for its last one to be taken, is shut down.
+// accept hands connections on until the sockets, which wait for their last one to be taken, are shut down.
 func (t *transport) accept() {
 	for {
 		select {
-		case conn := <-t.NetTransport.StreamCh():
+		case conn := <-t.Sockets.StreamCh():
 			s := &stream{Conn: conn, transport: t, accepted: true}
 			if !t.track(s) {
 				_ = conn.Close()
@@ -159,8 +112,7 @@ func (t *transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, e
 // interval (state.go, sendPingAndWaitForAck). The second is how we learn of unanswered probes.
 func (t *transport) DialAddressTimeout(a memberlist.Address, timeout time.Duration) (net.Conn, error) {
 	probe := a.Name != "" && timeout != t.streamTimeout
-	dialer := net.Dialer{Timeout: timeout}
-	conn, err := dialer.DialContext(t.ctx, "tcp", a.Addr)
+	conn, err := t.Dial(t.ctx, a.Addr, timeout)
 	if err != nil {
 		if probe && t.ctx.Err() == nil {
 			t.probed(a.Name, false)
@@ -192,7 +144,7 @@ func (t *transport) Shutdown() error {
 		for _, s := range open {
 			_ = s.Close()
 		}
-		err = t.NetTransport.Shutdown()
+		err = t.Sockets.Shutdown()
 		close(t.stop)
 		t.done.Wait()
 	})

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/entry"
 	"github.com/holtcache/holt/shard/logstore"
 )
 
@@ -207,5 +209,38 @@ func TestCheckFindsDamageAndNamesThePlace(t *testing.T) {
 		if !found || told != c.groups {
 			t.Errorf("%s: damage %q, want %q; the state of %d groups, want %d", c.what, r.Damage, c.want, told, c.groups)
 		}
+	}
+}
+
+// What an operator sees of a hand-over in the log.
+func TestRecordsOfAHandOverAreShown(t *testing.T) {
+	h := entry.Header{Incarnation: 7, Sequence: 9, Time: 5}
+	slots := []slot.Range{{First: 1, Last: 2}, {First: 9, Last: 9}}
+	many := make([]entry.Item, effectsMax+3)
+	for i := range many {
+		many[i] = entry.Item{Key: fmt.Appendf(nil, "key%d", i), Value: []byte("v")}
+	}
+	const head = " incarnation=7 sequence=9 time=5 migration=3"
+	for _, c := range []struct {
+		record []byte
+		want   string
+	}{
+		{entry.EncodeFreeze(h, entry.Freeze{Migration: 3, To: 8, Ranges: slots}), "freeze" + head + " to=8 slots=[1-2 9]"},
+		{entry.EncodeUnfreeze(h, entry.Unfreeze{Migration: 3}), "unfreeze" + head},
+		{entry.EncodeDrop(h, entry.Drop{Migration: 3}), "drop" + head},
+		{entry.EncodeImport(h, entry.Import{Migration: 3, From: 8, Ranges: slots}), "import" + head + " from=8 slots=[1-2 9]"},
+		{entry.EncodeActivate(h, entry.Activate{Migration: 3}), "activate" + head},
+		{entry.EncodeDiscard(h, entry.Discard{Migration: 3}), "discard" + head},
+		{entry.EncodeMigrationEnd(h, entry.MigrationEnd{Migration: 3, Ranges: slots}), "migration end" + head + " slots=[1-2 9]"},
+		{entry.EncodeChunk(h, entry.Chunk{Migration: 3, Attempt: entry.Attempt{Incarnation: 4, Counter: 2}, Sequence: 6, Final: true, Version: 11, Time: 12, Parts: []entry.Part{
+			{Slot: 9, Drop: true, Items: many[:1], Effects: []entry.Effect{{Kind: entry.EffectDel, Key: []byte("gone")}}},
+		}}), "chunk" + head + ` attempt=4.2 chunk=6 final=true version=11 source_time=12 drop=9 [item slot=9 key="key0" value="v"(1)] [kind=3 slot=9 key="gone" value=""(0)]`},
+	} {
+		if got := recordText(c.record); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+	if got := recordText(entry.EncodeChunk(h, entry.Chunk{Parts: []entry.Part{{Items: many}}})); !strings.HasSuffix(got, " and 3 more") || strings.Count(got, "[item") != effectsMax {
+		t.Errorf("a chunk of %d items is shown as %s", len(many), got)
 	}
 }

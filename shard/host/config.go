@@ -10,6 +10,8 @@ import (
 	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard/executor"
 	"github.com/holtcache/holt/shard/gossip"
+	"github.com/holtcache/holt/shard/migration"
+	"github.com/holtcache/holt/shard/placement"
 )
 
 // Gossip is what the host needs of package gossip: hints.
@@ -35,8 +37,14 @@ type Nodes interface {
 	WatchMeta(ctx context.Context, node string, after uint64, got func(snapshot []byte) error) error
 	// Transfer asks the leader of a shard to hand over in a term (0 for any).
 	Transfer(ctx context.Context, node string, shard slot.ShardID, term uint64, to string) error
+	// ChangeMembers asks the leader of a shard for one change of its group's members.
+	ChangeMembers(ctx context.Context, node string, shard slot.ShardID, term uint64, change placement.MemberChange) error
 	// Replica asks for the state of a node's replica of a shard.
 	Replica(ctx context.Context, node string, shard slot.ShardID) (ReplicaStatus, error)
+	// SlotUsage asks the leader of a shard what its slots hold.
+	SlotUsage(ctx context.Context, node string, shard slot.ShardID) (placement.SlotUsage, error)
+	// Carry opens a stream of a migration to a node. The stream ends with ctx.
+	Carry(ctx context.Context, node string, open migration.Open) (migration.Stream, error)
 }
 
 // ReplicaStatus is the state of one replica.
@@ -49,7 +57,10 @@ type ReplicaStatus struct {
 	// Last, Committed and Applied are log indexes.
 	Last, Committed, Applied uint64
 	Keys                     int
-	// CaughtUp lists, on the leader, the voters whose logs are as long as its own but for what is on its way.
+	// Voters and Learners are those of the newest configuration in its log, at MembersIndex.
+	Voters, Learners []string
+	MembersIndex     uint64
+	// CaughtUp lists, on the leader, the members whose logs are as long as its own but for what is on its way.
 	CaughtUp []string
 }
 
@@ -72,8 +83,10 @@ type Config struct {
 	Observer executor.Observer
 	Limits   executor.Limits
 	// Wall is the wall clock, time.Now where it is nil. Intervals are measured without it.
-	Wall   func() time.Time
-	Logger *slog.Logger
+	Wall func() time.Time
+	// MigrationHook hears of each step of the migrations that this node drives; nil for nobody.
+	MigrationHook migration.Hook
+	Logger        *slog.Logger
 	// Changed hears that state, leaders or replicas may have changed. It must not block.
 	Changed func()
 }

@@ -25,14 +25,20 @@ var (
 	_ placement.MetaMembers = Control{}
 	_ placement.Liveness    = Control{}
 	_ placement.Leaders     = Leaderships{}
+	_ placement.Groups      = Leaderships{}
+	_ placement.Loads       = Leaderships{}
 )
 
 // Controller returns a placement controller that acts through this host.
 func (h *Host) Controller() *placement.Controller {
 	return placement.NewController(placement.Config{
-		Meta: Control{h}, Members: Control{h}, Leaders: Leaderships{h}, Liveness: Control{h}, Log: h.cfg.Logger,
+		Self: h.cfg.Self.ID,
+		Meta: Control{h}, Members: Control{h}, Leaders: Leaderships{h}, Groups: Leaderships{h}, Loads: Leaderships{h}, Liveness: Control{h}, Log: h.cfg.Logger,
 	})
 }
+
+// Liveness is what this node believes of others.
+func (h *Host) Liveness() placement.Liveness { return Control{h} }
 
 // State is this replica's state of the meta group, which is the one that counts on the leader.
 func (c Control) State() *meta.State { return c.h.localMeta().State() }
@@ -62,6 +68,16 @@ func (c Control) AddLearner(ctx context.Context, node string, index uint64) erro
 // Promote gives a learner of the meta group its vote.
 func (c Control) Promote(ctx context.Context, node string, index uint64) error {
 	return c.h.localMeta().Promote(ctx, node, index)
+}
+
+// Remove takes a node out of the meta group.
+func (c Control) Remove(ctx context.Context, node string, index uint64) error {
+	return c.h.localMeta().Remove(ctx, node, index)
+}
+
+// HandOver gives up the leadership of the meta group to another voter.
+func (c Control) HandOver(ctx context.Context, to string) error {
+	return c.h.localMeta().Transfer(ctx, to)
 }
 
 // CaughtUp tells whether a learner of the meta group holds its log but for a few entries.
@@ -101,6 +117,52 @@ func (h *Host) TransferHere(ctx context.Context, id slot.ShardID, term uint64, t
 	return r.Transfer(ctx, to)
 }
 
+// Group is what the leader of a shard says of its group.
+func (l Leaderships) Group(ctx context.Context, id slot.ShardID) (placement.Group, error) {
+	leader, _, ok := l.h.Leader(id)
+	if !ok {
+		return placement.Group{}, fmt.Errorf("shard %d has no leader", id)
+	}
+	status, err := l.h.ReplicaAt(ctx, leader, id)
+	if err != nil {
+		return placement.Group{}, err
+	}
+	return placement.Group{
+		Leader: leader, Term: status.Term, Serving: status.Serving, CaughtUp: status.CaughtUp,
+		Members: placement.Members{Voters: status.Voters, Learners: status.Learners, Index: status.MembersIndex},
+	}, nil
+}
+
+// Change asks the leader of a shard for one change of its group's members.
+func (l Leaderships) Change(ctx context.Context, id slot.ShardID, leader string, term uint64, change placement.MemberChange) error {
+	if leader == l.h.cfg.Self.ID {
+		return l.h.ChangeMembersHere(ctx, id, term, change)
+	}
+	return l.h.cfg.Nodes.ChangeMembers(ctx, leader, id, term, change)
+}
+
+// ChangeMembersHere changes the members of a shard's group that this node leads in term.
+func (h *Host) ChangeMembersHere(ctx context.Context, id slot.ShardID, term uint64, change placement.MemberChange) error {
+	r, ok := h.Replica(id)
+	if !ok {
+		return apierr.New(apierr.KindNotFound, "shard %d has no replica on this node; nothing was changed", id)
+	}
+	if now, leads := r.Leader(); !leads || now != term {
+		return apierr.New(apierr.KindNotLeader, "shard %d: this node does not lead it in term %d; nothing was changed", id, term)
+	}
+	switch change.Kind {
+	case placement.AddLearner:
+		return r.AddLearner(ctx, change.Node, change.Index)
+	case placement.Promote:
+		return r.Promote(ctx, change.Node, change.Index)
+	case placement.Remove:
+		return r.Remove(ctx, change.Node, change.Index)
+	case placement.RemoveSilent:
+		return r.RemoveSilent(ctx, change.Node, change.Index)
+	}
+	return apierr.New(apierr.KindInvalid, "shard %d: change %d of its members is not known to this node; nothing was changed", id, change.Kind)
+}
+
 // CaughtUp tells whether a node holds a shard's log but for a few entries.
 func (l Leaderships) CaughtUp(ctx context.Context, id slot.ShardID, node string) (bool, error) {
 	leader, _, ok := l.h.Leader(id)
@@ -112,7 +174,7 @@ func (l Leaderships) CaughtUp(ctx context.Context, id slot.ShardID, node string)
 		return false, err
 	}
 	// A leader that does not serve yet refuses to hand over.
-	return status.Serving && (node == leader || slices.Contains(status.CaughtUp, node)), nil
+	return status.Serving && slices.Contains(status.Voters, node) && slices.Contains(status.CaughtUp, node), nil
 }
 
 // ReplicaAt is the state of the replica that a node holds of a shard.
@@ -135,15 +197,17 @@ func (h *Host) ReplicaHere(id slot.ShardID) (ReplicaStatus, error) {
 		Shard: id, Node: h.cfg.Self.ID, Term: term, Leader: leader, Serving: serving,
 		Last: r.LastIndex(), Committed: r.CommitIndex(), Applied: r.State().Applied, Keys: r.Store().Len(),
 	}
+	members := r.Members()
+	status.Voters, status.Learners, status.MembersIndex = members.Voters, members.Learners, members.Index
 	if _, leads := r.Leader(); leads {
-		status.CaughtUp = caughtUp(r)
+		status.CaughtUp = caughtUp(r, members)
 	}
 	return status, nil
 }
 
-func caughtUp(r *shard.Replica) []string {
+func caughtUp(r *shard.Replica, members shard.Members) []string {
 	var nodes []string
-	for _, node := range r.Members().Voters {
+	for _, node := range slices.Concat(members.Voters, members.Learners) {
 		if r.CaughtUp(node) {
 			nodes = append(nodes, node)
 		}

@@ -10,6 +10,14 @@
 // and after a durable mark; the mark stays. From the moment a shard is formed, replicas without data start empty. The meta
 // group is begun by its founder alone, once; a log that is missing although its votes are there is never begun anew.
 //
+// # Removal
+//
+// A replica that the meta group's state gives to this node no more is closed and deleted once the leader of its group says that
+// it is no member; a tombstone stays. Should the shard be given to this node again, the replica starts empty, and votes for
+// no log that ends before the deleted one did.
+//
+// # Opening
+//
 // A replica is opened at the start of the node only if its group is known to have formed: its first slots are in its log.
 // Until then they are in the meta group's state alone, and the replica waits for that.
 //

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
 
@@ -11,6 +12,8 @@ import (
 	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
 	"github.com/holtcache/holt/shard"
 	"github.com/holtcache/holt/shard/gossip"
+	"github.com/holtcache/holt/shard/migration"
+	"github.com/holtcache/holt/shard/placement"
 )
 
 // rumours is gossip that says what a test tells it.
@@ -33,6 +36,7 @@ type others struct {
 	t       *testing.T
 	propose func(ctx context.Context, node string) (meta.Result, error)
 	read    func(ctx context.Context, node string) ([]byte, error)
+	replica func(ctx context.Context, node string, id slot.ShardID) (ReplicaStatus, error)
 	watch   func(ctx context.Context, node string, got func([]byte) error) error
 }
 
@@ -58,9 +62,27 @@ func (o *others) Transfer(context.Context, string, slot.ShardID, uint64, string)
 	return nil
 }
 
-func (o *others) Replica(context.Context, string, slot.ShardID) (ReplicaStatus, error) {
-	o.t.Error("nobody was to ask for a replica")
-	return ReplicaStatus{}, nil
+func (o *others) Replica(ctx context.Context, node string, id slot.ShardID) (ReplicaStatus, error) {
+	if o.replica == nil {
+		o.t.Error("nobody was to ask for a replica")
+		return ReplicaStatus{}, nil
+	}
+	return o.replica(ctx, node, id)
+}
+
+func (o *others) ChangeMembers(context.Context, string, slot.ShardID, uint64, placement.MemberChange) error {
+	o.t.Error("nobody was to change members")
+	return nil
+}
+
+func (o *others) SlotUsage(context.Context, string, slot.ShardID) (placement.SlotUsage, error) {
+	o.t.Error("nobody was to measure anything")
+	return placement.SlotUsage{}, nil
+}
+
+func (o *others) Carry(context.Context, string, migration.Open) (migration.Stream, error) {
+	o.t.Error("nobody was to carry anything")
+	return nil, errors.New("nobody is there")
 }
 
 // outsider is the host of a node that is no member of the meta group and has no replica open: what decides, without Raft.

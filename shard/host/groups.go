@@ -12,6 +12,7 @@ import (
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard"
+	"github.com/holtcache/holt/shard/transport"
 )
 
 // openMeta opens this node's replica of the meta group. On a node that is no member it is empty and takes part in
@@ -70,6 +71,7 @@ func (h *Host) openReplica(id slot.ShardID, mark *storagev1.GroupMark) error {
 	if err != nil {
 		return err
 	}
+	cfg.VotesFrom = transport.LogEnd{Term: mark.LastTerm, Index: mark.LastIndex}
 	cfg.Slots = func() []slot.Range { return h.slotsOf(id) }
 	cfg.Turn = h.turn
 	r, err := shard.Open(cfg)
@@ -88,22 +90,25 @@ func (h *Host) openReplica(id slot.ShardID, mark *storagev1.GroupMark) error {
 	h.mu.Lock()
 	h.replicas[id] = r
 	h.mu.Unlock()
+	h.drive(r)
 	h.cfg.Logger.Info("replica opened", "shard", id, "applied", r.State().Applied, "keys", r.Store().Len())
 	h.signal()
 	return nil
 }
 
 // slotsOf are the slots that a shard begins with. They are known: until a group has formed, a replica is opened only
-// after the shard was seen in the meta group's state, and afterwards they are in the group's own log.
+// after the shard was seen in the meta group's state, and afterwards they are in the group's own log. A shard that began
+// without slots never gets any this way: what it owns later comes with its keys.
 func (h *Host) slotsOf(id slot.ShardID) []slot.Range {
 	s, ok := h.State().Shard(id)
-	if !ok {
+	if !ok || s.Phase != meta.ShardCreating {
 		return nil
 	}
 	return s.Ranges
 }
 
-// openAsAssigned opens the replicas that the meta group's state gives this node, until the host closes.
+// openAsAssigned opens the replicas that the meta group's state gives this node, and removes those that it takes away, until
+// the host closes.
 func (h *Host) openAsAssigned() {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
@@ -111,9 +116,10 @@ func (h *Host) openAsAssigned() {
 	for {
 		for _, s := range h.State().Shards() {
 			if _, open := h.Replica(s.ID); !open && slices.Contains(s.Replicas, h.cfg.Self.ID) {
-				h.note(s.ID, h.openAssigned(s))
+				h.note(s.ID, "replica could not be opened; it is tried again", h.openAssigned(s))
 			}
 		}
+		h.leaveUnassigned()
 		h.reportFormed()
 		h.noteFormed(formed)
 		h.noteLost()
@@ -126,8 +132,8 @@ func (h *Host) openAsAssigned() {
 	}
 }
 
-// note logs why a replica could not be opened, once for each reason.
-func (h *Host) note(id slot.ShardID, err error) {
+// note logs why a replica could not be opened or removed, once for each reason.
+func (h *Host) note(id slot.ShardID, message string, err error) {
 	text := ""
 	if err != nil {
 		text = err.Error()
@@ -137,7 +143,7 @@ func (h *Host) note(id slot.ShardID, err error) {
 	h.failed[id] = text
 	h.mu.Unlock()
 	if err != nil && news && h.ctx.Err() == nil {
-		h.cfg.Logger.Warn("replica could not be opened; it is tried again", "shard", id, "err", err)
+		h.cfg.Logger.Warn(message, "shard", id, "err", err)
 	}
 }
 
@@ -148,7 +154,9 @@ func (h *Host) openAssigned(s meta.Shard) error {
 		return err
 	}
 	if mark != nil && mark.Phase == storagev1.GroupPhase_GROUP_PHASE_REMOVED {
-		return fmt.Errorf("shard %d was removed from this node and comes back: empty the data folder and join as a new node", s.ID)
+		if err := h.beginAgain(s.ID, mark); err != nil {
+			return err
+		}
 	}
 	if mark == nil {
 		if log, has := h.cfg.Folder.logOf(s.ID, filepath.Join(shardsFolder, name)); has {
@@ -197,7 +205,7 @@ func (h *Host) reportFormed() {
 		if !ok || s.Phase != meta.ShardCreating {
 			continue
 		}
-		if _, serving := r.Executor().Serving(); !serving || !r.State().Assigned {
+		if _, serving := r.Executor().Serving(); !serving || !r.State().Assigned && len(s.Ranges) > 0 {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(h.ctx, latestMax)

@@ -56,7 +56,7 @@ func TestReplicaThatMustNotBeginSaysWhy(t *testing.T) {
 	}{
 		"it was removed": {func(t *testing.T, h *Host) {
 			must(t, h.cfg.Folder.setMark("1", &storagev1.GroupMark{Phase: removed}))
-		}, "was removed from this node"},
+		}, "no leader that can be reached"},
 		"its log is of another folder": {func(t *testing.T, h *Host) {
 			beginLog(t, h.cfg.Folder, 1)
 		}, "knows nothing of it"},
@@ -134,5 +134,17 @@ func TestReplicasOfUnformedGroupsWaitForTheMetaGroup(t *testing.T) {
 	must(t, err)
 	if len(known) != 0 {
 		t.Errorf("%v would be opened", known)
+	}
+}
+
+// Slots that a shard owns once it has formed came with their keys, and are in its own log. Were they given to it by the state,
+// an executor could serve them without.
+func TestSlotsComeFromTheStateOnlyWhileTheShardIsCreated(t *testing.T) {
+	for phase, want := range map[meta.ShardPhase]int{meta.ShardCreating: 1, meta.ShardFormed: 0} {
+		h, _ := outsider(t, nil)
+		h.watched.Store(withShard(t, clusterOf(t, "a", "b", "self"), phase, "a", "b", "self").State())
+		if got := h.slotsOf(1); len(got) != want {
+			t.Errorf("a shard that is %v begins with %v, want %d ranges", phase, got, want)
+		}
 	}
 }

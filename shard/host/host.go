@@ -15,6 +15,7 @@ import (
 	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard"
 	"github.com/holtcache/holt/shard/logstore"
+	"github.com/holtcache/holt/shard/migration"
 	"github.com/holtcache/holt/shard/transport"
 )
 
@@ -35,6 +36,7 @@ type Host struct {
 
 	windows *logstore.Budget
 	turn    *shard.Turn // of the shards' snapshots; those of the meta group are small and wait for nobody
+	permits migration.Permits
 	saving  saving
 	lost    []string // nodes that recoveries on this folder have given up
 
@@ -42,6 +44,9 @@ type Host struct {
 	watched atomic.Pointer[meta.State]
 	// answered is the node that answered as the meta leader last; nil where none did.
 	answered atomic.Pointer[string]
+
+	// saidRemoved: the log says that this node was removed.
+	saidRemoved atomic.Bool
 
 	// maxMemory is what this node was told it may hold; nil leaves it at what the cluster remembers.
 	maxMemory atomic.Pointer[int64]
@@ -60,11 +65,12 @@ type Host struct {
 
 	mu       sync.Mutex // protects the fields below; never held across I/O
 	replicas map[slot.ShardID]*shard.Replica
-	failed   map[slot.ShardID]string // why a replica could not be opened, so that it is logged once
-	changed  chan struct{}           // closed and replaced at every change
-	wake     chan struct{}           // for the goroutine that opens replicas
-	closed   bool                    // nothing is loaded any more
-	loads    sync.WaitGroup          // calls of Load; Add only while not closed
+	drivers  map[slot.ShardID]driving // of their migrations
+	failed   map[slot.ShardID]string  // why a replica could not be opened or removed, so that it is logged once
+	changed  chan struct{}            // closed and replaced at every change
+	wake     chan struct{}            // for the goroutine that opens replicas
+	closed   bool                     // nothing is loaded any more
+	loads    sync.WaitGroup           // calls of Load; Add only while not closed
 
 	closing  sync.Once
 	closeErr error
@@ -93,7 +99,9 @@ func New(cfg Config) (*Host, error) {
 		},
 		windows:  logstore.NewBudget(windowBytesMax),
 		turn:     shard.NewTurn(),
+		permits:  migration.NewPermits(migrationsAtOnce),
 		replicas: map[slot.ShardID]*shard.Replica{},
+		drivers:  map[slot.ShardID]driving{},
 		failed:   map[slot.ShardID]string{},
 		changed:  make(chan struct{}),
 		wake:     make(chan struct{}, 1),
@@ -282,6 +290,7 @@ func (h *Host) close() error {
 	var wg sync.WaitGroup
 	for _, r := range h.Replicas() {
 		wg.Go(func() {
+			h.stopDriving(r.Group())
 			err := r.Close()
 			mu.Lock()
 			errs = append(errs, err)

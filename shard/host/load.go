@@ -28,6 +28,9 @@ func (h *Host) Load(ctx context.Context) error {
 	h.loads.Add(1)
 	h.mu.Unlock()
 	defer h.loads.Done()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	stop := context.AfterFunc(ctx, func() { h.giveUp(ctx.Err()) })
 	defer stop()
 	known, err := h.knownGroups()
@@ -62,7 +65,8 @@ type knownGroup struct {
 }
 
 // knownGroups lists the replicas in the data folder. Those of groups that may not have formed are left out: they wait for
-// the meta group's state, since their first leader has to know which slots the shard begins with.
+// the meta group's state, since their first leader has to know which slots the shard begins with. What is left of one that was
+// removed is deleted.
 func (h *Host) knownGroups() ([]knownGroup, error) {
 	entries, err := os.ReadDir(h.cfg.Folder.path(shardsFolder))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -82,7 +86,12 @@ func (h *Host) knownGroups() ([]knownGroup, error) {
 		if err != nil {
 			return nil, err
 		}
-		if formed && mark != nil && mark.Phase != storagev1.GroupPhase_GROUP_PHASE_REMOVED {
+		switch {
+		case mark.GetPhase() == storagev1.GroupPhase_GROUP_PHASE_REMOVED: // its removal was cut short
+			if err := h.cfg.Folder.deleteGroup(slot.ShardID(id)); err != nil {
+				return nil, err
+			}
+		case formed && mark != nil:
 			known = append(known, knownGroup{slot.ShardID(id), mark})
 		}
 	}

@@ -116,7 +116,18 @@ func (h *Host) sources() []string {
 	return h.seemingUpFirst(others)
 }
 
-// followMeta keeps up with the meta group by another node's word, while this node is no member of it.
+// hearsMeta tells whether this node's own replica keeps up with the meta group: it is a member, and has a leader. One that was
+// removed while this node was down does not know that it is none any more.
+func (h *Host) hearsMeta() bool {
+	m := h.localMeta()
+	if m == nil || !h.isMember() {
+		return false
+	}
+	leader, _ := m.KnownLeader()
+	return leader != ""
+}
+
+// followMeta keeps up with the meta group by another node's word, while this node does not hear of it as a member.
 func (h *Host) followMeta() {
 	ticker := time.NewTicker(registerPause)
 	defer ticker.Stop()
@@ -126,7 +137,7 @@ func (h *Host) followMeta() {
 			return
 		case <-ticker.C:
 		}
-		if h.isMember() {
+		if h.hearsMeta() {
 			continue
 		}
 		if sources := h.sources(); len(sources) > 0 {
@@ -135,7 +146,7 @@ func (h *Host) followMeta() {
 	}
 }
 
-// watchAt follows the meta state of one node until the connection ends, watchMax has passed, or this node has become a
+// watchAt follows the meta state of one node until the connection ends, watchMax has passed, or this node hears of it as a
 // member itself.
 func (h *Host) watchAt(node string) {
 	ctx, cancel := context.WithTimeout(h.ctx, watchMax)
@@ -149,7 +160,7 @@ func (h *Host) watchAt(node string) {
 			h.watched.Store(state)
 			h.signal()
 		}
-		if h.isMember() {
+		if h.hearsMeta() {
 			cancel()
 		}
 		return nil

@@ -158,6 +158,7 @@ func (h *Host) stayRegistered() {
 		for _, n := range h.State().Nodes() {
 			h.cfg.Book.Note(n)
 		}
+		h.sayRemoved()
 		saved = h.saveBook(saved)
 		h.keepHashSeed()
 		select {
@@ -192,6 +193,20 @@ func (h *Host) register() (refused string) {
 	return ""
 }
 
+// Removed tells whether the cluster has removed this node for good.
+func (h *Host) Removed() bool {
+	self, known := h.State().Node(h.cfg.Self.ID)
+	return known && self.Phase == meta.NodeRemoved
+}
+
+// sayRemoved says once that this node was removed.
+func (h *Host) sayRemoved() {
+	if h.Removed() && !h.saidRemoved.Swap(true) {
+		h.cfg.Logger.Error("this node was removed from the cluster and serves nothing any more; stop it, and empty its data folder if it is to join again under a new id",
+			"folder", h.cfg.Folder.Dir)
+	}
+}
+
 // saveBook keeps the book in the data folder where it says something else than before.
 func (h *Host) saveBook(saved []meta.Node) []meta.Node {
 	nodes := h.cfg.Book.Nodes()
@@ -221,6 +236,9 @@ func (h *Host) keepHashSeed() {
 // registration is the command that is missing for this node to be known as it is, or nil.
 func (h *Host) registration() *storagev1.MetaCommand {
 	state, self := h.State(), h.cfg.Self
+	if h.Removed() {
+		return nil // it would be refused
+	}
 	register := &storagev1.RegisterNode{Id: self.ID, StartCount: self.StartCount, Addresses: self.Addresses.Proto(), Zone: self.Zone, Version: self.Version}
 	if !state.Initialized() {
 		if !h.LeadsMeta() {

@@ -94,7 +94,7 @@ func (f *shardMachine) report() StateReport {
 	s := f.fsm.State()
 	return StateReport{
 		Applied: s.Applied, Incarnation: s.Incarnation, Sequence: s.Sequence, Version: s.Version,
-		Keys: f.store.Len(), Expires: f.store.Expires(), Bytes: f.store.UsedBytes(), Digest: fmt.Sprintf("%016x", f.store.Digest()),
+		Keys: f.store.Len(), Expires: f.store.Expires(), Bytes: f.store.UsedBytes(), Digest: fmt.Sprintf("%016x", f.store.Digest()+s.Digest()),
 	}
 }
 
@@ -105,6 +105,7 @@ var _ raftfsm.Listener = deaf{}
 
 func (deaf) SectionAppliedLocked(entry.Header, *entry.Section)        {}
 func (deaf) SlotDroppedLocked(entry.Header, slot.ID)                  {}
+func (deaf) HandoverChanged(raftfsm.State)                            {}
 func (deaf) Applied(entry.Header, uint64)                             {}
 func (deaf) Skipped(entry.Header)                                     {}
 func (deaf) Started(entry.ExecutorStart, uint64, bool, raftfsm.State) {}

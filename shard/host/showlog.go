@@ -107,10 +107,16 @@ func recordText(data []byte) string {
 		}
 		return fmt.Sprintf("own %s slots=%v", text, ranges)
 	}
+	switch name, more, ok, err := handoverText(h, body); {
+	case err != nil:
+		return "UNREADABLE: " + err.Error()
+	case ok:
+		return name + " " + text + " " + more
+	}
 	return fmt.Sprintf("kind %d %s", h.Kind, text)
 }
 
-// effectsMax bounds the effects that are shown of one entry, valueMax what is shown of a value.
+// effectsMax bounds the effects and items that are shown of one entry, valueMax what is shown of a value.
 const (
 	effectsMax = 16
 	valueMax   = 32
@@ -121,18 +127,34 @@ func batchText(b *entry.Batch) string {
 	if len(b.Drops) > 0 {
 		text += fmt.Sprintf(" drops=%v", b.Drops)
 	}
-	shown, all := 0, 0
+	var l keyList
 	for _, s := range b.Sections {
-		for _, e := range s.Effects {
-			if all++; shown == effectsMax {
-				continue
-			}
-			shown++
-			text += fmt.Sprintf(" [kind=%d slot=%d key=%q value=%q(%d)]", e.Kind, s.Slot, e.Key, e.Value[:min(len(e.Value), valueMax)], len(e.Value))
-		}
+		l.addEffects(s.Slot, s.Effects)
 	}
-	if all > shown {
-		text += fmt.Sprintf(" and %d more", all-shown)
+	return text + l.text()
+}
+
+// keyList shows the first effectsMax keys of an entry, and counts the others.
+type keyList struct {
+	shown strings.Builder
+	all   int
+}
+
+func (l *keyList) addEffects(s slot.ID, effects []entry.Effect) {
+	for i := range effects {
+		l.add(fmt.Sprintf("kind=%d", effects[i].Kind), s, effects[i].Key, effects[i].Value)
 	}
-	return text
+}
+
+func (l *keyList) add(what string, s slot.ID, key, value []byte) {
+	if l.all++; l.all <= effectsMax {
+		fmt.Fprintf(&l.shown, " [%s slot=%d key=%q value=%q(%d)]", what, s, key, value[:min(len(value), valueMax)], len(value))
+	}
+}
+
+func (l *keyList) text() string {
+	if l.all > effectsMax {
+		return fmt.Sprintf("%s and %d more", l.shown.String(), l.all-effectsMax)
+	}
+	return l.shown.String()
 }

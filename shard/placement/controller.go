@@ -3,9 +3,11 @@ package placement
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/meta"
 )
 
@@ -22,9 +24,13 @@ const (
 
 // Config is what a controller acts through.
 type Config struct {
+	// Self is the id of the node.
+	Self     string
 	Meta     Meta
 	Members  MetaMembers
 	Leaders  Leaders
+	Groups   Groups
+	Loads    Loads
 	Liveness Liveness
 	Log      *slog.Logger
 }
@@ -34,13 +40,26 @@ type Controller struct {
 	Config
 	wake   chan struct{}
 	status atomic.Pointer[Status]
+	// handing is held while the leadership of a shard moves so that a replica can go: one at a time. It is held across the
+	// move; only the steps of one round wait for each other.
+	handing sync.Mutex
 
 	// The fields below belong to the goroutine of Run.
 
 	// backoffs are by what failed: the name of a step, or of a shard's transfer.
 	backoffs map[string]*backoff
+	// silent is since when nodes have not been heard.
+	silent map[string]time.Time
+	// settled are the shards that were found to be where they belong, with what that was seen by.
+	settled map[slot.ShardID]string
+	// moving are the shards that were on their way in the last round.
+	moving map[slot.ShardID]bool
 	// transferred is when leaderships were moved last.
 	transferred time.Time
+	// usage is what was measured for the rebalance that runs; nil where nothing was.
+	usage *measured
+	// decided are the migrations whose decision was noted.
+	decided map[uint64]bool
 	// acting tells whether the node led the meta group in the round before.
 	acting bool
 }
@@ -101,6 +120,8 @@ func (c *Controller) Run(ctx context.Context) error {
 type progress struct {
 	// waiting says what the step waits for; empty when there is nothing left to do.
 	waiting string
+	// also says what else it waits for.
+	also []string
 	// again is when to look again if no change is announced before; 0 means at the next tick.
 	again time.Duration
 }
@@ -115,6 +136,8 @@ type step struct {
 var steps = []step{
 	{"grow the meta group", (*Controller).growMeta},
 	{"create shards", (*Controller).createShards},
+	{"place replicas", (*Controller).placeReplicas},
+	{"rebalance", (*Controller).rebalance},
 	{"return leaders", (*Controller).returnLeaders},
 }
 
@@ -123,6 +146,7 @@ func (c *Controller) reconcile(ctx context.Context) time.Duration {
 	if !c.Meta.Leading() {
 		// What failed for an earlier leadership says nothing about the next.
 		clear(c.backoffs)
+		c.silent, c.settled, c.moving, c.usage, c.decided = nil, nil, nil, nil, nil
 		c.acting = false
 		c.status.Store(&Status{})
 		return tick
@@ -135,6 +159,7 @@ func (c *Controller) reconcile(ctx context.Context) time.Duration {
 		c.status.Store(&Status{Acting: true, Waiting: []string{"waiting for the cluster to begin: run holt cluster init"}})
 		return tick
 	}
+	c.noteSilence(c.Meta.State())
 	status := &Status{Acting: true}
 	next := tick
 	for _, s := range steps {
@@ -145,6 +170,7 @@ func (c *Controller) reconcile(ctx context.Context) time.Duration {
 		if p.waiting != "" {
 			status.Waiting = append(status.Waiting, p.waiting)
 		}
+		status.Waiting = append(status.Waiting, p.also...)
 		if p.again > 0 {
 			next = min(next, p.again)
 		}

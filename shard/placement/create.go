@@ -20,7 +20,7 @@ func (c *Controller) createShards(ctx context.Context, state *meta.State) (progr
 	}
 	settings := state.Settings()
 	nodes := c.nodes(state)
-	alive := slices.DeleteFunc(slices.Clone(nodes), func(n Node) bool { return !n.Alive })
+	alive := slices.DeleteFunc(slices.Clone(nodes), func(n Node) bool { return !n.Alive || n.Draining })
 	if len(alive) < settings.ExpectNodes {
 		text := fmt.Sprintf("waiting for nodes: %d of %d registered", len(nodes), settings.ExpectNodes)
 		if len(alive) < len(nodes) {

@@ -10,7 +10,7 @@ import (
 	"github.com/holtcache/holt/raftfsm/meta"
 )
 
-// growMeta takes the next step in the growth of the meta group, and notes in its state who votes.
+// growMeta takes the next step towards the voters that the meta group should have, and notes in its state who votes.
 func (c *Controller) growMeta(ctx context.Context, state *meta.State) (progress, error) {
 	members, err := c.Members.Members()
 	if err != nil {
@@ -20,7 +20,7 @@ func (c *Controller) growMeta(ctx context.Context, state *meta.State) (progress,
 		return progress{}, err
 	}
 	var unsure error
-	plan := PlanMeta(c.nodes(state), members, func(node string) bool {
+	plan := PlanMeta(c.nodes(state), members, c.Self, func(node string) bool {
 		ok, err := c.Members.CaughtUp(node)
 		if err != nil {
 			unsure = fmt.Errorf("ask whether learner %s of the meta group has caught up: %w", node, err)
@@ -40,6 +40,12 @@ func (c *Controller) growMeta(ctx context.Context, state *meta.State) (progress,
 	case MetaPromote:
 		err = c.changeMembers(ctx, promote, members, plan.Nodes)
 		return progress{waiting: text + "promoting " + strings.Join(plan.Nodes, ", "), again: soon}, err
+	case MetaRemove:
+		err = c.changeMembers(ctx, removeMember, members, plan.Nodes)
+		return progress{waiting: text + "removing " + strings.Join(plan.Nodes, ", "), again: soon}, err
+	case MetaHandOver:
+		err = c.within(ctx, func(ctx context.Context) error { return c.Members.HandOver(ctx, plan.Nodes[0]) })
+		return progress{waiting: text + "handing its leadership to " + plan.Nodes[0], again: soon}, err
 	}
 	return progress{}, nil
 }
@@ -58,6 +64,10 @@ var (
 	promote = memberChange{"promote", MetaMembers.Promote, func(m Members, node string) Members {
 		learners := slices.DeleteFunc(slices.Clone(m.Learners), func(id string) bool { return id == node })
 		return Members{Voters: append(slices.Clone(m.Voters), node), Learners: learners}
+	}}
+	removeMember = memberChange{"remove", MetaMembers.Remove, func(m Members, node string) Members {
+		other := func(id string) bool { return id == node }
+		return Members{Voters: slices.DeleteFunc(slices.Clone(m.Voters), other), Learners: slices.DeleteFunc(slices.Clone(m.Learners), other)}
 	}}
 )
 
@@ -101,33 +111,4 @@ func (c *Controller) noteVoters(ctx context.Context, state *meta.State, members 
 		return fmt.Errorf("note voters of the meta group: %w", err)
 	}
 	return nil
-}
-
-// propose commits a command. The error is that of the proposal or of the command.
-func (c *Controller) propose(ctx context.Context, command *storagev1.MetaCommand) (meta.Result, error) {
-	var result meta.Result
-	err := c.within(ctx, func(ctx context.Context) (err error) {
-		result, err = c.Meta.Propose(ctx, command)
-		return err
-	})
-	if err == nil {
-		err = result.Err
-	}
-	return result, err
-}
-
-// within runs one action with its deadline.
-func (c *Controller) within(ctx context.Context, action func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, actionTimeout)
-	defer cancel()
-	return action(ctx)
-}
-
-// nodes are the registered nodes as the plans see them.
-func (c *Controller) nodes(state *meta.State) []Node {
-	var nodes []Node
-	for _, n := range state.Nodes() {
-		nodes = append(nodes, Node{ID: n.ID, Zone: n.Zone, Alive: c.Liveness.Alive(n.ID)})
-	}
-	return nodes
 }

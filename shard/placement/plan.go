@@ -14,7 +14,12 @@ type Node struct {
 	Zone string
 	// Alive is a hint: whether the node answers.
 	Alive bool
+	// Draining nodes are to give up all that they hold. Gone ones have been silent for so long that they count as dead.
+	Draining, Gone bool
 }
+
+// Leaving tells whether the node is not to hold anything.
+func (n Node) Leaving() bool { return n.Draining || n.Gone }
 
 // ShardPlan is one shard to be created.
 type ShardPlan struct {
@@ -68,12 +73,20 @@ func newSpread(nodes []Node) *spread {
 	return s
 }
 
-// pick chooses the nodes of the i-th shard, the first of which starts the search for a leader. Ties go round the ring,
-// so that not the same nodes share every shard.
-func (s *spread) pick(i, replicas int) []string {
+// pick chooses the nodes of the i-th shard, those given first; the first of all starts the search for a leader. Ties go
+// round the ring, so that not the same nodes share every shard.
+func (s *spread) pick(i, replicas int, given ...Node) []string {
 	var picked []string
 	inZone := map[string]int{}
 	n := len(s.ring)
+	add := func(node Node) {
+		picked = append(picked, node.ID)
+		inZone[node.Zone]++
+		s.count(node.ID)
+	}
+	for _, node := range given {
+		add(node)
+	}
 	for len(picked) < replicas {
 		best := -1
 		for step := range n {
@@ -85,13 +98,19 @@ func (s *spread) pick(i, replicas int) []string {
 				best = at
 			}
 		}
-		node := s.ring[best]
-		picked = append(picked, node.ID)
-		inZone[node.Zone]++
-		s.load[node.ID]++
-		s.zoneLoad[node.Zone]++
+		add(s.ring[best])
 	}
 	return picked
+}
+
+// count notes a replica that a node holds; one of a node that is not to get any more counts nothing.
+func (s *spread) count(id string) {
+	for _, node := range s.ring {
+		if node.ID == id {
+			s.load[id]++
+			s.zoneLoad[node.Zone]++
+		}
+	}
 }
 
 // compare tells which node is better for the next replica of a shard: zones first, then load.

@@ -13,11 +13,13 @@ import (
 	"github.com/holtcache/holt/proto/slot"
 )
 
-// parseNode reads "a", "a@zone" or "a@zone!", the last being dead.
+// parseNode reads "a" or "a@zone", with "!" behind it where it is dead, "!!" where it is gone, "-" where it is draining.
 func parseNode(word string) Node {
+	word, draining := strings.CutSuffix(word, "-")
+	word, gone := strings.CutSuffix(word, "!!")
 	word, dead := strings.CutSuffix(word, "!")
 	id, zone, _ := strings.Cut(word, "@")
-	return Node{ID: id, Zone: zone, Alive: !dead}
+	return Node{ID: id, Zone: zone, Alive: !dead && !gone, Gone: gone, Draining: draining}
 }
 
 func parseNodes(words []string) []Node {
@@ -150,12 +152,13 @@ func TestReplicasOfAnOddNumberThatFitsTheNodes(t *testing.T) {
 
 func TestStepsOfTheMetaGroup(t *testing.T) {
 	verbs := map[MetaAction]string{
-		MetaDone: "done", MetaAddLearner: "add", MetaAwaitCatchUp: "await", MetaPromote: "promote",
+		MetaDone: "done", MetaAddLearner: "add", MetaAwaitCatchUp: "await", MetaPromote: "promote", MetaRemove: "remove", MetaHandOver: "hand over to",
 	}
 	golden(t, "meta.txt", func(t *testing.T, question [][]string) string {
 		var nodes []Node
 		var group Members
 		var caughtUp []string
+		leader := "a"
 		for _, line := range question {
 			switch line[0] {
 			case "nodes":
@@ -166,11 +169,13 @@ func TestStepsOfTheMetaGroup(t *testing.T) {
 				group.Learners = line[1:]
 			case "caught-up":
 				caughtUp = line[1:]
+			case "leader":
+				leader = line[1]
 			default:
 				t.Fatalf("line %v", line)
 			}
 		}
-		step := PlanMeta(nodes, group, func(node string) bool { return slices.Contains(caughtUp, node) })
+		step := PlanMeta(nodes, group, leader, func(node string) bool { return slices.Contains(caughtUp, node) })
 		return strings.Join(append([]string{fmt.Sprintf("%d voters: %s", step.Target, verbs[step.Action])}, step.Nodes...), " ") + "\n"
 	})
 }

@@ -29,6 +29,10 @@ type MetaMembers interface {
 	// configuration is not the one at index, and return when the change is committed.
 	AddLearner(ctx context.Context, node string, index uint64) error
 	Promote(ctx context.Context, node string, index uint64) error
+	// Remove takes a node out, on the same condition.
+	Remove(ctx context.Context, node string, index uint64) error
+	// HandOver gives up the leadership to another voter.
+	HandOver(ctx context.Context, to string) error
 	// CaughtUp tells whether a learner holds the log up to the commit index, but for a few entries, twice in a row.
 	CaughtUp(node string) (bool, error)
 }
@@ -42,6 +46,15 @@ type Leaders interface {
 	Transfer(ctx context.Context, shard slot.ShardID, term uint64, to string) error
 	// CaughtUp tells whether a replica holds the shard's log up to the commit index, but for a few entries.
 	CaughtUp(ctx context.Context, shard slot.ShardID, node string) (bool, error)
+}
+
+// Groups knows and changes who belongs to the shards' groups, through their leaders.
+type Groups interface {
+	// Group is what the leader of a shard says of its group; an error where none can be asked.
+	Group(ctx context.Context, shard slot.ShardID) (Group, error)
+	// Change asks that leader for one change of the members, and returns when it is committed. It is refused by a leader of
+	// another term, and where the configuration has changed.
+	Change(ctx context.Context, shard slot.ShardID, leader string, term uint64, change MemberChange) error
 }
 
 // Liveness is what gossip believes; a hint.

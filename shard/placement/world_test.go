@@ -40,13 +40,18 @@ type world struct {
 	terms    map[slot.ShardID]uint64
 	dead     map[string]bool
 	behind   map[string]bool
+	groups   map[slot.ShardID]*Members
 	failing  map[string]error
 	pauses   map[string]chan struct{}
 	actions  []string
 	times    []time.Time
-	inFlight int
+	inFlight map[string]int // transfers, by whose controller asks for them
 	// after runs when an action has taken effect.
 	after func(action string)
+	// joined is when a learner was added to a shard, by "shard/node".
+	joined map[string]time.Time
+	// loads is what the slots of shards hold.
+	loads map[slot.ShardID]SlotUsage
 	// asked runs when the controller asks whether a learner has caught up.
 	asked func()
 }
@@ -56,6 +61,7 @@ func newWorld(t *testing.T) *world {
 		t: t, machine: meta.New(), changed: make(chan struct{}), leader: "a", members: Members{Voters: []string{"a"}, Index: 1},
 		added: map[string]time.Time{}, leaders: map[slot.ShardID]string{}, terms: map[slot.ShardID]uint64{},
 		dead: map[string]bool{}, behind: map[string]bool{}, failing: map[string]error{}, pauses: map[string]chan struct{}{},
+		groups: map[slot.ShardID]*Members{}, joined: map[string]time.Time{}, inFlight: map[string]int{},
 	}
 }
 
@@ -137,6 +143,7 @@ var (
 	_ Meta        = seat{}
 	_ MetaMembers = seat{}
 	_ Leaders     = leaderSeat{}
+	_ Groups      = leaderSeat{}
 	_ Liveness    = seat{}
 )
 
@@ -197,12 +204,38 @@ func (s seat) Promote(_ context.Context, node string, index uint64) error {
 			s.t.Errorf("%s is promoted before it has caught up", node)
 			return nil
 		}
-		if len(s.members.Voters)%2 == 1 && len(s.members.Learners) < 2 {
+		if len(s.members.Voters) == 1 && len(s.members.Learners) < 2 {
 			s.t.Errorf("%s is promoted while no second learner is there", node)
 		}
 		s.members.Index++
 		s.members.Learners = slices.Delete(s.members.Learners, at, at+1)
 		s.members.Voters = append(s.members.Voters, node)
+		return nil
+	})
+}
+
+func (s seat) Remove(_ context.Context, node string, index uint64) error {
+	return s.act(s.id, "remove "+node, func() error {
+		if index != s.members.Index {
+			return errStale
+		}
+		if node == s.leader {
+			s.t.Errorf("the leader %s takes out itself", node)
+		}
+		s.members.Index++
+		other := func(id string) bool { return id == node }
+		s.members.Voters = slices.DeleteFunc(slices.Clone(s.members.Voters), other)
+		s.members.Learners = slices.DeleteFunc(slices.Clone(s.members.Learners), other)
+		return nil
+	})
+}
+
+func (s seat) HandOver(_ context.Context, to string) error {
+	return s.act(s.id, "hand over to "+to, func() error {
+		if !slices.Contains(s.members.Voters, to) {
+			s.t.Errorf("%s is to lead the meta group and has no vote", to)
+		}
+		s.leader = to
 		return nil
 	})
 }
@@ -233,14 +266,14 @@ func (s leaderSeat) Leader(shard slot.ShardID) (string, uint64, bool) {
 }
 
 func (s leaderSeat) Transfer(ctx context.Context, shard slot.ShardID, term uint64, to string) error {
-	s.change(func() { s.inFlight++ })
-	defer s.change(func() { s.inFlight-- })
+	s.change(func() { s.inFlight[s.id]++ })
+	defer s.change(func() { s.inFlight[s.id]-- })
 	return s.act(s.id, fmt.Sprintf("transfer %d to %s", shard, to), func() error {
 		if _, bounded := ctx.Deadline(); !bounded {
 			s.t.Error("a transfer without deadline")
 		}
-		if s.inFlight > 1 {
-			s.t.Errorf("%d transfers at the same time", s.inFlight)
+		if s.inFlight[s.id] > 1 {
+			s.t.Errorf("%d transfers at the same time", s.inFlight[s.id])
 		}
 		if s.terms[shard] != term {
 			return errors.New("another term")
@@ -255,6 +288,80 @@ func (s leaderSeat) CaughtUp(_ context.Context, shard slot.ShardID, node string)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return !s.behind[node], s.failing[fmt.Sprintf("ask %d", shard)]
+}
+
+// group is the membership of a shard, which begins with the initial replicas. w.mu is held.
+func (w *world) group(shard slot.ShardID) *Members {
+	if w.groups[shard] == nil {
+		s, _ := w.machine.State().Shard(shard)
+		w.groups[shard] = &Members{Voters: slices.Clone(s.InitialReplicas), Index: 1}
+	}
+	return w.groups[shard]
+}
+
+func (s leaderSeat) Group(_ context.Context, shard slot.ShardID) (Group, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.failing[fmt.Sprintf("group %d", shard)]; err != nil {
+		return Group{}, err
+	}
+	m := s.group(shard)
+	g := Group{Leader: s.leaders[shard], Term: s.terms[shard], Serving: true, Members: Members{slices.Clone(m.Voters), slices.Clone(m.Learners), m.Index}}
+	for _, id := range slices.Concat(m.Voters, m.Learners) {
+		if !s.dead[id] && (slices.Contains(m.Voters, id) || time.Since(s.joined[fmt.Sprintf("%d/%s", shard, id)]) >= catchUpTime) {
+			g.CaughtUp = append(g.CaughtUp, id)
+		}
+	}
+	return g, nil
+}
+
+// Change makes a change of a shard's members as a leader would, and checks what no controller may ask for.
+func (s leaderSeat) Change(_ context.Context, shard slot.ShardID, leader string, term uint64, c MemberChange) error {
+	return s.act(s.id, fmt.Sprintf("%s %s %d", c.Kind, c.Node, shard), func() error {
+		m := s.group(shard)
+		key := fmt.Sprintf("%d/%s", shard, c.Node)
+		switch {
+		case s.terms[shard] != term || s.leaders[shard] != leader:
+			return errors.New("another term")
+		case c.Index != m.Index:
+			return errStale
+		case slices.Contains([]ChangeKind{Remove, RemoveSilent}, c.Kind) && c.Node == leader:
+			s.t.Errorf("shard %d: the leader %s is to take out itself", shard, leader)
+		case c.Kind == RemoveSilent && !s.dead[c.Node]:
+			return errors.New("it answers")
+		case c.Kind == Promote && time.Since(s.joined[key]) < catchUpTime:
+			s.t.Errorf("shard %d: %s is promoted before it has caught up", shard, c.Node)
+		case c.Kind == AddLearner && !s.named(shard, c.Node):
+			s.t.Errorf("shard %d: %s is added before the state names it", shard, c.Node)
+		}
+		m.Index++
+		other := func(id string) bool { return id == c.Node }
+		m.Learners = slices.DeleteFunc(slices.Clone(m.Learners), other)
+		switch c.Kind {
+		case AddLearner:
+			m.Learners = append(m.Learners, c.Node)
+			s.joined[key] = time.Now()
+		case Promote:
+			m.Voters = slices.Sorted(slices.Values(append(slices.Clone(m.Voters), c.Node)))
+		default:
+			m.Voters = slices.DeleteFunc(slices.Clone(m.Voters), other)
+		}
+		alive := 0
+		for _, id := range m.Voters {
+			if !s.dead[id] {
+				alive++
+			}
+		}
+		if alive < len(m.Voters)/2+1 {
+			s.t.Errorf("shard %d: of the voters %v only %d are alive", shard, m.Voters, alive)
+		}
+		return nil
+	})
+}
+
+func (w *world) named(shard slot.ShardID, node string) bool {
+	s, _ := w.machine.State().Shard(shard)
+	return slices.Contains(s.Replicas, node)
 }
 
 // logLines collects messages of a logger, with its errors.
@@ -290,7 +397,7 @@ func (l *logLines) having(part string) []string {
 func (w *world) run(ctx context.Context, group *sync.WaitGroup, id string) (*Controller, *logLines) {
 	log := &logLines{}
 	s := seat{w, id}
-	c := NewController(Config{Meta: s, Members: s, Leaders: leaderSeat{s}, Liveness: s, Log: slog.New(log)})
+	c := NewController(Config{Meta: s, Members: s, Leaders: leaderSeat{s}, Groups: leaderSeat{s}, Loads: leaderSeat{s}, Liveness: s, Self: id, Log: slog.New(log)})
 	group.Go(func() {
 		if err := c.Run(ctx); !errors.Is(err, context.Canceled) {
 			w.t.Errorf("Run of %s ends with %v", id, err)

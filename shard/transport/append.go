@@ -38,6 +38,7 @@ func (g *Group) AppendEntries(to raft.ServerID, _ raft.ServerAddress, args *raft
 	if err := g.checkSuspended(); err != nil { // it may have changed while waiting
 		return err
 	}
+	life := g.life(string(to))
 	timer := time.NewTimer(g.t.cfg.RPCTimeout.Append)
 	defer timer.Stop()
 	body, err := g.callOn(out, request{
@@ -54,7 +55,7 @@ func (g *Group) AppendEntries(to raft.ServerID, _ raft.ServerAddress, args *raft
 		return err
 	}
 	if resp.Success && resp.Term == args.Term {
-		g.matched(string(to), args.Term, lastEntry(args))
+		g.matched(string(to), life, args.Term, lastEntry(args))
 	}
 	return nil
 }

@@ -185,6 +185,42 @@ func TestMatchIndexIsWhatTheNodeAcknowledgedInThisTerm(t *testing.T) {
 	})
 }
 
+// A node that was a member before comes back empty. What it acknowledged in its earlier life says nothing, also where the
+// answer comes late.
+func TestMatchIndexIsOfTheNodesPresentLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoNodes(t)
+		release := make(chan struct{})
+		answer(b, func(rpc raft.RPC) (any, error) {
+			q := rpc.Command.(*raft.AppendEntriesRequest)
+			if len(q.Entries) == 2 {
+				<-release
+			}
+			return &raft.AppendEntriesResponse{Term: q.Term, Success: true}, nil
+		})
+		done := make(chan error)
+		go func() {
+			_, err := sendAppend(a, "b", appendRequest("a", 3, 5, 0, entries(5, 2, 1)...))
+			done <- err
+		}()
+		synctest.Wait()
+		a.ForgetMatch("b")
+		close(release)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if got := a.MatchIndex("b"); got != 0 {
+			t.Errorf("MatchIndex = %d after an answer to a message of before, want 0", got)
+		}
+		if _, err := sendAppend(a, "b", appendRequest("a", 3, 0, 0, entries(0, 1, 1)...)); err != nil {
+			t.Fatal(err)
+		}
+		if got := a.MatchIndex("b"); got != 1 {
+			t.Errorf("MatchIndex = %d, want 1", got)
+		}
+	})
+}
+
 func TestPlaceholderOfTheLogStoreIsNeverSent(t *testing.T) {
 	g := &Group{t: &Transport{cfg: Config{Placeholder: func(l *raft.Log) bool { return l.Index == 7 }}}, id: 3}
 	if err := g.checkPlaceholders(&raft.AppendEntriesRequest{Entries: []*raft.Log{{Index: 6}, {Index: 7}}}); err == nil {

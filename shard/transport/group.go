@@ -30,6 +30,7 @@ type Group struct {
 	mu       sync.Mutex // protects the fields below
 	term     uint64     // highest term this replica is known to have been in
 	match    map[string]uint64
+	lives    map[string]uint64 // how often the match of a node was forgotten
 	campaign campaign
 }
 
@@ -46,6 +47,7 @@ func newGroup(t *Transport, id GroupID) *Group {
 		stamps:   make(chan Stamps, stampsQueued),
 		stopped:  make(chan struct{}),
 		match:    make(map[string]uint64),
+		lives:    make(map[string]uint64),
 	}
 }
 
@@ -94,6 +96,22 @@ func (g *Group) MatchIndex(node string) uint64 {
 	return g.match[node]
 }
 
+// ForgetMatch makes MatchIndex of a node 0 until it acknowledges what is sent to it from here on: it comes back without what it
+// had.
+func (g *Group) ForgetMatch(node string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.match, node)
+	g.lives[node]++
+}
+
+// life tells, of a message that is about to be sent, which life of the node it goes to.
+func (g *Group) life(node string) uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.lives[node]
+}
+
 // sawTerm notes a term that this replica is or was in. What was acknowledged in an earlier one may have been
 // overwritten since.
 func (g *Group) sawTerm(term uint64) {
@@ -116,12 +134,12 @@ func (g *Group) passed(term uint64) bool {
 	return g.term > term
 }
 
-// matched notes that the node holds this leader's log up to index.
-func (g *Group) matched(node string, term, index uint64) {
+// matched notes that the node holds this leader's log up to index, in the life that the message went to.
+func (g *Group) matched(node string, life, term, index uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.sawTermLocked(term)
-	if term == g.term {
+	if term == g.term && life == g.lives[node] {
 		g.match[node] = max(g.match[node], index)
 	}
 }

@@ -36,6 +36,7 @@ func (g *Group) InstallSnapshot(to raft.ServerID, _ raft.ServerAddress, args *ra
 	if err != nil {
 		return err
 	}
+	life := g.life(string(to))
 	s := &snapshotCall{g: g, out: out, frames: make(chan unaryResult, 4*snapshotWindow)}
 	body, err := s.run(args, data)
 	if err != nil {
@@ -48,7 +49,7 @@ func (g *Group) InstallSnapshot(to raft.ServerID, _ raft.ServerAddress, args *ra
 	}
 	g.t.count.snapshotsSent.Add(1)
 	if resp.Success && resp.Term == args.Term {
-		g.matched(string(to), args.Term, args.LastLogIndex)
+		g.matched(string(to), life, args.Term, args.LastLogIndex)
 	}
 	return nil
 }

@@ -37,6 +37,8 @@ var edges = map[string][]string{
 	"shard/executor":  {"raftfsm", "raftfsm/entry", "raftfsm/store", "proto/slot", "proto/apierr"},
 	"shard":           {"shard/executor", "shard/feed", "shard/logstore", "shard/transport", "raftfsm/...", "proto/slot", "proto/apierr"},
 	"shard/placement": {"raftfsm/meta", "proto/..."},
+	// It knows raft as little as the executor does.
+	"shard/migration": {"shard/executor", "raftfsm", "raftfsm/entry", "raftfsm/meta", "raftfsm/store", "proto/slot", "proto/apierr", "proto/holt/storage/v1"},
 	"shard/host":      {"shard/...", "raftfsm/...", "proto/..."},
 
 	"gateway/resp":       {},

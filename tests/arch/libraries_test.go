@@ -22,7 +22,7 @@ var libraries = []library{
 	{prefix: "github.com/hashicorp/raft-boltdb", homes: []string{"shard/logstore/..."}},
 	{prefix: "go.etcd.io/bbolt", homes: []string{"shard/logstore"}},
 	{prefix: "github.com/hashicorp/memberlist", homes: []string{"shard/gossip"}},
-	{prefix: "github.com/hashicorp/raft", homes: []string{"raftfsm", "shard", "shard/logstore/...", "shard/transport", "shard/host"}, alsoTests: []string{"shard/executor", "gateway/..."}},
+	{prefix: "github.com/hashicorp/raft", homes: []string{"raftfsm", "shard", "shard/logstore/...", "shard/transport", "shard/host"}, alsoTests: []string{"shard/executor", "shard/migration", "gateway/..."}},
 	// The logger that hashicorp/raft and its parts ask for.
 	{prefix: "github.com/hashicorp/go-hclog", homes: []string{"shard", "shard/logstore/...", "shard/transport", "shard/host"}},
 	{prefix: "google.golang.org/grpc", homes: []string{"proto/...", "gateway/grpcserver", "gateway/router", "gateway/client", "gateway/node"}},

@@ -9,6 +9,9 @@ import (
 // Each rule must notice what breaks it, and must leave its allowed neighbour alone.
 func TestEachRuleNoticesItsPlantedViolation(t *testing.T) {
 	edge := func(pkgs []pkg) []string { return edgeViolations(pkgs, edges) }
+	sleep := func(pkgs []pkg) []string {
+		return sleepViolations(pkgs, map[string]string{"tests/sim": "virtual", "shard/slow_test.go": "slow"})
+	}
 	lib := func(pkgs []pkg) []string { return libraryViolations(pkgs, libraries) }
 	tests := []struct {
 		name string
@@ -57,6 +60,22 @@ func TestEachRuleNoticesItsPlantedViolation(t *testing.T) {
 		{"exit below cmd", callViolations, "gateway/node", "x.go", `import "os"; func f() { os.Exit(1) }`, "os.Exit"},
 		{"exit in cmd", callViolations, "cmd/holt", "x.go", `import "os"; func f() { os.Exit(1) }`, ""},
 		{"global logger", callViolations, "shard", "x.go", `import "log/slog"; var l = slog.Default()`, "log/slog.Default"},
+
+		{"sleep in a test", sleep, "shard", "x_test.go", `import "time"; func f() { time.Sleep(1) }`, "not for time to pass"},
+		{"sleep under another name", sleep, "shard", "x_test.go", `import "time"; var nap = time.Sleep`, "not for time to pass"},
+		{"sleep below tests", sleep, "tests/bench", "x.go", `import "time"; func f() { for { time.Sleep(1) } }`, "not for time to pass"},
+		{"receive of time", sleep, "shard", "x_test.go", `import "time"; func f() { <-time.After(1) }`, "not for time to pass"},
+		{"sleep beside a bubble", sleep, "shard", "x_test.go", `import ("time"; "testing/synctest"); func f() { synctest.Wait(); time.Sleep(1) }`, "not for time to pass"},
+		{"sleep in a bubble", sleep, "shard", "x_test.go", `import ("time"; "testing/synctest"); func f() { synctest.Test(nil, func(t *T) { time.Sleep(1) }) }`, ""},
+		{"sleep between two looks", sleep, "shard", "x_test.go", `import "time"; func f() { for ; !done(); time.Sleep(1) {} }`, ""},
+		{"end of a wait", sleep, "shard", "x_test.go", `import "time"; func f() { select { case <-done: case <-time.After(1): } }`, ""},
+		{"sleep in a listed package", sleep, "tests/sim", "x_test.go", `import "time"; func f() { time.Sleep(1) }`, ""},
+		{"sleep in a listed file", sleep, "shard", "slow_test.go", `import "time"; func f() { time.Sleep(1) }`, ""},
+		{"no look for goroutines", leakViolations, "shard", "x_test.go", `func TestX() {}`, "no TestMain"},
+		{"a TestMain that does not look", leakViolations, "shard", "x_test.go", `import _ "go.uber.org/goleak"; func TestMain() {}`, "no TestMain"},
+		{"a look for goroutines", leakViolations, "shard", "x_test.go", `import "go.uber.org/goleak"; func TestMain() { goleak.VerifyTestMain(nil) }`, ""},
+		{"no tests", leakViolations, "shard", "x.go", ``, ""},
+
 		{"no package doc", docViolations, "shard", "x.go", ``, "shard has no package doc"},
 		{"package of tests only", docViolations, "tests/arch", "x_test.go", ``, ""},
 

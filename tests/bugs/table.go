@@ -10,12 +10,34 @@ const (
 	fsmPkg       = "raftfsm"
 	simPkg       = "tests/sim"
 	suitePkg     = "tests/robustness"
+	handoverFile = "raftfsm/applyhandover.go"
+	takesFile    = "raftfsm/takechunk.go"
+	// inModel is the differential test beside the model's hand-over.
+	inModel = "^TestHandOversGoAsInTheModel$"
 	// anySeed is the random simulation of the core.
 	anySeed = "^TestCoreKeepsItsPromisesOverAnAdversarialLog$"
 )
 
 // bugs is the table.
-var bugs = slices.Concat(coreBugs, raftBugs, snapshotBugs, gatewayBugs, evictBugs, settingBugs, diskBugs, networkBugs, restartBugs, stampBugs, suiteBugs)
+var bugs = slices.Concat(
+	coreBugs,
+	raftBugs,
+	snapshotBugs,
+	gatewayBugs,
+	evictBugs,
+	settingBugs,
+	diskBugs,
+	networkBugs,
+	restartBugs,
+	stampBugs,
+	metaBugs,
+	memberBugs,
+	handoverBugs,
+	controlBugs,
+	migrationBugs,
+	routeBugs,
+	suiteBugs,
+)
 
 // coreBugs are the executable model's mutations, under its names where it has one, and others of the same layers.
 var coreBugs = []bug{
@@ -104,6 +126,7 @@ var coreBugs = []bug{
 	{"clearedBeforeStored", "5", []edit{{fsmFile, `	sl := f.store.Slot(id)
 	f.lock(sl)
 	defer sl.Unlock()
+	f.mustBeServed(header, sl, id, section)
 	if drop {`, `	sl := f.store.Slot(id)
 	if section != nil {
 		sl.Lock()
@@ -128,7 +151,7 @@ var coreBugs = []bug{
 	{"withdrawnIsEvaluated", "26", []edit{{executorPkg + "/request.go", "return r.state.CompareAndSwap(stateQueued, stateTaken) }", "return r.state.Swap(stateTaken) < stateSettled+100 }"}}, executorPkg, "^TestWithdrawalAndEvaluation"},
 	{"asyncWithoutBound", "7", []edit{{executorPkg + "/append.go", "if b == nil || !e.asyncAllowedLocked() {", "if b == nil {"}}, executorPkg, "^TestAsyncWritesWait"},
 	{"orderLostOnRequeue", "12", []edit{{executorPkg + "/queue.go", "return cmp.Compare(a.ticket, b.ticket)", "return 0 * cmp.Compare(a.ticket, b.ticket)"}}, executorPkg, "^TestRequestsThatAreEvaluatedAgain"},
-	{"slotsGivenTwice", "24", []edit{{executorPkg + "/start.go", "if e.cfg.Slots == nil || e.assigned {", "if e.cfg.Slots == nil || len(e.store.Owned()) > 0 {"}}, executorPkg, "^TestFirstSlotsAreGivenOnce"},
+	{"slotsGivenTwice", "24", []edit{{executorPkg + "/start.go", "if e.cfg.Slots != nil && !e.assigned {", "if e.cfg.Slots != nil && len(e.store.Owned()) == 0 {"}}, executorPkg, "^TestFirstSlotsAreGivenOnce"},
 	{"versionsWithoutBound", "8", []edit{{executorPkg + "/evaluate.go", "if full || e.versions >= e.versionsMax {", "if full {"}}, executorPkg, "^TestBatchesAreClosed"},
 	{"damageNotFound", "2", []edit{{"raftfsm/snapshotframe.go", "; got != want {", "; got != want && length == 1<<30 {"}}, fsmPkg, "^TestDamagedSnapshot"},
 	{"clockFollowsAnyStep", "30", []edit{{executorPkg + "/clock.go", "ahead >= 0 && ahead <= clockStepMax.Milliseconds():", "ahead >= 0:"}}, executorPkg, "^TestClockNeverGoesBack"},

@@ -37,7 +37,7 @@ var evictBugs = []bug{
 	{"oomForWhatFrees", "DESIGN 5", []edit{{evictFile, "if !limited || d.growth <= 0 || !d.refusable ||", "if !limited ||"}}, executorPkg, "^TestWriteIsRefusedBeforeItIsProposed"},
 	{"volatileEvictsPersistent", "DESIGN 5", []edit{{victimsFile, "e.store.Sample(v.sampled[:0], samples, e.random, ev.Policy.volatile())", "e.store.Sample(v.sampled[:0], samples, e.random, false)"},
 		{victimsFile, "if !ok || ev.Policy.volatile() && item.ExpireAt == 0 || ", "if !ok || "}}, simPkg, anySeed},
-	{"pendingKeyEvicted", "DESIGN 5", []edit{{victimsFile, "look(v.key); found || sl.StateLocked()", "look(v.key); found && e.onTheirWay() && v.bytes > 0 || sl.StateLocked()"}}, executorPkg, "^TestKeyWithAPendingChange"},
+	{"pendingKeyEvicted", "DESIGN 5", []edit{{victimsFile, "look(v.key); found || !served(sl, over)", "look(v.key); found && e.onTheirWay() && v.bytes > 0 || !served(sl, over)"}}, executorPkg, "^TestKeyWithAPendingChange"},
 	{"evictionsOutliveTheirBatch", "1", []edit{{executorPkg + "/batch.go", "	e.memory.projected.Add(-b.growth)\n", "	if v == verdictApplied {\n		e.memory.projected.Add(-b.growth)\n	}\n"}}, executorPkg, anyPolicy},
 	{"evictionVersionUsedTwice", "8", []edit{{evictFile, "		before = e.version\n		e.tx.reset", "		e.tx.reset"}, {evictFile, "		if err := e.do(r); err != nil {", "		e.version = before\n		if err := e.do(r); err != nil {"}},
 		executorPkg, "^TestEvictionIsReplicated"},

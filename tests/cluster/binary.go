@@ -16,12 +16,20 @@ func Binary() (string, error) { return built() }
 // names to it. No program that is built otherwise knows of that.
 func BinaryWithClock() (string, error) { return builtWithClock() }
 
-// clockFile names a node's clock in the environment.
-const clockFile = "HOLT_CLOCK_FILE"
+// BinaryWithSteps is the path of the program as it is built for tests that stop it at steps of a migration (Steps). No
+// program that is built otherwise does.
+func BinaryWithSteps() (string, error) { return builtWithSteps() }
+
+const (
+	// clockFile names a node's clock in the environment, stepFolder the folder of Steps.
+	clockFile  = "HOLT_CLOCK_FILE"
+	stepFolder = "HOLT_STEP_DIR"
+)
 
 var (
 	built          = sync.OnceValues(func() (string, error) { return build("holt") })
 	builtWithClock = sync.OnceValues(func() (string, error) { return build("holt-clockstep", "-tags", "clockstep") })
+	builtWithSteps = sync.OnceValues(func() (string, error) { return build("holt-migrationstep", "-tags", "migrationstep") })
 )
 
 func build(name string, flags ...string) (string, error) {

@@ -75,12 +75,16 @@ func allowing(ops []model.Op, slack time.Duration) []model.Op {
 	return ops
 }
 
-// What lets tests set a clock is no part of the program.
-func TestProgramHasNoHookForClocks(t *testing.T) {
+// What lets tests set a clock, or stop a migration, is no part of the program.
+func TestProgramHasNoHookForClocksOrSteps(t *testing.T) {
 	for _, c := range []struct {
 		build func() (string, error)
+		hook  string
 		want  bool
-	}{{cluster.Binary, false}, {cluster.BinaryWithClock, true}} {
+	}{
+		{cluster.Binary, "HOLT_CLOCK_FILE", false}, {cluster.BinaryWithClock, "HOLT_CLOCK_FILE", true},
+		{cluster.Binary, "HOLT_STEP_DIR", false}, {cluster.BinaryWithSteps, "HOLT_STEP_DIR", true},
+	} {
 		path, err := c.build()
 		if err != nil {
 			t.Fatal(err)
@@ -89,8 +93,8 @@ func TestProgramHasNoHookForClocks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := bytes.Contains(program, []byte("HOLT_CLOCK_FILE")); got != c.want {
-			t.Errorf("%s can be told a wrong clock: %v, want %v", path, got, c.want)
+		if got := bytes.Contains(program, []byte(c.hook)); got != c.want {
+			t.Errorf("%s knows %s: %v, want %v", path, c.hook, got, c.want)
 		}
 	}
 }

@@ -33,6 +33,8 @@ type Options struct {
 	Args []string
 	// Homes are where the first nodes live; those beyond live on loopback in folders of their own.
 	Homes []Home
+	// Steps, where set, stops migrations at their steps. The nodes then run a program that is built for tests.
+	Steps *Steps
 }
 
 // Home is where a node lives.
@@ -66,6 +68,9 @@ func New(t T, o Options) *Cluster {
 	if slices.ContainsFunc(o.Homes, func(h Home) bool { return h.Clock != nil }) {
 		program, err = BinaryWithClock()
 	}
+	if o.Steps != nil {
+		program, err = BinaryWithSteps()
+	}
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
@@ -83,6 +88,11 @@ func New(t T, o Options) *Cluster {
 	}
 	for i, home := range o.Homes {
 		c.Nodes[i].settle(home)
+	}
+	if o.Steps != nil {
+		for _, n := range c.Nodes {
+			n.Under = append(slices.Clone(n.Under), "env", stepFolder+"="+o.Steps.dir)
+		}
 	}
 	c.JoinAll()
 	return c

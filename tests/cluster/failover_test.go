@@ -55,7 +55,7 @@ func failover(t *testing.T, c *cluster.Cluster, old cluster.Leadership, i int) t
 		go func() {
 			defer func() { conn.Close(); ended <- struct{}{} }()
 			<-begin
-			for {
+			for ; ; time.Sleep(time.Millisecond) {
 				select {
 				case <-stop:
 					return
@@ -65,7 +65,6 @@ func failover(t *testing.T, c *cluster.Cluster, old cluster.Leadership, i int) t
 					acknowledged <- time.Now()
 					return
 				}
-				time.Sleep(time.Millisecond)
 			}
 		}()
 	}

@@ -3,6 +3,7 @@ package cluster
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -19,16 +20,16 @@ func (c *Cluster) Logs(shards []uint64) [][]model.Log {
 	for _, n := range c.Nodes {
 		logs, err := logsIn(n.Dir, shards)
 		n.must(err)
-		for i, entries := range logs {
-			if len(entries) > 0 {
-				list[i] = append(list[i], model.Log{Node: filepath.Base(n.Dir), Entries: entries})
+		for i, l := range logs {
+			if len(l.Entries) > 0 {
+				list[i] = append(list[i], l)
 			}
 		}
 	}
 	return list
 }
 
-func logsIn(dir string, shards []uint64) (logs [][]model.Entry, err error) {
+func logsIn(dir string, shards []uint64) (logs []model.Log, err error) {
 	scratch, err := os.MkdirTemp("", "holt-logs-")
 	if err != nil {
 		return nil, err
@@ -45,11 +46,14 @@ func logsIn(dir string, shards []uint64) (logs [][]model.Entry, err error) {
 	}
 	defer func() { err = errors.Join(err, wal.Close()) }()
 	for _, id := range shards {
-		entries, err := entriesOf(wal, id)
-		if err != nil {
+		l := model.Log{Node: filepath.Base(dir)}
+		if l.Entries, err = entriesOf(wal, id); err != nil {
 			return nil, err
 		}
-		logs = append(logs, entries)
+		if len(l.Entries) > 0 && l.Entries[0].Index > 1 {
+			l.Bases = basesIn(filepath.Join(dir, "shards", fmt.Sprint(id)), id)
+		}
+		logs = append(logs, l)
 	}
 	return logs, nil
 }

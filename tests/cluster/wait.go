@@ -12,8 +12,7 @@ const pollEvery = 20 * time.Millisecond
 // the condition can never hold.
 func Eventually(t T, what string, condition func() error) {
 	t.Helper()
-	end := time.Now().Add(Deadline)
-	for {
+	for end := time.Now().Add(Deadline); ; time.Sleep(pollEvery) {
 		err := condition()
 		if err == nil {
 			return
@@ -25,7 +24,6 @@ func Eventually(t T, what string, condition func() error) {
 		if time.Now().After(end) {
 			t.Fatalf("%s: not within %v: %v", what, Deadline, err)
 		}
-		time.Sleep(pollEvery)
 	}
 }
 

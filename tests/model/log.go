@@ -3,9 +3,6 @@ package model
 import (
 	"bytes"
 	"errors"
-	"fmt"
-
-	"github.com/holtcache/holt/raftfsm/entry"
 )
 
 // Entry is one entry of a replica's log.
@@ -20,6 +17,8 @@ type Entry struct {
 type Log struct {
 	Node    string
 	Entries []Entry
+	// Bases are the replica's snapshots, where its log does not go back to the shard's beginning.
+	Bases []Base
 }
 
 // CheckLogs is nil if indexes and terms rise in every log of one shard, and the logs agree on every entry that is surely
@@ -90,39 +89,4 @@ func committedIndex(logs []Log) uint64 {
 		}
 	}
 	return last
-}
-
-// Applied are the effects of committed entries, in order. An entry takes effect if and only if it directly follows the one
-// that it was evaluated on: the same incarnation, and the next sequence. The entries have to begin with the shard's first.
-func Applied(committed []Entry) ([]entry.Effect, error) {
-	var effects []entry.Effect
-	var incarnation, sequence uint64
-	for _, e := range committed {
-		if !e.Command {
-			continue
-		}
-		h, body, err := entry.DecodeHeader(bytes.Clone(e.Data)) // effects are parts of it
-		if err != nil {
-			return nil, fmt.Errorf("index %d: %w", e.Index, err)
-		}
-		if h.Kind == entry.KindExecutorStart {
-			incarnation, sequence = e.Index, 0
-			continue
-		}
-		if h.Incarnation != incarnation || h.Sequence != sequence+1 {
-			continue
-		}
-		sequence++
-		if h.Kind != entry.KindBatch {
-			continue
-		}
-		var b entry.Batch
-		if err := entry.DecodeBatch(body, &b); err != nil {
-			return nil, fmt.Errorf("index %d: %w", e.Index, err)
-		}
-		for _, section := range b.Sections {
-			effects = append(effects, section.Effects...)
-		}
-	}
-	return effects, nil
 }

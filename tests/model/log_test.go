@@ -28,7 +28,7 @@ func patchAt(offset uint64) func(*entry.Effect) {
 }
 
 func three(logs ...[]Entry) []Log {
-	list := []Log{{"node-1", logs[0]}, {"node-2", logs[0]}, {"node-3", logs[0]}}
+	list := []Log{{Node: "node-1", Entries: logs[0]}, {Node: "node-2", Entries: logs[0]}, {Node: "node-3", Entries: logs[0]}}
 	for i := 1; i < len(logs); i++ {
 		list[i].Entries = logs[i]
 	}
@@ -71,9 +71,55 @@ func TestLogsOfReplicasAgreeOnWhatIsCommitted(t *testing.T) {
 	}
 }
 
+// A log that was cut begins with the earliest state that it leads on from.
+func TestCutLogsLeadOnFromASnapshot(t *testing.T) {
+	set := func(version uint64, value string) entry.Effect {
+		return entry.Effect{Kind: entry.EffectSet, Key: []byte("k"), Value: []byte(value), Version: version}
+	}
+	whole := []Entry{
+		start(1, 1), batch(2, 1, 1, 1, 5, "k", "a"), batch(3, 1, 1, 2, 6, "k", "b"), batch(4, 1, 1, 3, 7, "k", "c"),
+		batch(5, 1, 1, 5, 8, "k", "gap"), batch(6, 1, 1, 4, 9, "k", "d"),
+	}
+	at3, at4 := Base{3, 1, 2, []entry.Effect{set(6, "b")}}, Base{4, 1, 3, []entry.Effect{set(7, "c")}}
+	for _, tt := range []struct {
+		name  string
+		first int
+		bases []Base
+		want  string // "": none fits
+	}{
+		{"whole", 0, nil, "a b c d"},
+		{"whole beside a snapshot", 0, []Base{at3}, "a b c d"},
+		{"cut behind a snapshot", 3, []Base{at3}, "b c d"},
+		{"cut before a snapshot", 1, []Base{at4}, "c d"},
+		{"two snapshots", 2, []Base{at4, at3}, "b c d"},
+		{"a hole", 4, []Base{at3}, ""},
+		{"no snapshot", 1, nil, ""},
+		{"a snapshot of what is not there", 1, []Base{{Index: 7}}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cut := whole[tt.first:]
+			base, ok := BaseOf([]Log{{Node: "node-1"}, {Node: "node-2", Entries: cut, Bases: tt.bases}}, cut)
+			if ok != (tt.want != "") {
+				t.Fatalf("leads on from a snapshot: got %v", ok)
+			}
+			if !ok {
+				return
+			}
+			effects, err := base.Applied(cut)
+			var got []string
+			for _, e := range effects {
+				got = append(got, string(e.Value))
+			}
+			if err != nil || strings.Join(got, " ") != tt.want {
+				t.Errorf("%v: applied %v, want %s", err, got, tt.want)
+			}
+		})
+	}
+}
+
 // The fence: what was evaluated on something that never came is not applied.
 func TestOnlyEntriesThatFollowTheirOwnAreApplied(t *testing.T) {
-	effects, err := Applied([]Entry{
+	effects, err := Base{}.Applied([]Entry{
 		start(1, 1), batch(2, 1, 1, 1, 5, "k", "a"), batch(3, 1, 1, 3, 7, "k", "gap"), batch(4, 1, 1, 2, 8, "k", "b"),
 		start(5, 2), batch(6, 2, 1, 3, 9, "k", "old"), {Index: 7, Term: 2}, batch(8, 2, 5, 1, 10, "k", "c"),
 	})
@@ -83,6 +129,26 @@ func TestOnlyEntriesThatFollowTheirOwnAreApplied(t *testing.T) {
 	}
 	if want := "a b c"; err != nil || strings.Join(got, " ") != want {
 		t.Errorf("%v: applied %v, want %s", err, got, want)
+	}
+}
+
+// A key that was evicted before the snapshot that the effects begin with is in neither; one that is read later has to be.
+func TestKeyMayHaveGoneBeforeTheSnapshot(t *testing.T) {
+	written := op(0, 1, Set, "a")
+	for _, tt := range []struct {
+		name    string
+		history []Op
+		before  Before
+		class   Class
+	}{
+		{"evicted", []Op{written, op(4, 5, Get, "")}, MayHaveGone, 0},
+		{"there at the end", []Op{written, op(4, 5, Get, "", saw("a"))}, MayHaveGone, Diverged},
+		{"without eviction", []Op{written, op(4, 5, Get, "")}, NothingBefore, Lost},
+	} {
+		found := Violations(CheckLogged(tt.history, nil, tt.before))
+		if tt.class == 0 && len(found) > 0 || tt.class != 0 && (len(found) == 0 || found[0].Class != tt.class) {
+			t.Errorf("%s: got %v, want class %v", tt.name, found, tt.class)
+		}
 	}
 }
 
@@ -110,11 +176,11 @@ func TestLogsHoldWhatWasAcknowledgedOnce(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			effects, err := Applied(tt.log)
+			effects, err := Base{}.Applied(tt.log)
 			if err != nil {
 				t.Fatal(err)
 			}
-			found := Violations(CheckLogged(tt.history, effects))
+			found := Violations(CheckLogged(tt.history, effects, NothingBefore))
 			switch {
 			case tt.class == 0 && len(found) > 0:
 				t.Errorf("refused: %v", found)

@@ -8,10 +8,10 @@ import (
 	"github.com/holtcache/holt/raftfsm/entry"
 )
 
-// CheckLogged is nil if the effects that a shard's log applies are those of a history: every acknowledged element and id is
-// in it exactly once, no refused one is, and what the effects leave in a key is what the final read of it saw. Versions rise
-// for each key.
-func CheckLogged(ops []Op, effects []entry.Effect) error {
+// CheckLogged is nil if the effects that a shard's log applies (Base.Applied) are those of a history: every acknowledged element
+// and id is in it exactly once, no refused one is, and what the effects leave in a key is what the final read of it saw.
+// Versions rise for each key. before is for what the effects begin behind: a key that may be evicted may have come and gone there.
+func CheckLogged(ops []Op, effects []entry.Effect, before Before) error {
 	byKeys := map[string][]entry.Effect{}
 	for _, e := range effects {
 		byKeys[string(e.Key)] = append(byKeys[string(e.Key)], e)
@@ -29,6 +29,7 @@ func CheckLogged(ops []Op, effects []entry.Effect) error {
 			continue
 		case isList(split[key]):
 			errs = append(errs, checkLoggedIDs(split[key], value))
+		case before == MayHaveGone && len(byKeys[key]) == 0: // it came and went
 		case writtenOnce(split[key]):
 			errs = append(errs, checkLoggedElement(split[key], byKeys[key]))
 		}
@@ -36,6 +37,16 @@ func CheckLogged(ops []Op, effects []entry.Effect) error {
 	}
 	return errors.Join(errs...)
 }
+
+// Before tells what may have become of keys before the first of the effects.
+type Before uint8
+
+const (
+	// NothingBefore: the effects begin with the shard, or no key goes but by an operation.
+	NothingBefore Before = iota
+	// MayHaveGone: the effects begin with a snapshot, and keys that were evicted before it are in neither.
+	MayHaveGone
+)
 
 // replay is what the effects leave in one key.
 func replay(effects []entry.Effect) (value string, found bool, err error) {

@@ -3,8 +3,8 @@ package model
 // prepare makes of one key's history what the model is run on. Refused operations go, and so do reads without an answer.
 // A write of unknown outcome lasts for ever, unless its unique value was seen: then it had taken effect when the first
 // read that saw it returned. A value that was never seen is one that never was, as far as operations go that return what
-// they saw; so it goes too, but only where no Del, which does not return it, came later. Every value with an expiry gets
-// an operation of the clock's own.
+// they saw; so it goes too, but only where no Del, which does not return it, came later, and where it had no end of its own that
+// may be why the key was gone. Every value with an expiry gets an operation of the clock's own.
 func prepare(ops []Op, report *Report) ([]Op, error) {
 	seen := map[string]Op{} // the first to return of those that saw a value
 	for _, o := range ops {
@@ -37,7 +37,7 @@ func prepare(ops []Op, report *Report) ([]Op, error) {
 				case ok:
 					report.Seen++
 					o.Return = max(o.Call, by.Return)
-				case !deletedAfter(ops, o):
+				case !deletedAfter(ops, o) && !goneAfter(ops, o):
 					report.Pruned++
 					continue
 				}
@@ -60,6 +60,19 @@ func isUnique(o Op) bool {
 func deletedAfter(ops []Op, write Op) bool {
 	for _, o := range ops {
 		if o.Kind == Del && o.Outcome == OK && o.Return >= write.Call {
+			return true
+		}
+	}
+	return false
+}
+
+// goneAfter tells whether the key was seen to be gone after a write whose value may have ended by then.
+func goneAfter(ops []Op, write Op) bool {
+	if write.TTL == 0 {
+		return false
+	}
+	for _, o := range ops {
+		if o.Outcome == OK && !o.Found && o.Kind != Set && o.Kind != SetTwins && o.Return >= write.Call+write.TTL-ExpirySlack {
 			return true
 		}
 	}

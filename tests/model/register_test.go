@@ -43,6 +43,8 @@ func TestRegistersAreJudgedByWhatTheyMayAnswer(t *testing.T) {
 		{"an unknown write may never have been", []Op{op(0, 1, Set, "a", is(Unknown)), op(2, 3, Get, "")}, ""},
 		{"an unknown write that comes and goes", []Op{op(0, 1, Set, "a", is(Unknown)), op(2, 3, Get, "", saw("a")), op(4, 5, Get, "")}, "not linearizable"},
 		{"an unknown write before its call", []Op{op(0, 1, Get, "", saw("a")), op(2, 3, Set, "a", is(Unknown))}, "not linearizable"},
+		{"an unknown write may be seen by its end only", []Op{op(0, 1, Set, "a"), op(2, 3, Set, "b", is(Unknown), ttl(200)), op(900, 901, Get, "")}, ""},
+		{"an unknown write has not ended yet", []Op{op(0, 1, Set, "a"), op(2, 3, Set, "b", is(Unknown), ttl(900)), op(500, 501, Get, "")}, "not linearizable"},
 		{"a refused write is no write", []Op{op(0, 1, Set, "a", is(NotApplied)), op(2, 3, Get, "")}, ""},
 		{"a refused write that was read", []Op{op(0, 1, Set, "a", is(NotApplied)), op(2, 3, Get, "", saw("a"))}, "value of a refused write"},
 

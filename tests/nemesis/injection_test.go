@@ -1,10 +1,10 @@
 package nemesis
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestFailingOnceFailsOneCall(t *testing.T) {
@@ -35,9 +35,12 @@ func TestHangingCallGoesOnAfterTheFault(t *testing.T) {
 	During(t, i, func() {
 		w.ask("hangs")
 		go func() { answered <- w.answer() }()
-		for !strings.Contains(read(t, i.output), "fdatasync(") { // strace holds it
-			time.Sleep(time.Millisecond)
-		}
+		eventually(t, func() error {
+			if said := read(t, i.output); !strings.Contains(said, "fdatasync(") {
+				return fmt.Errorf("strace does not hold it: %s", said)
+			}
+			return nil
+		})
 		select {
 		case got := <-answered:
 			t.Errorf("a hanging sync returned %s", got)

@@ -34,12 +34,14 @@ type Checked struct {
 	LossWindow    Duration `json:",omitempty"`
 	// LogEntries counts the committed log entries on which the replicas were compared.
 	LogEntries int `json:",omitempty"`
+	// LogsCut counts shards whose log leads on from nothing, so that it could not be compared with the history.
+	LogsCut int `json:",omitempty"`
 }
 
 func checked(v workload.Verdict) Checked {
 	c := Checked{
 		Workload: v.Workload, OK: v.OK, NotApplied: v.NotApplied, Unknown: v.Unknown, Keys: v.Keys, Operations: v.Checked,
-		LogEntries: v.LogEntries, LostAsAllowed: v.Loss.Writes, LossWindow: Duration(v.Loss.Span), Violations: map[string]int{},
+		LogEntries: v.LogEntries, LogsCut: v.LogsCut, LostAsAllowed: v.Loss.Writes, LossWindow: Duration(v.Loss.Span), Violations: map[string]int{},
 	}
 	for class, n := range v.Counts {
 		c.Violations[class.String()] += n

@@ -60,7 +60,7 @@ func ended(n *cluster.Node) {
 func fullDisk(r *rig, random *rand.Rand) nemesis.Fault {
 	n := r.c.Nodes[0]
 	full := &nemesis.FullDisk{Disk: r.disks[n]}
-	shard := r.shard(random)
+	shard := r.shardOf(n, random)
 	return &happening{
 		name: "full disk of " + numbers([]*cluster.Node{n}),
 		begin: func() error {

@@ -75,6 +75,9 @@ func expand(a asked) (Options, error) {
 	if slices.Contains(o.Workloads, "eviction") {
 		o.Shards = 0 // a shard's part of the memory is small only where there are several
 	}
+	if a.shards == 0 && slices.Contains(o.faultNames(), "full-disk") {
+		o.Shards = 0 // the node with the small disk has to hold a replica
+	}
 	return o, o.check()
 }
 

@@ -174,3 +174,16 @@ func TestEveryScenarioCanBeRun(t *testing.T) {
 		t.Error("a scenario that is not there is read")
 	}
 }
+
+// The one node whose disk gets full holds a replica: with more nodes than replicas only where each node has a shard.
+func TestNodeWithTheSmallDiskHoldsAReplica(t *testing.T) {
+	for seed := range uint64(50) {
+		o, err := expand(asked{seed: seed, nodes: 5, faults: []string{"full-disk"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.Shards != 0 {
+			t.Fatalf("seed %d: %d shards for 5 nodes of 3 replicas", seed, o.Shards)
+		}
+	}
+}

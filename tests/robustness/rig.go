@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 
@@ -82,3 +84,22 @@ func (o Options) any(is func(fault) bool) bool {
 
 // shard draws one.
 func (r *rig) shard(random *rand.Rand) uint64 { return r.shards[random.IntN(len(r.shards))] }
+
+// shardOf is one of the shards of which a node holds a replica: with more nodes than replicas not all of them.
+func (r *rig) shardOf(n *cluster.Node, random *rand.Rand) uint64 {
+	var held []uint64
+	cluster.Eventually(r.t, fmt.Sprintf("node %d holds a replica", n.Number), func() error {
+		held = nil
+		shards, err := n.Shards()
+		for _, s := range shards {
+			if slices.ContainsFunc(s.Shard.Replicas, func(replica *clusterv1.Replica) bool { return replica.NodeId == n.ID() }) {
+				held = append(held, s.Shard.Id)
+			}
+		}
+		if err == nil && len(held) == 0 {
+			err = errors.New("it holds none")
+		}
+		return err
+	})
+	return held[random.IntN(len(held))]
+}

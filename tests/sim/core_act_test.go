@@ -40,9 +40,9 @@ var coreWeights = [coreActs]int{
 }
 
 // swarm gives every run weights of its own, so that each sees some things often and others never.
-func (w *coreWorld) swarm() {
-	factors := []int{1, 3, 10, 10, 30}
-	for i, base := range coreWeights {
+func (w *coreWorld) swarm(weights [coreActs]int, factors ...int) {
+	w.total = 0
+	for i, base := range weights {
 		w.total += base * factors[w.r.IntN(len(factors))]
 		w.weight[i] = w.total
 	}
@@ -51,11 +51,21 @@ func (w *coreWorld) swarm() {
 // act lets one thing happen, and all that follows from it at once.
 func (w *coreWorld) act() {
 	w.evict.act(w)
+	w.perform(w.draw())
+	w.wait()
+	w.collect()
+}
+
+func (w *coreWorld) draw() coreAct {
 	draw := w.r.IntN(w.total)
-	act := 0
+	act := coreAct(0)
 	for w.weight[act] <= draw {
 		act++
 	}
+	return act
+}
+
+func (w *coreWorld) perform(act coreAct) {
 	i := w.r.IntN(coreNodes)
 	for j := range coreNodes { // a leader rather than another: there most is to be done
 		if other := (i + j) % coreNodes; w.nodes[other].role == coreLeader && w.r.IntN(3) > 0 {
@@ -64,7 +74,7 @@ func (w *coreWorld) act() {
 		}
 	}
 	n := w.nodes[i]
-	switch coreAct(act) {
+	switch act {
 	case actClient:
 		w.client()
 	case actExecutor:
@@ -123,8 +133,6 @@ func (w *coreWorld) act() {
 			n.wallOffset += time.Hour
 		}
 	}
-	w.wait()
-	w.collect()
 }
 
 func (w *coreWorld) stepExecutor(n *coreNode) {
@@ -205,6 +213,28 @@ func (w *coreWorld) transfer(n *coreNode) {
 // heal mends everything, elects the most complete node, and demands that every request gets its answer, that a write
 // succeeds, and that all replicas end up equal.
 func (w *coreWorld) heal() {
+	best := w.mend()
+	if w.nodes[best].role != coreLeader {
+		w.fail("nobody can be elected after everything was mended")
+		return
+	}
+	if !w.drive(best, func() bool { return len(w.open) == 0 && w.serves(best) }) {
+		w.fail("%d requests have no answer although a leader is back (serving %v)", len(w.open), w.serves(best))
+		return
+	}
+	w.evict.rules.BudgetBytes = coreLooseBytes
+	w.evict.set(w)
+	last := w.ask(&coreOp{kind: coreAppend}, best)
+	w.drive(best, func() bool { return last.out != coreOpen })
+	if last.out != coreOK {
+		w.fail("the last write got outcome %d: %v", last.out, last.request.Err)
+		return
+	}
+	w.drive(best, func() bool { return false })
+}
+
+// mend ends every fault and lets the most complete node win an election, if it can.
+func (w *coreWorld) mend() (leader int) {
 	w.cut, w.slow = 0, false
 	best, term := 0, 0
 	for i, n := range w.nodes {
@@ -224,25 +254,9 @@ func (w *coreWorld) heal() {
 	}
 	w.wait()
 	w.elect(best, (best+1)%coreNodes)
-	if w.nodes[best].role != coreLeader {
-		w.fail("nobody can be elected after everything was mended")
-		return
-	}
 	w.nodes[best].match = [coreNodes]int{}
 	w.nodes[best].match[best] = len(w.nodes[best].log)
-	if !w.drive(best, func() bool { return len(w.open) == 0 && w.serves(best) }) {
-		w.fail("%d requests have no answer although a leader is back (serving %v)", len(w.open), w.serves(best))
-		return
-	}
-	w.evict.rules.BudgetBytes = coreLooseBytes
-	w.evict.set(w)
-	last := w.ask(&coreOp{kind: coreAppend}, best)
-	w.drive(best, func() bool { return last.out != coreOpen })
-	if last.out != coreOK {
-		w.fail("the last write got outcome %d: %v", last.out, last.request.Err)
-		return
-	}
-	w.drive(best, func() bool { return false })
+	return best
 }
 
 func (w *coreWorld) serves(i int) bool {

@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 
@@ -46,7 +47,7 @@ func (w *coreWorld) checkReplicas() {
 	for _, n := range w.nodes {
 		if n.applied != w.nodes[0].applied {
 			w.fail("node %d has applied %d, node 0 %d", n.id, n.applied, w.nodes[0].applied)
-		} else if n.fsm.State() != w.nodes[0].fsm.State() || n.store.Digest() != first {
+		} else if !reflect.DeepEqual(n.fsm.State(), w.nodes[0].fsm.State()) || n.store.Digest() != first {
 			w.fail("node %d differs from node 0 at index %d: %+v, %+v", n.id, n.applied, n.fsm.State(), w.nodes[0].fsm.State())
 		}
 	}
@@ -298,18 +299,20 @@ func (w *coreWorld) checkExpiry() {
 // checkRegister: reads and writes of one key that is set, deleted and flushed are linearizable.
 func (w *coreWorld) checkRegister() {
 	history := w.registerHistory(func(o *coreOp) bool { return o.kind >= coreRegSet && o.kind <= coreRegNX }, coreRegSet, coreRegFlush)
-	model := porcupine.Model{
-		Init: func() any { return "" },
-		Step: func(state, input, output any) (bool, any) {
-			if c := input.(coreCall); c.write {
-				return true, c.value
-			}
-			return state == output, state
-		},
-	}
-	if got := porcupine.CheckOperationsTimeout(model, history, 0); got != porcupine.Ok {
+	if got := porcupine.CheckOperationsTimeout(coreRegisterModel, history, 0); got != porcupine.Ok {
 		w.fail("the register is not linearizable (%v): %+v", got, history)
 	}
+}
+
+// coreRegisterModel is a register that begins empty.
+var coreRegisterModel = porcupine.Model{
+	Init: func() any { return "" },
+	Step: func(state, input, output any) (bool, any) {
+		if c := input.(coreCall); c.write {
+			return true, c.value
+		}
+		return state == output, state
+	},
 }
 
 // coreCall is one op on a register.

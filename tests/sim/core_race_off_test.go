@@ -4,3 +4,6 @@ package sim
 
 // coreRunsDefault is what takes about 20 s on two cores.
 const coreRunsDefault = 600
+
+// handRunsDefault likewise, for two groups.
+const handRunsDefault = 100

@@ -4,3 +4,6 @@ package sim
 
 // coreRunsDefault is small under the race detector, which makes a run twenty times as long.
 const coreRunsDefault = 40
+
+// handRunsDefault likewise.
+const handRunsDefault = 6

@@ -34,9 +34,12 @@ const (
 	coreShard = slot.ShardID(2)
 )
 
-// coreWorld is one run.
+// coreWorld is one run, or one of the groups of a run.
 type coreWorld struct {
-	r     *rand.Rand
+	r *rand.Rand
+	// shard is the group's id, slots are what it is to own from its first start on.
+	shard slot.ShardID
+	slots func() []slot.Range
 	nodes [coreNodes]*coreNode
 	msgs  []coreMsg
 	ops   []*coreOp
@@ -151,7 +154,12 @@ var (
 
 // newCoreWorld draws a world from a seed. lease is how long leases last, drawn too where it is 0.
 func newCoreWorld(ctx context.Context, seed uint64, lease time.Duration) *coreWorld {
-	w := &coreWorld{r: rand.New(rand.NewPCG(seed, 7)), ctx: ctx}
+	return newCoreGroup(ctx, seed, lease, coreShard, func() []slot.Range { return slot.Split(1) })
+}
+
+// newCoreGroup is newCoreWorld for a shard of several.
+func newCoreGroup(ctx context.Context, seed uint64, lease time.Duration, shard slot.ShardID, slots func() []slot.Range) *coreWorld {
+	w := &coreWorld{r: rand.New(rand.NewPCG(seed, 7)), ctx: ctx, shard: shard, slots: slots}
 	w.lease = time.Duration([]int{4, 10, 10, 30}[w.r.IntN(4)]) * time.Millisecond
 	if lease != 0 {
 		w.lease = lease
@@ -161,7 +169,7 @@ func newCoreWorld(ctx context.Context, seed uint64, lease time.Duration) *coreWo
 		BatchesInFlight: []int{1, 2, 4}[w.r.IntN(3)],
 		BatchBytes:      []int{1, 120, 256 << 10}[w.r.IntN(3)],
 	}
-	w.swarm()
+	w.swarm(coreWeights, 1, 3, 10, 10, 30)
 	w.evict = newCoreEviction(seed, lease != 0)
 	for i := range w.nodes {
 		n := &coreNode{w: w, id: i}
@@ -176,9 +184,9 @@ func newCoreWorld(ctx context.Context, seed uint64, lease time.Duration) *coreWo
 func (n *coreNode) open() {
 	r := &coreReplica{node: n, store: store.New(), resume: make(chan struct{})}
 	r.exec = executor.New(executor.Config{
-		Shard: coreShard, Node: fmt.Sprint("node-", n.id), Log: r, Gate: r, LeaseMax: n.w.lease,
+		Shard: n.w.shard, Node: fmt.Sprint("node-", n.id), Log: r, Gate: r, LeaseMax: n.w.lease,
 		Nonce:  func() uint64 { n.w.nonce++; return n.w.nonce },
-		Slots:  func() []slot.Range { return slot.Split(1) },
+		Slots:  n.w.slots,
 		Limits: n.w.limits,
 		Logger: slog.New(slog.DiscardHandler),
 		Wall:   func() time.Time { n.w.moment.Load(); return time.Now().Add(n.wallOffset) },
@@ -187,7 +195,7 @@ func (n *coreNode) open() {
 	if n.w.evict.on {
 		r.exec.SetEviction(n.w.evict.rules)
 	}
-	r.fsm = raftfsm.New(uint64(coreShard), r.store, coreListener{r})
+	r.fsm = raftfsm.New(uint64(n.w.shard), r.store, coreListener{r})
 	ctx, cancel := context.WithCancel(n.w.ctx)
 	r.stop = cancel
 	r.driver = r.exec.Drive(ctx)
@@ -269,6 +277,11 @@ func (l coreListener) SectionAppliedLocked(h entry.Header, s *entry.Section) {
 }
 
 func (l coreListener) SlotDroppedLocked(h entry.Header, s slot.ID) { l.r.exec.SlotDroppedLocked(h, s) }
+
+func (l coreListener) HandoverChanged(state raftfsm.State) {
+	l.pause()
+	l.r.exec.HandoverChanged(state)
+}
 
 func (l coreListener) Applied(h entry.Header, index uint64) {
 	l.pause()

@@ -17,14 +17,18 @@ import (
 	"github.com/holtcache/holt/raftfsm/store"
 	"github.com/holtcache/holt/shard"
 	"github.com/holtcache/holt/shard/executor"
+	"github.com/holtcache/holt/shard/logstore"
 	"github.com/holtcache/holt/shard/logstore/crashstore"
 )
 
 var (
-	simSeeds   = flag.Int("sim.seeds", 4, "how many seeds the random simulation of real raft runs")
+	simSeeds   = flag.Int("sim.seeds", simSeedsDefault, "how many seeds the random simulation of real raft runs")
 	simSeed    = flag.Uint64("sim.seed", 1, "the first of them")
 	simMinutes = flag.Float64("sim.minutes", 2, "virtual minutes of each")
 )
+
+// simSeedsDefault has each fsync policy, and a group that grows, twice.
+const simSeedsDefault = 6
 
 // rates are what a seed draws once: how bad the world is in this run.
 type rates struct {
@@ -33,9 +37,12 @@ type rates struct {
 	pause        time.Duration // mean time between faults
 	crashes      int           // nodes that may be down at once
 	snapshots    shard.SnapshotPolicy
+	sync         logstore.SyncPolicy
+	spares       []string // nodes that become voters in the course of the run
 }
 
-func drawRates(rnd *rand.Rand) rates {
+func drawRates(seed uint64) rates {
+	rnd := rand.New(rand.NewPCG(seed, 3))
 	r := rates{
 		delay:   time.Duration(1+rnd.IntN(40)) * time.Millisecond,
 		pause:   time.Duration(500+rnd.IntN(5000)) * time.Millisecond,
@@ -50,6 +57,13 @@ func drawRates(rnd *rand.Rand) rates {
 	if rnd.IntN(4) == 0 {
 		r.delay *= 10 // longer than an election timeout
 	}
+	r.sync = logstore.SyncAlways
+	switch seed % 3 { // few seeds are to have all of it
+	case 0:
+		r.sync = logstore.SyncEverySec
+	case 1:
+		r.spares = []string{"d", "e"}
+	}
 	return r
 }
 
@@ -61,8 +75,10 @@ func TestRaftKeepsItsPromisesUnderRandomFaults(t *testing.T) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			var history *raftHistory
 			raftBubble(t, func(t *testing.T) {
-				r := drawRates(rand.New(rand.NewPCG(seed, 3)))
-				w := newRaftWorld(t, t.TempDir(), raftOptions{seed: seed, snapshots: r.snapshots})
+				r := drawRates(seed)
+				w := newRaftWorld(t, t.TempDir(), raftOptions{
+					seed: seed, snapshots: r.snapshots, spares: r.spares, sync: r.sync, guarded: true,
+				})
 				run := &randomRun{raftWorld: w, rates: r, history: newRaftHistory(), done: make(chan struct{})}
 				history = run.history
 				defer w.close()
@@ -77,7 +93,7 @@ func TestRaftKeepsItsPromisesUnderRandomFaults(t *testing.T) {
 			}
 		})
 	}
-	if !t.Failed() && terms < 2**simSeeds {
+	if !t.Failed() && *simSeeds >= simSeedsDefault && terms < 2**simSeeds {
 		t.Errorf("%d seeds saw %d terms with a leader; the faults do no harm", *simSeeds, terms)
 	}
 }
@@ -109,6 +125,11 @@ func (r *randomRun) all(length time.Duration) {
 		rnd := rand.New(rand.NewPCG(r.options.seed, uint64(100+client)))
 		r.clients.Go(func() { r.client(client, rnd) })
 	}
+	if r.rates.sync == logstore.SyncEverySec {
+		for _, disk := range r.disks {
+			r.clients.Go(func() { r.syncEverySec(disk) })
+		}
+	}
 	calm := length / 10
 	time.Sleep(calm) // fair weather, to begin with
 	before := r.history.now()
@@ -119,6 +140,12 @@ func (r *randomRun) all(length time.Duration) {
 	healed := r.history.now()
 	r.heal()
 	r.eventually(30*time.Second, "the shard serves again", func() bool { return r.serving() != nil })
+	r.eventually(time.Minute, "all nodes are voters", func() bool {
+		if !r.grown() {
+			r.grow()
+		}
+		return r.grown()
+	})
 	time.Sleep(calm)
 	close(r.done)
 	r.clients.Wait()
@@ -145,7 +172,7 @@ func (r *randomRun) publish() {
 func (r *randomRun) node(client int, rnd *rand.Rand) *raftNode {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	ids := r.ids()
+	ids := r.options.members
 	if client < 2*len(ids) { // two for each node, which ask it whatever it is
 		return r.now[ids[client%len(ids)]]
 	}
@@ -171,7 +198,7 @@ func (r *randomRun) fault() {
 	}
 	other := ids[(slices.Index(ids, one)+1+r.rnd.IntN(len(ids)-1))%len(ids)]
 	n := r.nodes[one]
-	kind := []string{"weather", "isolate", "one-way", "bridge", "hold", "heal", "heal", "crash", "crash", "start", "start", "transfer", "campaign", "snapshot", "hang"}[r.rnd.IntN(15)]
+	kind := []string{"weather", "isolate", "one-way", "bridge", "hold", "heal", "heal", "crash", "crash", "start", "start", "transfer", "campaign", "snapshot", "hang", "member"}[r.rnd.IntN(16)]
 	r.faults[kind]++
 	switch kind {
 	case "weather":
@@ -196,7 +223,9 @@ func (r *randomRun) fault() {
 	case "heal":
 		r.net.heal()
 	case "crash":
-		if n != nil && len(ids)-len(r.nodes) < r.rates.crashes {
+		if leader := r.serving(); leader != nil && r.rates.sync == logstore.SyncEverySec && r.rnd.IntN(2) == 0 && r.mayCrash() {
+			r.forget(leader.id)
+		} else if n != nil && r.mayCrash() {
 			losses := []crashstore.Loss{crashstore.LoseNothing, crashstore.LoseUnsynced, crashstore.LoseSuffix, crashstore.TearRecord}
 			r.crash(one, losses[r.rnd.IntN(len(losses))])
 			r.publish()
@@ -223,6 +252,8 @@ func (r *randomRun) fault() {
 				_ = n.replica.Snapshot(ctx) // any outcome is allowed
 			}()
 		}
+	case "member":
+		r.grow()
 	case "hang":
 		if r.hanging[one] == nil {
 			release := r.disks[one].HangSync(1 + r.rnd.Uint64N(5))
@@ -233,6 +264,67 @@ func (r *randomRun) fault() {
 			r.hanging[one].Reset(time.Second)
 		}
 	}
+}
+
+// mayCrash tells whether one more node may lose its power. Where the log is synced late, one at a time may, and not before the
+// one before it holds again whatever it can have acknowledged: then a majority still has every acknowledged write.
+func (r *randomRun) mayCrash() bool {
+	down := len(r.ids()) - len(r.nodes)
+	if r.rates.sync == logstore.SyncAlways {
+		return down < r.rates.crashes
+	}
+	for _, a := range r.amnesia {
+		if a.on.Load() {
+			return false
+		}
+	}
+	return down == 0
+}
+
+// forget is the schedule that an amnesia guard is for: one follower hears nothing of what the leader and the other follower
+// acknowledge, that other one loses it with its power, and comes back when the leader can't be reached.
+func (r *randomRun) forget(leader string) {
+	r.faults["forget"]++
+	others := slices.DeleteFunc(r.ids(), func(id string) bool { return id == leader })
+	behind := r.rnd.IntN(len(others))
+	forgot := others[(behind+1)%len(others)]
+	r.net.heal()
+	r.net.cut(others[behind:behind+1], r.ids())
+	time.Sleep(time.Duration(r.rnd.IntN(800)) * time.Millisecond)
+	r.crash(forgot, crashstore.LoseUnsynced)
+	r.net.heal()
+	r.net.cut([]string{leader}, r.ids())
+	r.startAll()
+}
+
+// grow takes a step towards all spare nodes being voters: learner first.
+func (r *randomRun) grow() {
+	leader := r.serving()
+	if leader == nil {
+		return
+	}
+	for _, id := range r.options.spares {
+		members := leader.replica.Members()
+		if slices.Contains(members.Voters, id) {
+			continue
+		}
+		step := leader.replica.AddLearner
+		if slices.Contains(members.Learners, id) {
+			step = leader.replica.Promote
+		}
+		go func() {
+			ctx, cancel := r.within(2 * time.Second)
+			defer cancel()
+			_ = step(ctx, id, members.Index) // any outcome is allowed
+		}()
+		return
+	}
+}
+
+// grown tells whether all spare nodes are voters.
+func (r *randomRun) grown() bool {
+	leader := r.serving()
+	return leader != nil && len(leader.replica.Members().Voters) == len(r.ids())
 }
 
 func (r *randomRun) startAll() {
@@ -249,6 +341,20 @@ func (r *randomRun) heal() {
 	r.net.heal()
 	r.startAll()
 	time.Sleep(2 * time.Second) // until the last disk goes on
+}
+
+// syncEverySec makes what a disk was given durable, once a second. A disk that hangs or fails says so to those who write.
+func (r *randomRun) syncEverySec(disk *crashstore.Disk) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-r.done:
+			return
+		case <-ticker.C:
+			_ = disk.Sync()
+		}
+	}
 }
 
 // client sends requests one after another until the run ends.

@@ -37,6 +37,7 @@ type raftWorld struct {
 	dir     string
 	runs    int
 	ahead   map[string]time.Duration // by how much a node's wall clock is ahead, from its next start on
+	amnesia map[string]*raftAmnesia  // of a node's present run, or its next
 
 	nonce atomic.Uint64
 }
@@ -48,6 +49,7 @@ type raftOptions struct {
 	timings   shard.Timings
 	snapshots shard.SnapshotPolicy
 	sync      logstore.SyncPolicy
+	guarded   bool // nodes that may have forgotten something in a power cut have the amnesia guard
 	defect    crashstore.Defect
 	rpc       transport.RPCTimeout
 	seed      uint64
@@ -85,9 +87,10 @@ func newRaftWorld(t testing.TB, dir string, options raftOptions) *raftWorld {
 	w := &raftWorld{
 		t: t, options: options, rnd: rnd, dir: dir,
 		net:   newRaftNetwork(rand.New(rand.NewPCG(options.seed, 2))),
-		disks: map[string]*crashstore.Disk{}, nodes: map[string]*raftNode{}, ahead: map[string]time.Duration{},
+		disks: map[string]*crashstore.Disk{}, nodes: map[string]*raftNode{}, ahead: map[string]time.Duration{}, amnesia: map[string]*raftAmnesia{},
 	}
 	for i, id := range w.ids() {
+		w.amnesia[id] = &raftAmnesia{}
 		w.disks[id] = crashstore.New(crashstore.Config{
 			Group: uint64(simShard), Sync: options.sync, Seed: options.seed*16 + uint64(i), Defect: options.defect,
 		})
@@ -145,6 +148,9 @@ func (w *raftWorld) start(id string) *raftNode {
 		Nonce:  func() uint64 { return w.nonce.Add(1) },
 		Logger: slog.New(slog.DiscardHandler),
 	}
+	if w.options.guarded {
+		cfg.Amnesia = w.amnesia[id]
+	}
 	if ahead := w.ahead[id]; ahead != 0 {
 		cfg.Wall = func() time.Time { return time.Now().Add(ahead) }
 	}
@@ -156,6 +162,16 @@ func (w *raftWorld) start(id string) *raftNode {
 	n.opened.Store(true)
 	w.nodes[id] = n
 	return n
+}
+
+// raftAmnesia is what a node's disk remembers of its guard.
+type raftAmnesia struct{ on atomic.Bool }
+
+func (a *raftAmnesia) Guarded() (bool, string) { return a.on.Load(), "the power was cut" }
+
+func (a *raftAmnesia) Release() error {
+	a.on.Store(false)
+	return nil
 }
 
 func readFull(conn net.Conn, p []byte) (int, error) {
@@ -183,6 +199,10 @@ func (w *raftWorld) crash(id string, loss crashstore.Loss) {
 	delete(w.nodes, id)
 	w.net.leave(n.host)
 	n.disk.Crash(loss)
+	if loss != crashstore.LoseNothing && w.options.sync != logstore.SyncAlways {
+		w.amnesia[id] = &raftAmnesia{}
+		w.amnesia[id].on.Store(true)
+	}
 	n.cancel()
 	w.ghosts.Go(func() {
 		_ = n.replica.Close() // a ghost may complain about its disk

@@ -33,15 +33,40 @@ func (f *follower) transact(t *transaction) error {
 }
 
 func (f *follower) follow(do func(*Conn) error) (err error) {
+	asked := ""
 	for range redirectsMax + 1 {
-		err = f.once(do)
+		if asked != "" {
+			err = f.ask(asked, do)
+		} else {
+			err = f.once(do)
+		}
+		asked = ""
 		var refused ServerError
-		if !errors.As(err, &refused) || !strings.HasPrefix(string(refused), "MOVED ") {
+		switch {
+		case !errors.As(err, &refused):
+			return err
+		case strings.HasPrefix(string(refused), "MOVED "):
+			f.at = strings.Fields(string(refused))[2]
+		case strings.HasPrefix(string(refused), "ASK "):
+			asked = strings.Fields(string(refused))[2]
+		default:
 			return err
 		}
-		f.at = strings.Fields(string(refused))[2]
 	}
 	return err
+}
+
+// ask sends one request to where ASK has pointed; the next goes again to where the slot is served.
+func (f *follower) ask(addr string, do func(*Conn) error) error {
+	before := f.at
+	defer func() { f.at = before }()
+	f.at = addr
+	return f.once(func(conn *Conn) error {
+		if _, err := conn.Do(RequestTimeout, "ASKING"); err != nil {
+			return err
+		}
+		return do(conn)
+	})
 }
 
 func (f *follower) once(do func(*Conn) error) error {

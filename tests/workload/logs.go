@@ -9,8 +9,9 @@ import (
 )
 
 // JudgeLogs looks for the history in the logs of all shards, once the nodes are down: one list for each shard, of those of all
-// its replicas. The logs have to agree, and what they apply has to be the history. If some do not go back to the beginning
-// any more, then they only have to agree; the verdict counts them.
+// its replicas. The logs have to agree, slots have to have moved between shards as a whole, and what the logs apply has to
+// be the history. Logs that do not go back to the beginning any more lead on from a snapshot; where none fits they only have to
+// agree, and the verdict counts that.
 func (s *Session) JudgeLogs(v *Verdict, logs [][]model.Log) {
 	committed := make([][]model.Entry, len(logs))
 	for i := range logs {
@@ -22,23 +23,34 @@ func (s *Session) JudgeLogs(v *Verdict, logs [][]model.Log) {
 		}
 		v.LogEntries += len(committed[i])
 	}
-	var effects []entry.Effect
+	shards := make([][]entry.Effect, len(committed))
+	before := model.NothingBefore
 	for i, entries := range committed {
 		if len(entries) == 0 {
 			return // there is a violation already
 		}
-		if entries[0].Index != 1 {
+		base, ok := model.BaseOf(logs[i], entries)
+		if !ok {
 			v.LogsCut++
 			continue
 		}
-		applied, err := model.Applied(entries)
+		if base.Index > 0 && s.workload.evicts {
+			before = model.MayHaveGone
+		}
+		applied, err := base.Applied(entries)
 		if err != nil {
 			v.add(model.Violations(fmt.Errorf("shard at place %d: %w", i, err))...)
 			return
 		}
-		effects = append(effects, applied...)
+		shards[i] = applied
 	}
 	if v.LogsCut > 0 {
+		return
+	}
+	v.add(model.Violations(model.CheckHandovers(committed))...)
+	effects, err := model.Merged(shards)
+	if err != nil {
+		v.add(model.Violations(err)...)
 		return
 	}
 	if s.wrap != nil {
@@ -46,5 +58,5 @@ func (s *Session) JudgeLogs(v *Verdict, logs [][]model.Log) {
 			effects[i].Value = bytes.TrimSuffix(effects[i].Value, []byte(padding))
 		}
 	}
-	v.add(model.Violations(model.CheckLogged(s.History.Ops(), effects))...)
+	v.add(model.Violations(model.CheckLogged(s.History.Ops(), effects, before))...)
 }

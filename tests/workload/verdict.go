@@ -46,7 +46,7 @@ type Verdict struct {
 	// Evicted counts reads that found an acknowledged key gone, where keys may be evicted.
 	Evicted int
 	// LogEntries counts the committed log entries on which the replicas were compared (JudgeLogs), LogsCut the shards whose
-	// log does not go back to its beginning any more, so that it could not be compared with the history.
+	// log leads on from no snapshot that can be read, so that it could not be compared with the history.
 	LogEntries, LogsCut int
 	// Gaps tells how long clients were not served around each fault.
 	Gaps []model.Gap

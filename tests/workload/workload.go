@@ -26,6 +26,8 @@ type Workload struct {
 	judge func(*Session, []model.Op, *Verdict) error
 	// blind tells that no read of this workload needs to see a write.
 	blind bool
+	// evicts tells that keys go for lack of memory.
+	evicts bool
 	// unread tells that keys are not to be read at the end.
 	unread bool
 }

@@ -29,7 +29,7 @@ var all = []Workload{
 	{
 		Name: "eviction", About: "more than maxmemory holds; a key may be gone, but what it holds is never old",
 		Alone: true, Config: [][2]string{{"maxmemory", "6291456"}, {"maxmemory-policy", "allkeys-lru"}},
-		begin: beginEvictable, judge: judgeEvictable,
+		begin: beginEvictable, judge: judgeEvictable, evicts: true,
 	},
 	{
 		Name: "async", About: "writes that are acknowledged before a majority has them; what a failing leader loses is measured",

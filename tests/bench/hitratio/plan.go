@@ -177,11 +177,10 @@ func (o *player) play(ctx context.Context, p *Plan, start time.Time) error {
 	var hits [4]int // in each quarter
 	stamps := carrier{holt: o.holt, round: p.StampRound}
 	for i := range rounds {
-		if wait := time.Until(start.Add(time.Duration(i) * roundTime)); wait > 0 {
-			time.Sleep(wait)
-		}
-		if err := ctx.Err(); err != nil {
-			return err
+		select {
+		case <-time.After(time.Until(start.Add(time.Duration(i) * roundTime))):
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 		n, err := o.cache.Round(ctx, o.trace[i*size:(i+1)*size])
 		if err != nil {

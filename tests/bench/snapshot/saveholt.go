@@ -25,6 +25,7 @@ type deaf struct{}
 
 func (deaf) SectionAppliedLocked(entry.Header, *entry.Section)        {}
 func (deaf) SlotDroppedLocked(entry.Header, slot.ID)                  {}
+func (deaf) HandoverChanged(raftfsm.State)                            {}
 func (deaf) Applied(entry.Header, uint64)                             {}
 func (deaf) Skipped(entry.Header)                                     {}
 func (deaf) Started(entry.ExecutorStart, uint64, bool, raftfsm.State) {}

@@ -137,12 +137,11 @@ func (s *saver) save(ctx context.Context, node *redis.Client) error {
 		return err
 	}
 	s.begun.Add(1)
-	for ctx.Err() == nil {
+	for ; ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
 		info, err := node.Info(ctx, "persistence").Result()
 		if err != nil || strings.Contains(info, "rdb_bgsave_in_progress:0") {
 			return err
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	return nil
 }

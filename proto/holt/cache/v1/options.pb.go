@@ -146,7 +146,10 @@ type CallOptions struct {
 	NoForward bool `protobuf:"varint,3,opt,name=no_forward,json=noForward,proto3" json:"no_forward,omitempty"`
 	// Reserved for retries that apply once. Until it means something, a call in which it is not empty is refused with
 	// "invalid": a promise that nobody keeps is worse than none.
-	RequestId     []byte `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId []byte `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The call comes because of an error of kind "ask", to the leader that its detail names: it is held until the slot, which is
+	// being handed over, is served there. Without it the node sends the call to whoever has the slot by the slot map.
+	Asking        bool `protobuf:"varint,5,opt,name=asking,proto3" json:"asking,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -207,6 +210,13 @@ func (x *CallOptions) GetRequestId() []byte {
 		return x.RequestId
 	}
 	return nil
+}
+
+func (x *CallOptions) GetAsking() bool {
+	if x != nil {
+		return x.Asking
+	}
+	return false
 }
 
 // ReplyHeader is what every reply tells beside its result.
@@ -280,14 +290,15 @@ var File_holt_cache_v1_options_proto protoreflect.FileDescriptor
 
 const file_holt_cache_v1_options_proto_rawDesc = "" +
 	"\n" +
-	"\x1bholt/cache/v1/options.proto\x12\rholt.cache.v1\"\xb4\x01\n" +
+	"\x1bholt/cache/v1/options.proto\x12\rholt.cache.v1\"\xcc\x01\n" +
 	"\vCallOptions\x121\n" +
 	"\back_mode\x18\x01 \x01(\x0e2\x16.holt.cache.v1.AckModeR\aackMode\x124\n" +
 	"\tread_mode\x18\x02 \x01(\x0e2\x17.holt.cache.v1.ReadModeR\breadMode\x12\x1d\n" +
 	"\n" +
 	"no_forward\x18\x03 \x01(\bR\tnoForward\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\fR\trequestId\"{\n" +
+	"request_id\x18\x04 \x01(\fR\trequestId\x12\x16\n" +
+	"\x06asking\x18\x05 \x01(\bR\x06asking\"{\n" +
 	"\vReplyHeader\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x127\n" +
 	"\vack_reached\x18\x02 \x01(\x0e2\x16.holt.cache.v1.AckModeR\n" +

@@ -318,7 +318,10 @@ type GetClusterStatusResponse struct {
 	// The leader of the meta group as far as the answering node knows; empty: unknown.
 	MetaLeaderNodeId string `protobuf:"bytes,11,opt,name=meta_leader_node_id,json=metaLeaderNodeId,proto3" json:"meta_leader_node_id,omitempty"`
 	// What holds for the whole cluster.
-	Settings      *Settings `protobuf:"bytes,12,opt,name=settings,proto3" json:"settings,omitempty"`
+	Settings *Settings `protobuf:"bytes,12,opt,name=settings,proto3" json:"settings,omitempty"`
+	// What the controller waits for or cannot do, one line each; empty: the cluster is where it belongs, or the controller
+	// could not be asked.
+	Waiting       []string `protobuf:"bytes,13,rep,name=waiting,proto3" json:"waiting,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -437,6 +440,13 @@ func (x *GetClusterStatusResponse) GetSettings() *Settings {
 	return nil
 }
 
+func (x *GetClusterStatusResponse) GetWaiting() []string {
+	if x != nil {
+		return x.Waiting
+	}
+	return nil
+}
+
 // ListNodesRequest asks for the members of the cluster.
 type ListNodesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -532,7 +542,13 @@ type NodeStatus struct {
 	// How many replicas the meta group placed on it.
 	Replicas uint32 `protobuf:"varint,4,opt,name=replicas,proto3" json:"replicas,omitempty"`
 	// How many shards it leads, as far as the answering node knows.
-	ShardsLed     uint32 `protobuf:"varint,5,opt,name=shards_led,json=shardsLed,proto3" json:"shards_led,omitempty"`
+	ShardsLed uint32 `protobuf:"varint,5,opt,name=shards_led,json=shardsLed,proto3" json:"shards_led,omitempty"`
+	// Whether it is to give up all that it holds.
+	Draining bool `protobuf:"varint,6,opt,name=draining,proto3" json:"draining,omitempty"`
+	// Whether it votes in the meta group.
+	MetaVoter bool `protobuf:"varint,7,opt,name=meta_voter,json=metaVoter,proto3" json:"meta_voter,omitempty"`
+	// Failure domain of the node; may be empty.
+	Zone          string `protobuf:"bytes,8,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -600,6 +616,27 @@ func (x *NodeStatus) GetShardsLed() uint32 {
 		return x.ShardsLed
 	}
 	return 0
+}
+
+func (x *NodeStatus) GetDraining() bool {
+	if x != nil {
+		return x.Draining
+	}
+	return false
+}
+
+func (x *NodeStatus) GetMetaVoter() bool {
+	if x != nil {
+		return x.MetaVoter
+	}
+	return false
+}
+
+func (x *NodeStatus) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
 }
 
 // ListShardsRequest asks for the shards.
@@ -790,10 +827,16 @@ type ReplicaStatus struct {
 	AppliedIndex uint64 `protobuf:"varint,9,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`
 	// How many keys it holds, expired ones that are not deleted yet included.
 	Keys uint64 `protobuf:"varint,10,opt,name=keys,proto3" json:"keys,omitempty"`
-	// On the leader: the voters whose logs are as long as its own but for what is on its way.
+	// On the leader: the voters and learners whose logs are as long as its own but for what is on its way.
 	CaughtUpNodeIds []string `protobuf:"bytes,11,rep,name=caught_up_node_ids,json=caughtUpNodeIds,proto3" json:"caught_up_node_ids,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// The voters of the newest configuration in its log, in ascending order.
+	VoterNodeIds []string `protobuf:"bytes,12,rep,name=voter_node_ids,json=voterNodeIds,proto3" json:"voter_node_ids,omitempty"`
+	// The learners of that configuration.
+	LearnerNodeIds []string `protobuf:"bytes,13,rep,name=learner_node_ids,json=learnerNodeIds,proto3" json:"learner_node_ids,omitempty"`
+	// The index of that configuration.
+	MembersIndex  uint64 `protobuf:"varint,14,opt,name=members_index,json=membersIndex,proto3" json:"members_index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReplicaStatus) Reset() {
@@ -901,6 +944,27 @@ func (x *ReplicaStatus) GetCaughtUpNodeIds() []string {
 		return x.CaughtUpNodeIds
 	}
 	return nil
+}
+
+func (x *ReplicaStatus) GetVoterNodeIds() []string {
+	if x != nil {
+		return x.VoterNodeIds
+	}
+	return nil
+}
+
+func (x *ReplicaStatus) GetLearnerNodeIds() []string {
+	if x != nil {
+		return x.LearnerNodeIds
+	}
+	return nil
+}
+
+func (x *ReplicaStatus) GetMembersIndex() uint64 {
+	if x != nil {
+		return x.MembersIndex
+	}
+	return 0
 }
 
 // DigestReplicasRequest asks for the digests of the replicas on a node.
@@ -1408,6 +1472,152 @@ func (*ChangeSettingsResponse) Descriptor() ([]byte, []int) {
 	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{20}
 }
 
+// RemoveNodeRequest takes a node out of the cluster.
+type RemoveNodeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The node.
+	NodeId string `protobuf:"bytes,1,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
+	// Remove it although it does not answer. What only its disk holds is lost with it.
+	Force bool `protobuf:"varint,2,opt,name=force,proto3" json:"force,omitempty"`
+	// The opposite: the node stays, and may be given replicas again.
+	Cancel        bool `protobuf:"varint,3,opt,name=cancel,proto3" json:"cancel,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveNodeRequest) Reset() {
+	*x = RemoveNodeRequest{}
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveNodeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveNodeRequest) ProtoMessage() {}
+
+func (x *RemoveNodeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveNodeRequest.ProtoReflect.Descriptor instead.
+func (*RemoveNodeRequest) Descriptor() ([]byte, []int) {
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *RemoveNodeRequest) GetNodeId() string {
+	if x != nil {
+		return x.NodeId
+	}
+	return ""
+}
+
+func (x *RemoveNodeRequest) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
+}
+
+func (x *RemoveNodeRequest) GetCancel() bool {
+	if x != nil {
+		return x.Cancel
+	}
+	return false
+}
+
+// RemoveNodeResponse tells how far the node has got.
+type RemoveNodeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether it is removed; nothing is left then.
+	Removed bool `protobuf:"varint,1,opt,name=removed,proto3" json:"removed,omitempty"`
+	// How many replicas it has still to give up.
+	Replicas uint32 `protobuf:"varint,2,opt,name=replicas,proto3" json:"replicas,omitempty"`
+	// How many shards it still leads, as far as the answering node knows.
+	ShardsLed uint32 `protobuf:"varint,3,opt,name=shards_led,json=shardsLed,proto3" json:"shards_led,omitempty"`
+	// Whether it still votes in the meta group.
+	MetaVoter bool `protobuf:"varint,4,opt,name=meta_voter,json=metaVoter,proto3" json:"meta_voter,omitempty"`
+	// What the controller waits for, one line each.
+	Waiting       []string `protobuf:"bytes,5,rep,name=waiting,proto3" json:"waiting,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveNodeResponse) Reset() {
+	*x = RemoveNodeResponse{}
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveNodeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveNodeResponse) ProtoMessage() {}
+
+func (x *RemoveNodeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveNodeResponse.ProtoReflect.Descriptor instead.
+func (*RemoveNodeResponse) Descriptor() ([]byte, []int) {
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *RemoveNodeResponse) GetRemoved() bool {
+	if x != nil {
+		return x.Removed
+	}
+	return false
+}
+
+func (x *RemoveNodeResponse) GetReplicas() uint32 {
+	if x != nil {
+		return x.Replicas
+	}
+	return 0
+}
+
+func (x *RemoveNodeResponse) GetShardsLed() uint32 {
+	if x != nil {
+		return x.ShardsLed
+	}
+	return 0
+}
+
+func (x *RemoveNodeResponse) GetMetaVoter() bool {
+	if x != nil {
+		return x.MetaVoter
+	}
+	return false
+}
+
+func (x *RemoveNodeResponse) GetWaiting() []string {
+	if x != nil {
+		return x.Waiting
+	}
+	return nil
+}
+
 // AcceptDataLossRequest ends the amnesia guard of the replicas of one node.
 type AcceptDataLossRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1419,7 +1629,7 @@ type AcceptDataLossRequest struct {
 
 func (x *AcceptDataLossRequest) Reset() {
 	*x = AcceptDataLossRequest{}
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[21]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1431,7 +1641,7 @@ func (x *AcceptDataLossRequest) String() string {
 func (*AcceptDataLossRequest) ProtoMessage() {}
 
 func (x *AcceptDataLossRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[21]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1444,7 +1654,7 @@ func (x *AcceptDataLossRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptDataLossRequest.ProtoReflect.Descriptor instead.
 func (*AcceptDataLossRequest) Descriptor() ([]byte, []int) {
-	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{21}
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AcceptDataLossRequest) GetDryRun() bool {
@@ -1467,7 +1677,7 @@ type AcceptDataLossResponse struct {
 
 func (x *AcceptDataLossResponse) Reset() {
 	*x = AcceptDataLossResponse{}
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[22]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1479,7 +1689,7 @@ func (x *AcceptDataLossResponse) String() string {
 func (*AcceptDataLossResponse) ProtoMessage() {}
 
 func (x *AcceptDataLossResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[22]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1492,7 +1702,7 @@ func (x *AcceptDataLossResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptDataLossResponse.ProtoReflect.Descriptor instead.
 func (*AcceptDataLossResponse) Descriptor() ([]byte, []int) {
-	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{22}
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AcceptDataLossResponse) GetNodeId() string {
@@ -1528,7 +1738,7 @@ type GuardedReplica struct {
 
 func (x *GuardedReplica) Reset() {
 	*x = GuardedReplica{}
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[23]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1540,7 +1750,7 @@ func (x *GuardedReplica) String() string {
 func (*GuardedReplica) ProtoMessage() {}
 
 func (x *GuardedReplica) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[23]
+	mi := &file_holt_cluster_v1_admin_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1553,7 +1763,7 @@ func (x *GuardedReplica) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GuardedReplica.ProtoReflect.Descriptor instead.
 func (*GuardedReplica) Descriptor() ([]byte, []int) {
-	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{23}
+	return file_holt_cluster_v1_admin_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GuardedReplica) GetShardId() uint64 {
@@ -1595,7 +1805,7 @@ var File_holt_cluster_v1_admin_service_proto protoreflect.FileDescriptor
 
 const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\n" +
-	"#holt/cluster/v1/admin_service.proto\x12\x0fholt.cluster.v1\x1a\x1eholt/cluster/v1/settings.proto\x1a\x1eholt/cluster/v1/slot_map.proto\"n\n" +
+	"#holt/cluster/v1/admin_service.proto\x12\x0fholt.cluster.v1\x1a\x1fholt/cluster/v1/migration.proto\x1a\x1fholt/cluster/v1/rebalance.proto\x1a\x1eholt/cluster/v1/settings.proto\x1a\x1eholt/cluster/v1/slot_map.proto\"n\n" +
 	"\x12InitClusterRequest\x12!\n" +
 	"\fexpect_nodes\x18\x01 \x01(\rR\vexpectNodes\x125\n" +
 	"\bsettings\x18\x02 \x01(\v2\x19.holt.cluster.v1.SettingsR\bsettings\"k\n" +
@@ -1603,7 +1813,7 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x125\n" +
 	"\bsettings\x18\x02 \x01(\v2\x19.holt.cluster.v1.SettingsR\bsettings\"\x19\n" +
-	"\x17GetClusterStatusRequest\"\xd8\x03\n" +
+	"\x17GetClusterStatusRequest\"\xf2\x03\n" +
 	"\x18GetClusterStatusResponse\x12\x17\n" +
 	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12\x1d\n" +
 	"\n" +
@@ -1619,10 +1829,11 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\x13meta_voter_node_ids\x18\n" +
 	" \x03(\tR\x10metaVoterNodeIds\x12-\n" +
 	"\x13meta_leader_node_id\x18\v \x01(\tR\x10metaLeaderNodeId\x125\n" +
-	"\bsettings\x18\f \x01(\v2\x19.holt.cluster.v1.SettingsR\bsettings\"\x12\n" +
+	"\bsettings\x18\f \x01(\v2\x19.holt.cluster.v1.SettingsR\bsettings\x12\x18\n" +
+	"\awaiting\x18\r \x03(\tR\awaiting\"\x12\n" +
 	"\x10ListNodesRequest\"F\n" +
 	"\x11ListNodesResponse\x121\n" +
-	"\x05nodes\x18\x01 \x03(\v2\x1b.holt.cluster.v1.NodeStatusR\x05nodes\"\xad\x01\n" +
+	"\x05nodes\x18\x01 \x03(\v2\x1b.holt.cluster.v1.NodeStatusR\x05nodes\"\xfc\x01\n" +
 	"\n" +
 	"NodeStatus\x12)\n" +
 	"\x04node\x18\x01 \x01(\v2\x15.holt.cluster.v1.NodeR\x04node\x12\x1f\n" +
@@ -1631,7 +1842,11 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\aversion\x18\x03 \x01(\tR\aversion\x12\x1a\n" +
 	"\breplicas\x18\x04 \x01(\rR\breplicas\x12\x1d\n" +
 	"\n" +
-	"shards_led\x18\x05 \x01(\rR\tshardsLed\"\x13\n" +
+	"shards_led\x18\x05 \x01(\rR\tshardsLed\x12\x1a\n" +
+	"\bdraining\x18\x06 \x01(\bR\bdraining\x12\x1d\n" +
+	"\n" +
+	"meta_voter\x18\a \x01(\bR\tmetaVoter\x12\x12\n" +
+	"\x04zone\x18\b \x01(\tR\x04zone\"\x13\n" +
 	"\x11ListShardsRequest\"`\n" +
 	"\x12ListShardsResponse\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x124\n" +
@@ -1640,7 +1855,7 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\x05shard\x18\x01 \x01(\v2\x16.holt.cluster.v1.ShardR\x05shard\x121\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1b.holt.cluster.v1.ShardStateR\x05state\x127\n" +
 	"\x18preferred_leader_node_id\x18\x03 \x01(\tR\x15preferredLeaderNodeId\x12:\n" +
-	"\breplicas\x18\x04 \x03(\v2\x1e.holt.cluster.v1.ReplicaStatusR\breplicas\"\xf7\x02\n" +
+	"\breplicas\x18\x04 \x03(\v2\x1e.holt.cluster.v1.ReplicaStatusR\breplicas\"\xec\x03\n" +
 	"\rReplicaStatus\x12\x19\n" +
 	"\bshard_id\x18\x01 \x01(\x04R\ashardId\x12\x17\n" +
 	"\anode_id\x18\x02 \x01(\tR\x06nodeId\x120\n" +
@@ -1654,7 +1869,10 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\rapplied_index\x18\t \x01(\x04R\fappliedIndex\x12\x12\n" +
 	"\x04keys\x18\n" +
 	" \x01(\x04R\x04keys\x12+\n" +
-	"\x12caught_up_node_ids\x18\v \x03(\tR\x0fcaughtUpNodeIds\"\x17\n" +
+	"\x12caught_up_node_ids\x18\v \x03(\tR\x0fcaughtUpNodeIds\x12$\n" +
+	"\x0evoter_node_ids\x18\f \x03(\tR\fvoterNodeIds\x12(\n" +
+	"\x10learner_node_ids\x18\r \x03(\tR\x0elearnerNodeIds\x12#\n" +
+	"\rmembers_index\x18\x0e \x01(\x04R\fmembersIndex\"\x17\n" +
 	"\x15DigestReplicasRequest\"T\n" +
 	"\x16DigestReplicasResponse\x12:\n" +
 	"\breplicas\x18\x01 \x03(\v2\x1e.holt.cluster.v1.ReplicaDigestR\breplicas\"\x95\x01\n" +
@@ -1680,7 +1898,19 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\bsettings\x18\x01 \x03(\v2\x1d.holt.cluster.v1.NamedSettingR\bsettings\"R\n" +
 	"\x15ChangeSettingsRequest\x129\n" +
 	"\bsettings\x18\x01 \x03(\v2\x1d.holt.cluster.v1.NamedSettingR\bsettings\"\x18\n" +
-	"\x16ChangeSettingsResponse\"0\n" +
+	"\x16ChangeSettingsResponse\"Z\n" +
+	"\x11RemoveNodeRequest\x12\x17\n" +
+	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12\x14\n" +
+	"\x05force\x18\x02 \x01(\bR\x05force\x12\x16\n" +
+	"\x06cancel\x18\x03 \x01(\bR\x06cancel\"\xa2\x01\n" +
+	"\x12RemoveNodeResponse\x12\x18\n" +
+	"\aremoved\x18\x01 \x01(\bR\aremoved\x12\x1a\n" +
+	"\breplicas\x18\x02 \x01(\rR\breplicas\x12\x1d\n" +
+	"\n" +
+	"shards_led\x18\x03 \x01(\rR\tshardsLed\x12\x1d\n" +
+	"\n" +
+	"meta_voter\x18\x04 \x01(\bR\tmetaVoter\x12\x18\n" +
+	"\awaiting\x18\x05 \x03(\tR\awaiting\"0\n" +
 	"\x15AcceptDataLossRequest\x12\x17\n" +
 	"\adry_run\x18\x01 \x01(\bR\x06dryRun\"n\n" +
 	"\x16AcceptDataLossResponse\x12\x17\n" +
@@ -1706,7 +1936,7 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\x14SHARD_STATE_CREATING\x10\x01\x12\x19\n" +
 	"\x15SHARD_STATE_NO_LEADER\x10\x02\x12\x18\n" +
 	"\x14SHARD_STATE_STARTING\x10\x03\x12\x17\n" +
-	"\x13SHARD_STATE_SERVING\x10\x042\xf1\x06\n" +
+	"\x13SHARD_STATE_SERVING\x10\x042\xba\v\n" +
 	"\fAdminService\x12X\n" +
 	"\vInitCluster\x12#.holt.cluster.v1.InitClusterRequest\x1a$.holt.cluster.v1.InitClusterResponse\x12g\n" +
 	"\x10GetClusterStatus\x12(.holt.cluster.v1.GetClusterStatusRequest\x1a).holt.cluster.v1.GetClusterStatusResponse\x12R\n" +
@@ -1716,8 +1946,15 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\x0eDigestReplicas\x12&.holt.cluster.v1.DigestReplicasRequest\x1a'.holt.cluster.v1.DigestReplicasResponse\x12m\n" +
 	"\x12TransferLeadership\x12*.holt.cluster.v1.TransferLeadershipRequest\x1a+.holt.cluster.v1.TransferLeadershipResponse\x12[\n" +
 	"\fListSettings\x12$.holt.cluster.v1.ListSettingsRequest\x1a%.holt.cluster.v1.ListSettingsResponse\x12a\n" +
-	"\x0eChangeSettings\x12&.holt.cluster.v1.ChangeSettingsRequest\x1a'.holt.cluster.v1.ChangeSettingsResponse\x12a\n" +
-	"\x0eAcceptDataLoss\x12&.holt.cluster.v1.AcceptDataLossRequest\x1a'.holt.cluster.v1.AcceptDataLossResponseB;Z9github.com/holtcache/holt/proto/holt/cluster/v1;clusterv1b\x06proto3"
+	"\x0eChangeSettings\x12&.holt.cluster.v1.ChangeSettingsRequest\x1a'.holt.cluster.v1.ChangeSettingsResponse\x12U\n" +
+	"\n" +
+	"RemoveNode\x12\".holt.cluster.v1.RemoveNodeRequest\x1a#.holt.cluster.v1.RemoveNodeResponse\x12a\n" +
+	"\x0eAcceptDataLoss\x12&.holt.cluster.v1.AcceptDataLossRequest\x1a'.holt.cluster.v1.AcceptDataLossResponse\x12d\n" +
+	"\x0fStartMigrations\x12'.holt.cluster.v1.StartMigrationsRequest\x1a(.holt.cluster.v1.StartMigrationsResponse\x12a\n" +
+	"\x0eListMigrations\x12&.holt.cluster.v1.ListMigrationsRequest\x1a'.holt.cluster.v1.ListMigrationsResponse\x12d\n" +
+	"\x0fCancelMigration\x12'.holt.cluster.v1.CancelMigrationRequest\x1a(.holt.cluster.v1.CancelMigrationResponse\x12^\n" +
+	"\rPlanRebalance\x12%.holt.cluster.v1.PlanRebalanceRequest\x1a&.holt.cluster.v1.PlanRebalanceResponse\x12a\n" +
+	"\x0eStartRebalance\x12&.holt.cluster.v1.StartRebalanceRequest\x1a'.holt.cluster.v1.StartRebalanceResponseB;Z9github.com/holtcache/holt/proto/holt/cluster/v1;clusterv1b\x06proto3"
 
 var (
 	file_holt_cluster_v1_admin_service_proto_rawDescOnce sync.Once
@@ -1732,7 +1969,7 @@ func file_holt_cluster_v1_admin_service_proto_rawDescGZIP() []byte {
 }
 
 var file_holt_cluster_v1_admin_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_holt_cluster_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_holt_cluster_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_holt_cluster_v1_admin_service_proto_goTypes = []any{
 	(ClusterPhase)(0),                  // 0: holt.cluster.v1.ClusterPhase
 	(ShardState)(0),                    // 1: holt.cluster.v1.ShardState
@@ -1757,30 +1994,42 @@ var file_holt_cluster_v1_admin_service_proto_goTypes = []any{
 	(*ListSettingsResponse)(nil),       // 20: holt.cluster.v1.ListSettingsResponse
 	(*ChangeSettingsRequest)(nil),      // 21: holt.cluster.v1.ChangeSettingsRequest
 	(*ChangeSettingsResponse)(nil),     // 22: holt.cluster.v1.ChangeSettingsResponse
-	(*AcceptDataLossRequest)(nil),      // 23: holt.cluster.v1.AcceptDataLossRequest
-	(*AcceptDataLossResponse)(nil),     // 24: holt.cluster.v1.AcceptDataLossResponse
-	(*GuardedReplica)(nil),             // 25: holt.cluster.v1.GuardedReplica
-	(*Settings)(nil),                   // 26: holt.cluster.v1.Settings
-	(*Node)(nil),                       // 27: holt.cluster.v1.Node
-	(*Shard)(nil),                      // 28: holt.cluster.v1.Shard
-	(ReplicaRole)(0),                   // 29: holt.cluster.v1.ReplicaRole
+	(*RemoveNodeRequest)(nil),          // 23: holt.cluster.v1.RemoveNodeRequest
+	(*RemoveNodeResponse)(nil),         // 24: holt.cluster.v1.RemoveNodeResponse
+	(*AcceptDataLossRequest)(nil),      // 25: holt.cluster.v1.AcceptDataLossRequest
+	(*AcceptDataLossResponse)(nil),     // 26: holt.cluster.v1.AcceptDataLossResponse
+	(*GuardedReplica)(nil),             // 27: holt.cluster.v1.GuardedReplica
+	(*Settings)(nil),                   // 28: holt.cluster.v1.Settings
+	(*Node)(nil),                       // 29: holt.cluster.v1.Node
+	(*Shard)(nil),                      // 30: holt.cluster.v1.Shard
+	(ReplicaRole)(0),                   // 31: holt.cluster.v1.ReplicaRole
+	(*StartMigrationsRequest)(nil),     // 32: holt.cluster.v1.StartMigrationsRequest
+	(*ListMigrationsRequest)(nil),      // 33: holt.cluster.v1.ListMigrationsRequest
+	(*CancelMigrationRequest)(nil),     // 34: holt.cluster.v1.CancelMigrationRequest
+	(*PlanRebalanceRequest)(nil),       // 35: holt.cluster.v1.PlanRebalanceRequest
+	(*StartRebalanceRequest)(nil),      // 36: holt.cluster.v1.StartRebalanceRequest
+	(*StartMigrationsResponse)(nil),    // 37: holt.cluster.v1.StartMigrationsResponse
+	(*ListMigrationsResponse)(nil),     // 38: holt.cluster.v1.ListMigrationsResponse
+	(*CancelMigrationResponse)(nil),    // 39: holt.cluster.v1.CancelMigrationResponse
+	(*PlanRebalanceResponse)(nil),      // 40: holt.cluster.v1.PlanRebalanceResponse
+	(*StartRebalanceResponse)(nil),     // 41: holt.cluster.v1.StartRebalanceResponse
 }
 var file_holt_cluster_v1_admin_service_proto_depIdxs = []int32{
-	26, // 0: holt.cluster.v1.InitClusterRequest.settings:type_name -> holt.cluster.v1.Settings
-	26, // 1: holt.cluster.v1.InitClusterResponse.settings:type_name -> holt.cluster.v1.Settings
+	28, // 0: holt.cluster.v1.InitClusterRequest.settings:type_name -> holt.cluster.v1.Settings
+	28, // 1: holt.cluster.v1.InitClusterResponse.settings:type_name -> holt.cluster.v1.Settings
 	0,  // 2: holt.cluster.v1.GetClusterStatusResponse.phase:type_name -> holt.cluster.v1.ClusterPhase
-	26, // 3: holt.cluster.v1.GetClusterStatusResponse.settings:type_name -> holt.cluster.v1.Settings
+	28, // 3: holt.cluster.v1.GetClusterStatusResponse.settings:type_name -> holt.cluster.v1.Settings
 	8,  // 4: holt.cluster.v1.ListNodesResponse.nodes:type_name -> holt.cluster.v1.NodeStatus
-	27, // 5: holt.cluster.v1.NodeStatus.node:type_name -> holt.cluster.v1.Node
+	29, // 5: holt.cluster.v1.NodeStatus.node:type_name -> holt.cluster.v1.Node
 	11, // 6: holt.cluster.v1.ListShardsResponse.shards:type_name -> holt.cluster.v1.ShardStatus
-	28, // 7: holt.cluster.v1.ShardStatus.shard:type_name -> holt.cluster.v1.Shard
+	30, // 7: holt.cluster.v1.ShardStatus.shard:type_name -> holt.cluster.v1.Shard
 	1,  // 8: holt.cluster.v1.ShardStatus.state:type_name -> holt.cluster.v1.ShardState
 	12, // 9: holt.cluster.v1.ShardStatus.replicas:type_name -> holt.cluster.v1.ReplicaStatus
-	29, // 10: holt.cluster.v1.ReplicaStatus.role:type_name -> holt.cluster.v1.ReplicaRole
+	31, // 10: holt.cluster.v1.ReplicaStatus.role:type_name -> holt.cluster.v1.ReplicaRole
 	15, // 11: holt.cluster.v1.DigestReplicasResponse.replicas:type_name -> holt.cluster.v1.ReplicaDigest
 	18, // 12: holt.cluster.v1.ListSettingsResponse.settings:type_name -> holt.cluster.v1.NamedSetting
 	18, // 13: holt.cluster.v1.ChangeSettingsRequest.settings:type_name -> holt.cluster.v1.NamedSetting
-	25, // 14: holt.cluster.v1.AcceptDataLossResponse.replicas:type_name -> holt.cluster.v1.GuardedReplica
+	27, // 14: holt.cluster.v1.AcceptDataLossResponse.replicas:type_name -> holt.cluster.v1.GuardedReplica
 	2,  // 15: holt.cluster.v1.AdminService.InitCluster:input_type -> holt.cluster.v1.InitClusterRequest
 	4,  // 16: holt.cluster.v1.AdminService.GetClusterStatus:input_type -> holt.cluster.v1.GetClusterStatusRequest
 	6,  // 17: holt.cluster.v1.AdminService.ListNodes:input_type -> holt.cluster.v1.ListNodesRequest
@@ -1789,18 +2038,30 @@ var file_holt_cluster_v1_admin_service_proto_depIdxs = []int32{
 	16, // 20: holt.cluster.v1.AdminService.TransferLeadership:input_type -> holt.cluster.v1.TransferLeadershipRequest
 	19, // 21: holt.cluster.v1.AdminService.ListSettings:input_type -> holt.cluster.v1.ListSettingsRequest
 	21, // 22: holt.cluster.v1.AdminService.ChangeSettings:input_type -> holt.cluster.v1.ChangeSettingsRequest
-	23, // 23: holt.cluster.v1.AdminService.AcceptDataLoss:input_type -> holt.cluster.v1.AcceptDataLossRequest
-	3,  // 24: holt.cluster.v1.AdminService.InitCluster:output_type -> holt.cluster.v1.InitClusterResponse
-	5,  // 25: holt.cluster.v1.AdminService.GetClusterStatus:output_type -> holt.cluster.v1.GetClusterStatusResponse
-	7,  // 26: holt.cluster.v1.AdminService.ListNodes:output_type -> holt.cluster.v1.ListNodesResponse
-	10, // 27: holt.cluster.v1.AdminService.ListShards:output_type -> holt.cluster.v1.ListShardsResponse
-	14, // 28: holt.cluster.v1.AdminService.DigestReplicas:output_type -> holt.cluster.v1.DigestReplicasResponse
-	17, // 29: holt.cluster.v1.AdminService.TransferLeadership:output_type -> holt.cluster.v1.TransferLeadershipResponse
-	20, // 30: holt.cluster.v1.AdminService.ListSettings:output_type -> holt.cluster.v1.ListSettingsResponse
-	22, // 31: holt.cluster.v1.AdminService.ChangeSettings:output_type -> holt.cluster.v1.ChangeSettingsResponse
-	24, // 32: holt.cluster.v1.AdminService.AcceptDataLoss:output_type -> holt.cluster.v1.AcceptDataLossResponse
-	24, // [24:33] is the sub-list for method output_type
-	15, // [15:24] is the sub-list for method input_type
+	23, // 23: holt.cluster.v1.AdminService.RemoveNode:input_type -> holt.cluster.v1.RemoveNodeRequest
+	25, // 24: holt.cluster.v1.AdminService.AcceptDataLoss:input_type -> holt.cluster.v1.AcceptDataLossRequest
+	32, // 25: holt.cluster.v1.AdminService.StartMigrations:input_type -> holt.cluster.v1.StartMigrationsRequest
+	33, // 26: holt.cluster.v1.AdminService.ListMigrations:input_type -> holt.cluster.v1.ListMigrationsRequest
+	34, // 27: holt.cluster.v1.AdminService.CancelMigration:input_type -> holt.cluster.v1.CancelMigrationRequest
+	35, // 28: holt.cluster.v1.AdminService.PlanRebalance:input_type -> holt.cluster.v1.PlanRebalanceRequest
+	36, // 29: holt.cluster.v1.AdminService.StartRebalance:input_type -> holt.cluster.v1.StartRebalanceRequest
+	3,  // 30: holt.cluster.v1.AdminService.InitCluster:output_type -> holt.cluster.v1.InitClusterResponse
+	5,  // 31: holt.cluster.v1.AdminService.GetClusterStatus:output_type -> holt.cluster.v1.GetClusterStatusResponse
+	7,  // 32: holt.cluster.v1.AdminService.ListNodes:output_type -> holt.cluster.v1.ListNodesResponse
+	10, // 33: holt.cluster.v1.AdminService.ListShards:output_type -> holt.cluster.v1.ListShardsResponse
+	14, // 34: holt.cluster.v1.AdminService.DigestReplicas:output_type -> holt.cluster.v1.DigestReplicasResponse
+	17, // 35: holt.cluster.v1.AdminService.TransferLeadership:output_type -> holt.cluster.v1.TransferLeadershipResponse
+	20, // 36: holt.cluster.v1.AdminService.ListSettings:output_type -> holt.cluster.v1.ListSettingsResponse
+	22, // 37: holt.cluster.v1.AdminService.ChangeSettings:output_type -> holt.cluster.v1.ChangeSettingsResponse
+	24, // 38: holt.cluster.v1.AdminService.RemoveNode:output_type -> holt.cluster.v1.RemoveNodeResponse
+	26, // 39: holt.cluster.v1.AdminService.AcceptDataLoss:output_type -> holt.cluster.v1.AcceptDataLossResponse
+	37, // 40: holt.cluster.v1.AdminService.StartMigrations:output_type -> holt.cluster.v1.StartMigrationsResponse
+	38, // 41: holt.cluster.v1.AdminService.ListMigrations:output_type -> holt.cluster.v1.ListMigrationsResponse
+	39, // 42: holt.cluster.v1.AdminService.CancelMigration:output_type -> holt.cluster.v1.CancelMigrationResponse
+	40, // 43: holt.cluster.v1.AdminService.PlanRebalance:output_type -> holt.cluster.v1.PlanRebalanceResponse
+	41, // 44: holt.cluster.v1.AdminService.StartRebalance:output_type -> holt.cluster.v1.StartRebalanceResponse
+	30, // [30:45] is the sub-list for method output_type
+	15, // [15:30] is the sub-list for method input_type
 	15, // [15:15] is the sub-list for extension type_name
 	15, // [15:15] is the sub-list for extension extendee
 	0,  // [0:15] is the sub-list for field type_name
@@ -1811,6 +2072,8 @@ func file_holt_cluster_v1_admin_service_proto_init() {
 	if File_holt_cluster_v1_admin_service_proto != nil {
 		return
 	}
+	file_holt_cluster_v1_migration_proto_init()
+	file_holt_cluster_v1_rebalance_proto_init()
 	file_holt_cluster_v1_settings_proto_init()
 	file_holt_cluster_v1_slot_map_proto_init()
 	type x struct{}
@@ -1819,7 +2082,7 @@ func file_holt_cluster_v1_admin_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_cluster_v1_admin_service_proto_rawDesc), len(file_holt_cluster_v1_admin_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   24,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -29,7 +29,13 @@ const (
 	AdminService_TransferLeadership_FullMethodName = "/holt.cluster.v1.AdminService/TransferLeadership"
 	AdminService_ListSettings_FullMethodName       = "/holt.cluster.v1.AdminService/ListSettings"
 	AdminService_ChangeSettings_FullMethodName     = "/holt.cluster.v1.AdminService/ChangeSettings"
+	AdminService_RemoveNode_FullMethodName         = "/holt.cluster.v1.AdminService/RemoveNode"
 	AdminService_AcceptDataLoss_FullMethodName     = "/holt.cluster.v1.AdminService/AcceptDataLoss"
+	AdminService_StartMigrations_FullMethodName    = "/holt.cluster.v1.AdminService/StartMigrations"
+	AdminService_ListMigrations_FullMethodName     = "/holt.cluster.v1.AdminService/ListMigrations"
+	AdminService_CancelMigration_FullMethodName    = "/holt.cluster.v1.AdminService/CancelMigration"
+	AdminService_PlanRebalance_FullMethodName      = "/holt.cluster.v1.AdminService/PlanRebalance"
+	AdminService_StartRebalance_FullMethodName     = "/holt.cluster.v1.AdminService/StartRebalance"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -57,9 +63,24 @@ type AdminServiceClient interface {
 	// ChangeSettings changes settings of the whole cluster, all or none. It answers once the change is committed; every node
 	// goes by it within moments.
 	ChangeSettings(ctx context.Context, in *ChangeSettingsRequest, opts ...grpc.CallOption) (*ChangeSettingsResponse, error)
+	// RemoveNode takes a node out of the cluster for good, step by step: it gives up its leaderships, its replicas and its vote in
+	// the meta group, then the cluster forgets it. Each call takes the steps that can be taken now and tells what is left, so
+	// it is repeated until the node is removed; what was begun goes on without it.
+	RemoveNode(ctx context.Context, in *RemoveNodeRequest, opts ...grpc.CallOption) (*RemoveNodeResponse, error)
 	// AcceptDataLoss lists the replicas of this node that neither vote nor campaign, because entries that they acknowledged
 	// may be missing after a power cut, and ends that: what is missing on all replicas stays lost.
 	AcceptDataLoss(ctx context.Context, in *AcceptDataLossRequest, opts ...grpc.CallOption) (*AcceptDataLossResponse, error)
+	// StartMigrations begins to hand slots over to other shards, all of it or none.
+	StartMigrations(ctx context.Context, in *StartMigrationsRequest, opts ...grpc.CallOption) (*StartMigrationsResponse, error)
+	// ListMigrations lists the migrations that run, with their progress, and those that ended last.
+	ListMigrations(ctx context.Context, in *ListMigrationsRequest, opts ...grpc.CallOption) (*ListMigrationsResponse, error)
+	// CancelMigration aborts migrations that are not decided yet, and stops a rebalance.
+	CancelMigration(ctx context.Context, in *CancelMigrationRequest, opts ...grpc.CallOption) (*CancelMigrationResponse, error)
+	// PlanRebalance tells what a rebalance would do, and does nothing.
+	PlanRebalance(ctx context.Context, in *PlanRebalanceRequest, opts ...grpc.CallOption) (*PlanRebalanceResponse, error)
+	// StartRebalance has the cluster rebalanced, which goes on by itself: shards are created for nodes that lead none, slots are
+	// handed over, and shards that are too many are dissolved.
+	StartRebalance(ctx context.Context, in *StartRebalanceRequest, opts ...grpc.CallOption) (*StartRebalanceResponse, error)
 }
 
 type adminServiceClient struct {
@@ -150,10 +171,70 @@ func (c *adminServiceClient) ChangeSettings(ctx context.Context, in *ChangeSetti
 	return out, nil
 }
 
+func (c *adminServiceClient) RemoveNode(ctx context.Context, in *RemoveNodeRequest, opts ...grpc.CallOption) (*RemoveNodeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RemoveNodeResponse)
+	err := c.cc.Invoke(ctx, AdminService_RemoveNode_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *adminServiceClient) AcceptDataLoss(ctx context.Context, in *AcceptDataLossRequest, opts ...grpc.CallOption) (*AcceptDataLossResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(AcceptDataLossResponse)
 	err := c.cc.Invoke(ctx, AdminService_AcceptDataLoss_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) StartMigrations(ctx context.Context, in *StartMigrationsRequest, opts ...grpc.CallOption) (*StartMigrationsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StartMigrationsResponse)
+	err := c.cc.Invoke(ctx, AdminService_StartMigrations_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ListMigrations(ctx context.Context, in *ListMigrationsRequest, opts ...grpc.CallOption) (*ListMigrationsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListMigrationsResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListMigrations_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) CancelMigration(ctx context.Context, in *CancelMigrationRequest, opts ...grpc.CallOption) (*CancelMigrationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CancelMigrationResponse)
+	err := c.cc.Invoke(ctx, AdminService_CancelMigration_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) PlanRebalance(ctx context.Context, in *PlanRebalanceRequest, opts ...grpc.CallOption) (*PlanRebalanceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PlanRebalanceResponse)
+	err := c.cc.Invoke(ctx, AdminService_PlanRebalance_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) StartRebalance(ctx context.Context, in *StartRebalanceRequest, opts ...grpc.CallOption) (*StartRebalanceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StartRebalanceResponse)
+	err := c.cc.Invoke(ctx, AdminService_StartRebalance_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -185,9 +266,24 @@ type AdminServiceServer interface {
 	// ChangeSettings changes settings of the whole cluster, all or none. It answers once the change is committed; every node
 	// goes by it within moments.
 	ChangeSettings(context.Context, *ChangeSettingsRequest) (*ChangeSettingsResponse, error)
+	// RemoveNode takes a node out of the cluster for good, step by step: it gives up its leaderships, its replicas and its vote in
+	// the meta group, then the cluster forgets it. Each call takes the steps that can be taken now and tells what is left, so
+	// it is repeated until the node is removed; what was begun goes on without it.
+	RemoveNode(context.Context, *RemoveNodeRequest) (*RemoveNodeResponse, error)
 	// AcceptDataLoss lists the replicas of this node that neither vote nor campaign, because entries that they acknowledged
 	// may be missing after a power cut, and ends that: what is missing on all replicas stays lost.
 	AcceptDataLoss(context.Context, *AcceptDataLossRequest) (*AcceptDataLossResponse, error)
+	// StartMigrations begins to hand slots over to other shards, all of it or none.
+	StartMigrations(context.Context, *StartMigrationsRequest) (*StartMigrationsResponse, error)
+	// ListMigrations lists the migrations that run, with their progress, and those that ended last.
+	ListMigrations(context.Context, *ListMigrationsRequest) (*ListMigrationsResponse, error)
+	// CancelMigration aborts migrations that are not decided yet, and stops a rebalance.
+	CancelMigration(context.Context, *CancelMigrationRequest) (*CancelMigrationResponse, error)
+	// PlanRebalance tells what a rebalance would do, and does nothing.
+	PlanRebalance(context.Context, *PlanRebalanceRequest) (*PlanRebalanceResponse, error)
+	// StartRebalance has the cluster rebalanced, which goes on by itself: shards are created for nodes that lead none, slots are
+	// handed over, and shards that are too many are dissolved.
+	StartRebalance(context.Context, *StartRebalanceRequest) (*StartRebalanceResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -222,8 +318,26 @@ func (UnimplementedAdminServiceServer) ListSettings(context.Context, *ListSettin
 func (UnimplementedAdminServiceServer) ChangeSettings(context.Context, *ChangeSettingsRequest) (*ChangeSettingsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ChangeSettings not implemented")
 }
+func (UnimplementedAdminServiceServer) RemoveNode(context.Context, *RemoveNodeRequest) (*RemoveNodeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RemoveNode not implemented")
+}
 func (UnimplementedAdminServiceServer) AcceptDataLoss(context.Context, *AcceptDataLossRequest) (*AcceptDataLossResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AcceptDataLoss not implemented")
+}
+func (UnimplementedAdminServiceServer) StartMigrations(context.Context, *StartMigrationsRequest) (*StartMigrationsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method StartMigrations not implemented")
+}
+func (UnimplementedAdminServiceServer) ListMigrations(context.Context, *ListMigrationsRequest) (*ListMigrationsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListMigrations not implemented")
+}
+func (UnimplementedAdminServiceServer) CancelMigration(context.Context, *CancelMigrationRequest) (*CancelMigrationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CancelMigration not implemented")
+}
+func (UnimplementedAdminServiceServer) PlanRebalance(context.Context, *PlanRebalanceRequest) (*PlanRebalanceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PlanRebalance not implemented")
+}
+func (UnimplementedAdminServiceServer) StartRebalance(context.Context, *StartRebalanceRequest) (*StartRebalanceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method StartRebalance not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -390,6 +504,24 @@ func _AdminService_ChangeSettings_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_RemoveNode_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RemoveNodeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).RemoveNode(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_RemoveNode_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).RemoveNode(ctx, req.(*RemoveNodeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AdminService_AcceptDataLoss_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(AcceptDataLossRequest)
 	if err := dec(in); err != nil {
@@ -404,6 +536,96 @@ func _AdminService_AcceptDataLoss_Handler(srv interface{}, ctx context.Context, 
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(AdminServiceServer).AcceptDataLoss(ctx, req.(*AcceptDataLossRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_StartMigrations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StartMigrationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).StartMigrations(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_StartMigrations_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).StartMigrations(ctx, req.(*StartMigrationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ListMigrations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListMigrationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListMigrations(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListMigrations_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListMigrations(ctx, req.(*ListMigrationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_CancelMigration_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CancelMigrationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).CancelMigration(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_CancelMigration_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).CancelMigration(ctx, req.(*CancelMigrationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_PlanRebalance_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PlanRebalanceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).PlanRebalance(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_PlanRebalance_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).PlanRebalance(ctx, req.(*PlanRebalanceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_StartRebalance_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StartRebalanceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).StartRebalance(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_StartRebalance_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).StartRebalance(ctx, req.(*StartRebalanceRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -448,8 +670,32 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _AdminService_ChangeSettings_Handler,
 		},
 		{
+			MethodName: "RemoveNode",
+			Handler:    _AdminService_RemoveNode_Handler,
+		},
+		{
 			MethodName: "AcceptDataLoss",
 			Handler:    _AdminService_AcceptDataLoss_Handler,
+		},
+		{
+			MethodName: "StartMigrations",
+			Handler:    _AdminService_StartMigrations_Handler,
+		},
+		{
+			MethodName: "ListMigrations",
+			Handler:    _AdminService_ListMigrations_Handler,
+		},
+		{
+			MethodName: "CancelMigration",
+			Handler:    _AdminService_CancelMigration_Handler,
+		},
+		{
+			MethodName: "PlanRebalance",
+			Handler:    _AdminService_PlanRebalance_Handler,
+		},
+		{
+			MethodName: "StartRebalance",
+			Handler:    _AdminService_StartRebalance_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

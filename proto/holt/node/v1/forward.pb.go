@@ -39,7 +39,9 @@ type ForwardRequest struct {
 	//	*ForwardRequest_Expire
 	//	*ForwardRequest_Increment
 	//	*ForwardRequest_Batch
-	Call          isForwardRequest_Call `protobuf_oneof:"call"`
+	Call isForwardRequest_Call `protobuf_oneof:"call"`
+	// The slot is being handed over to the shard: the call waits until it is served there.
+	Asking        bool `protobuf:"varint,8,opt,name=asking,proto3" json:"asking,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -140,6 +142,13 @@ func (x *ForwardRequest) GetBatch() *v1.BatchRequest {
 		}
 	}
 	return nil
+}
+
+func (x *ForwardRequest) GetAsking() bool {
+	if x != nil {
+		return x.Asking
+	}
+	return false
 }
 
 type isForwardRequest_Call interface {
@@ -347,7 +356,7 @@ var File_holt_node_v1_forward_proto protoreflect.FileDescriptor
 
 const file_holt_node_v1_forward_proto_rawDesc = "" +
 	"\n" +
-	"\x1aholt/node/v1/forward.proto\x12\fholt.node.v1\x1a\x19holt/cache/v1/batch.proto\x1a\x17holt/cache/v1/key.proto\"\xf7\x02\n" +
+	"\x1aholt/node/v1/forward.proto\x12\fholt.node.v1\x1a\x19holt/cache/v1/batch.proto\x1a\x17holt/cache/v1/key.proto\"\x8f\x03\n" +
 	"\x0eForwardRequest\x12\x19\n" +
 	"\bshard_id\x18\x01 \x01(\x04R\ashardId\x12-\n" +
 	"\x03get\x18\x02 \x01(\v2\x19.holt.cache.v1.GetRequestH\x00R\x03get\x12-\n" +
@@ -355,7 +364,8 @@ const file_holt_node_v1_forward_proto_rawDesc = "" +
 	"\x06delete\x18\x04 \x01(\v2\x1c.holt.cache.v1.DeleteRequestH\x00R\x06delete\x126\n" +
 	"\x06expire\x18\x05 \x01(\v2\x1c.holt.cache.v1.ExpireRequestH\x00R\x06expire\x12?\n" +
 	"\tincrement\x18\x06 \x01(\v2\x1f.holt.cache.v1.IncrementRequestH\x00R\tincrement\x123\n" +
-	"\x05batch\x18\a \x01(\v2\x1b.holt.cache.v1.BatchRequestH\x00R\x05batchB\x06\n" +
+	"\x05batch\x18\a \x01(\v2\x1b.holt.cache.v1.BatchRequestH\x00R\x05batch\x12\x16\n" +
+	"\x06asking\x18\b \x01(\bR\x06askingB\x06\n" +
 	"\x04call\"\xe4\x02\n" +
 	"\x0fForwardResponse\x12.\n" +
 	"\x03get\x18\x01 \x01(\v2\x1a.holt.cache.v1.GetResponseH\x00R\x03get\x12.\n" +

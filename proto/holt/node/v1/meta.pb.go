@@ -87,7 +87,9 @@ type ProposeMetaResponse struct {
 	// The nodes that lost an address to the node that it registered.
 	DisplacedNodeIds []string `protobuf:"bytes,5,rep,name=displaced_node_ids,json=displacedNodeIds,proto3" json:"displaced_node_ids,omitempty"`
 	// Why it was refused; unset: accepted. A refused command has changed nothing.
-	Refusal       *Refusal `protobuf:"bytes,6,opt,name=refusal,proto3" json:"refusal,omitempty"`
+	Refusal *Refusal `protobuf:"bytes,6,opt,name=refusal,proto3" json:"refusal,omitempty"`
+	// The migrations that it began, in the order in which the command lists them.
+	MigrationIds  []uint64 `protobuf:"varint,7,rep,packed,name=migration_ids,json=migrationIds,proto3" json:"migration_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -160,6 +162,13 @@ func (x *ProposeMetaResponse) GetDisplacedNodeIds() []string {
 func (x *ProposeMetaResponse) GetRefusal() *Refusal {
 	if x != nil {
 		return x.Refusal
+	}
+	return nil
+}
+
+func (x *ProposeMetaResponse) GetMigrationIds() []uint64 {
+	if x != nil {
+		return x.MigrationIds
 	}
 	return nil
 }
@@ -479,14 +488,15 @@ const file_holt_node_v1_meta_proto_rawDesc = "" +
 	"\n" +
 	"\x17holt/node/v1/meta.proto\x12\fholt.node.v1\x1a\x1bholt/cache/v1/options.proto\".\n" +
 	"\x12ProposeMetaRequest\x12\x18\n" +
-	"\acommand\x18\x01 \x01(\fR\acommand\"\xd7\x01\n" +
+	"\acommand\x18\x01 \x01(\fR\acommand\"\xfc\x01\n" +
 	"\x13ProposeMetaResponse\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x18\n" +
 	"\achanged\x18\x03 \x01(\bR\achanged\x12\x1b\n" +
 	"\tshard_ids\x18\x04 \x03(\x04R\bshardIds\x12,\n" +
 	"\x12displaced_node_ids\x18\x05 \x03(\tR\x10displacedNodeIds\x12/\n" +
-	"\arefusal\x18\x06 \x01(\v2\x15.holt.node.v1.RefusalR\arefusal\"7\n" +
+	"\arefusal\x18\x06 \x01(\v2\x15.holt.node.v1.RefusalR\arefusal\x12#\n" +
+	"\rmigration_ids\x18\a \x03(\x04R\fmigrationIds\"7\n" +
 	"\aRefusal\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\"d\n" +

@@ -26,7 +26,7 @@ var File_holt_node_v1_node_service_proto protoreflect.FileDescriptor
 
 const file_holt_node_v1_node_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fholt/node/v1/node_service.proto\x12\fholt.node.v1\x1a\x1aholt/node/v1/forward.proto\x1a\x17holt/node/v1/join.proto\x1a\x17holt/node/v1/meta.proto\x1a\x1aholt/node/v1/replica.proto2\xcf\x04\n" +
+	"\x1fholt/node/v1/node_service.proto\x12\fholt.node.v1\x1a\x1aholt/node/v1/forward.proto\x1a\x17holt/node/v1/join.proto\x1a\x17holt/node/v1/meta.proto\x1a\x1cholt/node/v1/migration.proto\x1a\x1aholt/node/v1/replica.proto2\x98\b\n" +
 	"\vNodeService\x12=\n" +
 	"\x04Join\x12\x19.holt.node.v1.JoinRequest\x1a\x1a.holt.node.v1.JoinResponse\x12R\n" +
 	"\vProposeMeta\x12 .holt.node.v1.ProposeMetaRequest\x1a!.holt.node.v1.ProposeMetaResponse\x12I\n" +
@@ -34,7 +34,12 @@ const file_holt_node_v1_node_service_proto_rawDesc = "" +
 	"\tWatchMeta\x12\x1e.holt.node.v1.WatchMetaRequest\x1a\x1f.holt.node.v1.WatchMetaResponse0\x01\x12F\n" +
 	"\aForward\x12\x1c.holt.node.v1.ForwardRequest\x1a\x1d.holt.node.v1.ForwardResponse\x12g\n" +
 	"\x12TransferLeadership\x12'.holt.node.v1.TransferLeadershipRequest\x1a(.holt.node.v1.TransferLeadershipResponse\x12a\n" +
-	"\x10GetReplicaStatus\x12%.holt.node.v1.GetReplicaStatusRequest\x1a&.holt.node.v1.GetReplicaStatusResponseB5Z3github.com/holtcache/holt/proto/holt/node/v1;nodev1b\x06proto3"
+	"\x10GetReplicaStatus\x12%.holt.node.v1.GetReplicaStatusRequest\x1a&.holt.node.v1.GetReplicaStatusResponse\x12_\n" +
+	"\x0eCarryMigration\x12#.holt.node.v1.CarryMigrationRequest\x1a$.holt.node.v1.CarryMigrationResponse(\x010\x01\x12U\n" +
+	"\fGetSlotUsage\x12!.holt.node.v1.GetSlotUsageRequest\x1a\".holt.node.v1.GetSlotUsageResponse\x12[\n" +
+	"\x0eListMigrations\x12#.holt.node.v1.ListMigrationsRequest\x1a$.holt.node.v1.ListMigrationsResponse\x12X\n" +
+	"\rChangeMembers\x12\".holt.node.v1.ChangeMembersRequest\x1a#.holt.node.v1.ChangeMembersResponse\x12X\n" +
+	"\rGetController\x12\".holt.node.v1.GetControllerRequest\x1a#.holt.node.v1.GetControllerResponseB5Z3github.com/holtcache/holt/proto/holt/node/v1;nodev1b\x06proto3"
 
 var file_holt_node_v1_node_service_proto_goTypes = []any{
 	(*JoinRequest)(nil),                // 0: holt.node.v1.JoinRequest
@@ -44,13 +49,23 @@ var file_holt_node_v1_node_service_proto_goTypes = []any{
 	(*ForwardRequest)(nil),             // 4: holt.node.v1.ForwardRequest
 	(*TransferLeadershipRequest)(nil),  // 5: holt.node.v1.TransferLeadershipRequest
 	(*GetReplicaStatusRequest)(nil),    // 6: holt.node.v1.GetReplicaStatusRequest
-	(*JoinResponse)(nil),               // 7: holt.node.v1.JoinResponse
-	(*ProposeMetaResponse)(nil),        // 8: holt.node.v1.ProposeMetaResponse
-	(*ReadMetaResponse)(nil),           // 9: holt.node.v1.ReadMetaResponse
-	(*WatchMetaResponse)(nil),          // 10: holt.node.v1.WatchMetaResponse
-	(*ForwardResponse)(nil),            // 11: holt.node.v1.ForwardResponse
-	(*TransferLeadershipResponse)(nil), // 12: holt.node.v1.TransferLeadershipResponse
-	(*GetReplicaStatusResponse)(nil),   // 13: holt.node.v1.GetReplicaStatusResponse
+	(*CarryMigrationRequest)(nil),      // 7: holt.node.v1.CarryMigrationRequest
+	(*GetSlotUsageRequest)(nil),        // 8: holt.node.v1.GetSlotUsageRequest
+	(*ListMigrationsRequest)(nil),      // 9: holt.node.v1.ListMigrationsRequest
+	(*ChangeMembersRequest)(nil),       // 10: holt.node.v1.ChangeMembersRequest
+	(*GetControllerRequest)(nil),       // 11: holt.node.v1.GetControllerRequest
+	(*JoinResponse)(nil),               // 12: holt.node.v1.JoinResponse
+	(*ProposeMetaResponse)(nil),        // 13: holt.node.v1.ProposeMetaResponse
+	(*ReadMetaResponse)(nil),           // 14: holt.node.v1.ReadMetaResponse
+	(*WatchMetaResponse)(nil),          // 15: holt.node.v1.WatchMetaResponse
+	(*ForwardResponse)(nil),            // 16: holt.node.v1.ForwardResponse
+	(*TransferLeadershipResponse)(nil), // 17: holt.node.v1.TransferLeadershipResponse
+	(*GetReplicaStatusResponse)(nil),   // 18: holt.node.v1.GetReplicaStatusResponse
+	(*CarryMigrationResponse)(nil),     // 19: holt.node.v1.CarryMigrationResponse
+	(*GetSlotUsageResponse)(nil),       // 20: holt.node.v1.GetSlotUsageResponse
+	(*ListMigrationsResponse)(nil),     // 21: holt.node.v1.ListMigrationsResponse
+	(*ChangeMembersResponse)(nil),      // 22: holt.node.v1.ChangeMembersResponse
+	(*GetControllerResponse)(nil),      // 23: holt.node.v1.GetControllerResponse
 }
 var file_holt_node_v1_node_service_proto_depIdxs = []int32{
 	0,  // 0: holt.node.v1.NodeService.Join:input_type -> holt.node.v1.JoinRequest
@@ -60,15 +75,25 @@ var file_holt_node_v1_node_service_proto_depIdxs = []int32{
 	4,  // 4: holt.node.v1.NodeService.Forward:input_type -> holt.node.v1.ForwardRequest
 	5,  // 5: holt.node.v1.NodeService.TransferLeadership:input_type -> holt.node.v1.TransferLeadershipRequest
 	6,  // 6: holt.node.v1.NodeService.GetReplicaStatus:input_type -> holt.node.v1.GetReplicaStatusRequest
-	7,  // 7: holt.node.v1.NodeService.Join:output_type -> holt.node.v1.JoinResponse
-	8,  // 8: holt.node.v1.NodeService.ProposeMeta:output_type -> holt.node.v1.ProposeMetaResponse
-	9,  // 9: holt.node.v1.NodeService.ReadMeta:output_type -> holt.node.v1.ReadMetaResponse
-	10, // 10: holt.node.v1.NodeService.WatchMeta:output_type -> holt.node.v1.WatchMetaResponse
-	11, // 11: holt.node.v1.NodeService.Forward:output_type -> holt.node.v1.ForwardResponse
-	12, // 12: holt.node.v1.NodeService.TransferLeadership:output_type -> holt.node.v1.TransferLeadershipResponse
-	13, // 13: holt.node.v1.NodeService.GetReplicaStatus:output_type -> holt.node.v1.GetReplicaStatusResponse
-	7,  // [7:14] is the sub-list for method output_type
-	0,  // [0:7] is the sub-list for method input_type
+	7,  // 7: holt.node.v1.NodeService.CarryMigration:input_type -> holt.node.v1.CarryMigrationRequest
+	8,  // 8: holt.node.v1.NodeService.GetSlotUsage:input_type -> holt.node.v1.GetSlotUsageRequest
+	9,  // 9: holt.node.v1.NodeService.ListMigrations:input_type -> holt.node.v1.ListMigrationsRequest
+	10, // 10: holt.node.v1.NodeService.ChangeMembers:input_type -> holt.node.v1.ChangeMembersRequest
+	11, // 11: holt.node.v1.NodeService.GetController:input_type -> holt.node.v1.GetControllerRequest
+	12, // 12: holt.node.v1.NodeService.Join:output_type -> holt.node.v1.JoinResponse
+	13, // 13: holt.node.v1.NodeService.ProposeMeta:output_type -> holt.node.v1.ProposeMetaResponse
+	14, // 14: holt.node.v1.NodeService.ReadMeta:output_type -> holt.node.v1.ReadMetaResponse
+	15, // 15: holt.node.v1.NodeService.WatchMeta:output_type -> holt.node.v1.WatchMetaResponse
+	16, // 16: holt.node.v1.NodeService.Forward:output_type -> holt.node.v1.ForwardResponse
+	17, // 17: holt.node.v1.NodeService.TransferLeadership:output_type -> holt.node.v1.TransferLeadershipResponse
+	18, // 18: holt.node.v1.NodeService.GetReplicaStatus:output_type -> holt.node.v1.GetReplicaStatusResponse
+	19, // 19: holt.node.v1.NodeService.CarryMigration:output_type -> holt.node.v1.CarryMigrationResponse
+	20, // 20: holt.node.v1.NodeService.GetSlotUsage:output_type -> holt.node.v1.GetSlotUsageResponse
+	21, // 21: holt.node.v1.NodeService.ListMigrations:output_type -> holt.node.v1.ListMigrationsResponse
+	22, // 22: holt.node.v1.NodeService.ChangeMembers:output_type -> holt.node.v1.ChangeMembersResponse
+	23, // 23: holt.node.v1.NodeService.GetController:output_type -> holt.node.v1.GetControllerResponse
+	12, // [12:24] is the sub-list for method output_type
+	0,  // [0:12] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -82,6 +107,7 @@ func file_holt_node_v1_node_service_proto_init() {
 	file_holt_node_v1_forward_proto_init()
 	file_holt_node_v1_join_proto_init()
 	file_holt_node_v1_meta_proto_init()
+	file_holt_node_v1_migration_proto_init()
 	file_holt_node_v1_replica_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

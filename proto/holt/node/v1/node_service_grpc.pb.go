@@ -28,13 +28,18 @@ const (
 	NodeService_Forward_FullMethodName            = "/holt.node.v1.NodeService/Forward"
 	NodeService_TransferLeadership_FullMethodName = "/holt.node.v1.NodeService/TransferLeadership"
 	NodeService_GetReplicaStatus_FullMethodName   = "/holt.node.v1.NodeService/GetReplicaStatus"
+	NodeService_CarryMigration_FullMethodName     = "/holt.node.v1.NodeService/CarryMigration"
+	NodeService_GetSlotUsage_FullMethodName       = "/holt.node.v1.NodeService/GetSlotUsage"
+	NodeService_ListMigrations_FullMethodName     = "/holt.node.v1.NodeService/ListMigrations"
+	NodeService_ChangeMembers_FullMethodName      = "/holt.node.v1.NodeService/ChangeMembers"
+	NodeService_GetController_FullMethodName      = "/holt.node.v1.NodeService/GetController"
 )
 
 // NodeServiceClient is the client API for NodeService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// NodeService is what a node does for other nodes. Every call has a deadline.
+// NodeService is what a node does for other nodes. Every call has a deadline, but for streams.
 type NodeServiceClient interface {
 	// Join makes a node a member of the cluster, or renews what the cluster knows of a member after its restart. Any member
 	// takes the call and has it decided by the meta group.
@@ -52,6 +57,16 @@ type NodeServiceClient interface {
 	TransferLeadership(ctx context.Context, in *TransferLeadershipRequest, opts ...grpc.CallOption) (*TransferLeadershipResponse, error)
 	// GetReplicaStatus tells how the replicas on this node are doing.
 	GetReplicaStatus(ctx context.Context, in *GetReplicaStatusRequest, opts ...grpc.CallOption) (*GetReplicaStatusResponse, error)
+	// CarryMigration carries the slots of a migration to the leader of the target. Another node answers "not-leader".
+	CarryMigration(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[CarryMigrationRequest, CarryMigrationResponse], error)
+	// GetSlotUsage tells what the slots of a shard hold. Another node than the shard's leader answers "not-leader".
+	GetSlotUsage(ctx context.Context, in *GetSlotUsageRequest, opts ...grpc.CallOption) (*GetSlotUsageResponse, error)
+	// ListMigrations tells how far the migrations have come that this node drives.
+	ListMigrations(ctx context.Context, in *ListMigrationsRequest, opts ...grpc.CallOption) (*ListMigrationsResponse, error)
+	// ChangeMembers has the leader of a shard change who belongs to its group. Another node answers "not-leader".
+	ChangeMembers(ctx context.Context, in *ChangeMembersRequest, opts ...grpc.CallOption) (*ChangeMembersResponse, error)
+	// GetController tells what the controller of this node is about, which acts where the node leads the meta group.
+	GetController(ctx context.Context, in *GetControllerRequest, opts ...grpc.CallOption) (*GetControllerResponse, error)
 }
 
 type nodeServiceClient struct {
@@ -141,11 +156,64 @@ func (c *nodeServiceClient) GetReplicaStatus(ctx context.Context, in *GetReplica
 	return out, nil
 }
 
+func (c *nodeServiceClient) CarryMigration(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[CarryMigrationRequest, CarryMigrationResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &NodeService_ServiceDesc.Streams[1], NodeService_CarryMigration_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[CarryMigrationRequest, CarryMigrationResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type NodeService_CarryMigrationClient = grpc.BidiStreamingClient[CarryMigrationRequest, CarryMigrationResponse]
+
+func (c *nodeServiceClient) GetSlotUsage(ctx context.Context, in *GetSlotUsageRequest, opts ...grpc.CallOption) (*GetSlotUsageResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetSlotUsageResponse)
+	err := c.cc.Invoke(ctx, NodeService_GetSlotUsage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *nodeServiceClient) ListMigrations(ctx context.Context, in *ListMigrationsRequest, opts ...grpc.CallOption) (*ListMigrationsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListMigrationsResponse)
+	err := c.cc.Invoke(ctx, NodeService_ListMigrations_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *nodeServiceClient) ChangeMembers(ctx context.Context, in *ChangeMembersRequest, opts ...grpc.CallOption) (*ChangeMembersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ChangeMembersResponse)
+	err := c.cc.Invoke(ctx, NodeService_ChangeMembers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *nodeServiceClient) GetController(ctx context.Context, in *GetControllerRequest, opts ...grpc.CallOption) (*GetControllerResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetControllerResponse)
+	err := c.cc.Invoke(ctx, NodeService_GetController_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // NodeServiceServer is the server API for NodeService service.
 // All implementations must embed UnimplementedNodeServiceServer
 // for forward compatibility.
 //
-// NodeService is what a node does for other nodes. Every call has a deadline.
+// NodeService is what a node does for other nodes. Every call has a deadline, but for streams.
 type NodeServiceServer interface {
 	// Join makes a node a member of the cluster, or renews what the cluster knows of a member after its restart. Any member
 	// takes the call and has it decided by the meta group.
@@ -163,6 +231,16 @@ type NodeServiceServer interface {
 	TransferLeadership(context.Context, *TransferLeadershipRequest) (*TransferLeadershipResponse, error)
 	// GetReplicaStatus tells how the replicas on this node are doing.
 	GetReplicaStatus(context.Context, *GetReplicaStatusRequest) (*GetReplicaStatusResponse, error)
+	// CarryMigration carries the slots of a migration to the leader of the target. Another node answers "not-leader".
+	CarryMigration(grpc.BidiStreamingServer[CarryMigrationRequest, CarryMigrationResponse]) error
+	// GetSlotUsage tells what the slots of a shard hold. Another node than the shard's leader answers "not-leader".
+	GetSlotUsage(context.Context, *GetSlotUsageRequest) (*GetSlotUsageResponse, error)
+	// ListMigrations tells how far the migrations have come that this node drives.
+	ListMigrations(context.Context, *ListMigrationsRequest) (*ListMigrationsResponse, error)
+	// ChangeMembers has the leader of a shard change who belongs to its group. Another node answers "not-leader".
+	ChangeMembers(context.Context, *ChangeMembersRequest) (*ChangeMembersResponse, error)
+	// GetController tells what the controller of this node is about, which acts where the node leads the meta group.
+	GetController(context.Context, *GetControllerRequest) (*GetControllerResponse, error)
 	mustEmbedUnimplementedNodeServiceServer()
 }
 
@@ -193,6 +271,21 @@ func (UnimplementedNodeServiceServer) TransferLeadership(context.Context, *Trans
 }
 func (UnimplementedNodeServiceServer) GetReplicaStatus(context.Context, *GetReplicaStatusRequest) (*GetReplicaStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetReplicaStatus not implemented")
+}
+func (UnimplementedNodeServiceServer) CarryMigration(grpc.BidiStreamingServer[CarryMigrationRequest, CarryMigrationResponse]) error {
+	return status.Error(codes.Unimplemented, "method CarryMigration not implemented")
+}
+func (UnimplementedNodeServiceServer) GetSlotUsage(context.Context, *GetSlotUsageRequest) (*GetSlotUsageResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetSlotUsage not implemented")
+}
+func (UnimplementedNodeServiceServer) ListMigrations(context.Context, *ListMigrationsRequest) (*ListMigrationsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListMigrations not implemented")
+}
+func (UnimplementedNodeServiceServer) ChangeMembers(context.Context, *ChangeMembersRequest) (*ChangeMembersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ChangeMembers not implemented")
+}
+func (UnimplementedNodeServiceServer) GetController(context.Context, *GetControllerRequest) (*GetControllerResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetController not implemented")
 }
 func (UnimplementedNodeServiceServer) mustEmbedUnimplementedNodeServiceServer() {}
 func (UnimplementedNodeServiceServer) testEmbeddedByValue()                     {}
@@ -334,6 +427,85 @@ func _NodeService_GetReplicaStatus_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NodeService_CarryMigration_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(NodeServiceServer).CarryMigration(&grpc.GenericServerStream[CarryMigrationRequest, CarryMigrationResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type NodeService_CarryMigrationServer = grpc.BidiStreamingServer[CarryMigrationRequest, CarryMigrationResponse]
+
+func _NodeService_GetSlotUsage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSlotUsageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).GetSlotUsage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_GetSlotUsage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).GetSlotUsage(ctx, req.(*GetSlotUsageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NodeService_ListMigrations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListMigrationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).ListMigrations(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_ListMigrations_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).ListMigrations(ctx, req.(*ListMigrationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NodeService_ChangeMembers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ChangeMembersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).ChangeMembers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_ChangeMembers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).ChangeMembers(ctx, req.(*ChangeMembersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NodeService_GetController_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetControllerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).GetController(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_GetController_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).GetController(ctx, req.(*GetControllerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // NodeService_ServiceDesc is the grpc.ServiceDesc for NodeService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -365,12 +537,34 @@ var NodeService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "GetReplicaStatus",
 			Handler:    _NodeService_GetReplicaStatus_Handler,
 		},
+		{
+			MethodName: "GetSlotUsage",
+			Handler:    _NodeService_GetSlotUsage_Handler,
+		},
+		{
+			MethodName: "ListMigrations",
+			Handler:    _NodeService_ListMigrations_Handler,
+		},
+		{
+			MethodName: "ChangeMembers",
+			Handler:    _NodeService_ChangeMembers_Handler,
+		},
+		{
+			MethodName: "GetController",
+			Handler:    _NodeService_GetController_Handler,
+		},
 	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "WatchMeta",
 			Handler:       _NodeService_WatchMeta_Handler,
 			ServerStreams: true,
+		},
+		{
+			StreamName:    "CarryMigration",
+			Handler:       _NodeService_CarryMigration_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
 		},
 	},
 	Metadata: "holt/node/v1/node_service.proto",

@@ -24,6 +24,67 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// MemberChange is a way to change who belongs to a group.
+type MemberChange int32
+
+const (
+	// Not used.
+	MemberChange_MEMBER_CHANGE_UNSPECIFIED MemberChange = 0
+	// Adds a node as learner.
+	MemberChange_MEMBER_CHANGE_ADD_LEARNER MemberChange = 1
+	// Makes a learner that has caught up a voter.
+	MemberChange_MEMBER_CHANGE_PROMOTE MemberChange = 2
+	// Removes a node.
+	MemberChange_MEMBER_CHANGE_REMOVE MemberChange = 3
+	// Removes a node that is taken for dead; refused where it answers.
+	MemberChange_MEMBER_CHANGE_REMOVE_SILENT MemberChange = 4
+)
+
+// Enum value maps for MemberChange.
+var (
+	MemberChange_name = map[int32]string{
+		0: "MEMBER_CHANGE_UNSPECIFIED",
+		1: "MEMBER_CHANGE_ADD_LEARNER",
+		2: "MEMBER_CHANGE_PROMOTE",
+		3: "MEMBER_CHANGE_REMOVE",
+		4: "MEMBER_CHANGE_REMOVE_SILENT",
+	}
+	MemberChange_value = map[string]int32{
+		"MEMBER_CHANGE_UNSPECIFIED":   0,
+		"MEMBER_CHANGE_ADD_LEARNER":   1,
+		"MEMBER_CHANGE_PROMOTE":       2,
+		"MEMBER_CHANGE_REMOVE":        3,
+		"MEMBER_CHANGE_REMOVE_SILENT": 4,
+	}
+)
+
+func (x MemberChange) Enum() *MemberChange {
+	p := new(MemberChange)
+	*p = x
+	return p
+}
+
+func (x MemberChange) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MemberChange) Descriptor() protoreflect.EnumDescriptor {
+	return file_holt_node_v1_replica_proto_enumTypes[0].Descriptor()
+}
+
+func (MemberChange) Type() protoreflect.EnumType {
+	return &file_holt_node_v1_replica_proto_enumTypes[0]
+}
+
+func (x MemberChange) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MemberChange.Descriptor instead.
+func (MemberChange) EnumDescriptor() ([]byte, []int) {
+	return file_holt_node_v1_replica_proto_rawDescGZIP(), []int{0}
+}
+
 // TransferLeadershipRequest asks the leader of a shard to hand over.
 type TransferLeadershipRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -235,11 +296,351 @@ func (x *GetReplicaStatusResponse) GetReplicas() []*v1.ReplicaStatus {
 	return nil
 }
 
+// ChangeMembersRequest asks the leader of a shard for one change of the group's members.
+type ChangeMembersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The shard.
+	ShardId uint64 `protobuf:"varint,1,opt,name=shard_id,json=shardId,proto3" json:"shard_id,omitempty"`
+	// Term of the leader that the change was planned with.
+	Term uint64 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`
+	// What to do.
+	Change MemberChange `protobuf:"varint,3,opt,name=change,proto3,enum=holt.node.v1.MemberChange" json:"change,omitempty"`
+	// The node that is added, promoted or removed.
+	NodeId string `protobuf:"bytes,4,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
+	// Index of the configuration that the change was planned on; refused where there is a later one.
+	Index         uint64 `protobuf:"varint,5,opt,name=index,proto3" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeMembersRequest) Reset() {
+	*x = ChangeMembersRequest{}
+	mi := &file_holt_node_v1_replica_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeMembersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeMembersRequest) ProtoMessage() {}
+
+func (x *ChangeMembersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_node_v1_replica_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeMembersRequest.ProtoReflect.Descriptor instead.
+func (*ChangeMembersRequest) Descriptor() ([]byte, []int) {
+	return file_holt_node_v1_replica_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ChangeMembersRequest) GetShardId() uint64 {
+	if x != nil {
+		return x.ShardId
+	}
+	return 0
+}
+
+func (x *ChangeMembersRequest) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *ChangeMembersRequest) GetChange() MemberChange {
+	if x != nil {
+		return x.Change
+	}
+	return MemberChange_MEMBER_CHANGE_UNSPECIFIED
+}
+
+func (x *ChangeMembersRequest) GetNodeId() string {
+	if x != nil {
+		return x.NodeId
+	}
+	return ""
+}
+
+func (x *ChangeMembersRequest) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+// ChangeMembersResponse says that the change is committed, or was made before.
+type ChangeMembersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeMembersResponse) Reset() {
+	*x = ChangeMembersResponse{}
+	mi := &file_holt_node_v1_replica_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeMembersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeMembersResponse) ProtoMessage() {}
+
+func (x *ChangeMembersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_node_v1_replica_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeMembersResponse.ProtoReflect.Descriptor instead.
+func (*ChangeMembersResponse) Descriptor() ([]byte, []int) {
+	return file_holt_node_v1_replica_proto_rawDescGZIP(), []int{5}
+}
+
+// GetControllerRequest asks what the controller is about.
+type GetControllerRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetControllerRequest) Reset() {
+	*x = GetControllerRequest{}
+	mi := &file_holt_node_v1_replica_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetControllerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetControllerRequest) ProtoMessage() {}
+
+func (x *GetControllerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_node_v1_replica_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetControllerRequest.ProtoReflect.Descriptor instead.
+func (*GetControllerRequest) Descriptor() ([]byte, []int) {
+	return file_holt_node_v1_replica_proto_rawDescGZIP(), []int{6}
+}
+
+// GetControllerResponse is the answer to a GetControllerRequest.
+type GetControllerResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether the answering node's controller is the one that acts.
+	Acting bool `protobuf:"varint,1,opt,name=acting,proto3" json:"acting,omitempty"`
+	// What it waits for or cannot do, one line each.
+	Waiting       []string `protobuf:"bytes,2,rep,name=waiting,proto3" json:"waiting,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetControllerResponse) Reset() {
+	*x = GetControllerResponse{}
+	mi := &file_holt_node_v1_replica_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetControllerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetControllerResponse) ProtoMessage() {}
+
+func (x *GetControllerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_node_v1_replica_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetControllerResponse.ProtoReflect.Descriptor instead.
+func (*GetControllerResponse) Descriptor() ([]byte, []int) {
+	return file_holt_node_v1_replica_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *GetControllerResponse) GetActing() bool {
+	if x != nil {
+		return x.Acting
+	}
+	return false
+}
+
+func (x *GetControllerResponse) GetWaiting() []string {
+	if x != nil {
+		return x.Waiting
+	}
+	return nil
+}
+
+// GetSlotUsageRequest asks the leader of a shard what its slots hold.
+type GetSlotUsageRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The shard.
+	ShardId       uint64 `protobuf:"varint,1,opt,name=shard_id,json=shardId,proto3" json:"shard_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSlotUsageRequest) Reset() {
+	*x = GetSlotUsageRequest{}
+	mi := &file_holt_node_v1_replica_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSlotUsageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSlotUsageRequest) ProtoMessage() {}
+
+func (x *GetSlotUsageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_node_v1_replica_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSlotUsageRequest.ProtoReflect.Descriptor instead.
+func (*GetSlotUsageRequest) Descriptor() ([]byte, []int) {
+	return file_holt_node_v1_replica_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *GetSlotUsageRequest) GetShardId() uint64 {
+	if x != nil {
+		return x.ShardId
+	}
+	return 0
+}
+
+// GetSlotUsageResponse is what the slots of a shard hold, each list in the order of the shard's slots.
+type GetSlotUsageResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The slots that the shard serves, in ascending order.
+	Slots []*v1.SlotRange `protobuf:"bytes,1,rep,name=slots,proto3" json:"slots,omitempty"`
+	// How many keys each slot holds.
+	Keys []uint64 `protobuf:"varint,2,rep,packed,name=keys,proto3" json:"keys,omitempty"`
+	// How much memory the keys of each slot take, in bytes.
+	Bytes []uint64 `protobuf:"varint,3,rep,packed,name=bytes,proto3" json:"bytes,omitempty"`
+	// How many requests the shard has had since its leader began to lead it, and a clock of the answering node in milliseconds:
+	// two answers give a rate.
+	Requests uint64 `protobuf:"varint,4,opt,name=requests,proto3" json:"requests,omitempty"`
+	// That clock.
+	NowMs         uint64 `protobuf:"varint,5,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSlotUsageResponse) Reset() {
+	*x = GetSlotUsageResponse{}
+	mi := &file_holt_node_v1_replica_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSlotUsageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSlotUsageResponse) ProtoMessage() {}
+
+func (x *GetSlotUsageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_node_v1_replica_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSlotUsageResponse.ProtoReflect.Descriptor instead.
+func (*GetSlotUsageResponse) Descriptor() ([]byte, []int) {
+	return file_holt_node_v1_replica_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GetSlotUsageResponse) GetSlots() []*v1.SlotRange {
+	if x != nil {
+		return x.Slots
+	}
+	return nil
+}
+
+func (x *GetSlotUsageResponse) GetKeys() []uint64 {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *GetSlotUsageResponse) GetBytes() []uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return nil
+}
+
+func (x *GetSlotUsageResponse) GetRequests() uint64 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *GetSlotUsageResponse) GetNowMs() uint64 {
+	if x != nil {
+		return x.NowMs
+	}
+	return 0
+}
+
 var File_holt_node_v1_replica_proto protoreflect.FileDescriptor
 
 const file_holt_node_v1_replica_proto_rawDesc = "" +
 	"\n" +
-	"\x1aholt/node/v1/replica.proto\x12\fholt.node.v1\x1a#holt/cluster/v1/admin_service.proto\"h\n" +
+	"\x1aholt/node/v1/replica.proto\x12\fholt.node.v1\x1a#holt/cluster/v1/admin_service.proto\x1a\x1eholt/cluster/v1/slot_map.proto\"h\n" +
 	"\x19TransferLeadershipRequest\x12\x19\n" +
 	"\bshard_id\x18\x01 \x01(\x04R\ashardId\x12\x1c\n" +
 	"\n" +
@@ -251,7 +652,32 @@ const file_holt_node_v1_replica_proto_rawDesc = "" +
 	"\x17GetReplicaStatusRequest\x12\x1b\n" +
 	"\tshard_ids\x18\x01 \x03(\x04R\bshardIds\"V\n" +
 	"\x18GetReplicaStatusResponse\x12:\n" +
-	"\breplicas\x18\x01 \x03(\v2\x1e.holt.cluster.v1.ReplicaStatusR\breplicasB5Z3github.com/holtcache/holt/proto/holt/node/v1;nodev1b\x06proto3"
+	"\breplicas\x18\x01 \x03(\v2\x1e.holt.cluster.v1.ReplicaStatusR\breplicas\"\xa8\x01\n" +
+	"\x14ChangeMembersRequest\x12\x19\n" +
+	"\bshard_id\x18\x01 \x01(\x04R\ashardId\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\x122\n" +
+	"\x06change\x18\x03 \x01(\x0e2\x1a.holt.node.v1.MemberChangeR\x06change\x12\x17\n" +
+	"\anode_id\x18\x04 \x01(\tR\x06nodeId\x12\x14\n" +
+	"\x05index\x18\x05 \x01(\x04R\x05index\"\x17\n" +
+	"\x15ChangeMembersResponse\"\x16\n" +
+	"\x14GetControllerRequest\"I\n" +
+	"\x15GetControllerResponse\x12\x16\n" +
+	"\x06acting\x18\x01 \x01(\bR\x06acting\x12\x18\n" +
+	"\awaiting\x18\x02 \x03(\tR\awaiting\"0\n" +
+	"\x13GetSlotUsageRequest\x12\x19\n" +
+	"\bshard_id\x18\x01 \x01(\x04R\ashardId\"\xa5\x01\n" +
+	"\x14GetSlotUsageResponse\x120\n" +
+	"\x05slots\x18\x01 \x03(\v2\x1a.holt.cluster.v1.SlotRangeR\x05slots\x12\x12\n" +
+	"\x04keys\x18\x02 \x03(\x04R\x04keys\x12\x14\n" +
+	"\x05bytes\x18\x03 \x03(\x04R\x05bytes\x12\x1a\n" +
+	"\brequests\x18\x04 \x01(\x04R\brequests\x12\x15\n" +
+	"\x06now_ms\x18\x05 \x01(\x04R\x05nowMs*\xa2\x01\n" +
+	"\fMemberChange\x12\x1d\n" +
+	"\x19MEMBER_CHANGE_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\x19MEMBER_CHANGE_ADD_LEARNER\x10\x01\x12\x19\n" +
+	"\x15MEMBER_CHANGE_PROMOTE\x10\x02\x12\x18\n" +
+	"\x14MEMBER_CHANGE_REMOVE\x10\x03\x12\x1f\n" +
+	"\x1bMEMBER_CHANGE_REMOVE_SILENT\x10\x04B5Z3github.com/holtcache/holt/proto/holt/node/v1;nodev1b\x06proto3"
 
 var (
 	file_holt_node_v1_replica_proto_rawDescOnce sync.Once
@@ -265,21 +691,32 @@ func file_holt_node_v1_replica_proto_rawDescGZIP() []byte {
 	return file_holt_node_v1_replica_proto_rawDescData
 }
 
-var file_holt_node_v1_replica_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_holt_node_v1_replica_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_holt_node_v1_replica_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_holt_node_v1_replica_proto_goTypes = []any{
-	(*TransferLeadershipRequest)(nil),  // 0: holt.node.v1.TransferLeadershipRequest
-	(*TransferLeadershipResponse)(nil), // 1: holt.node.v1.TransferLeadershipResponse
-	(*GetReplicaStatusRequest)(nil),    // 2: holt.node.v1.GetReplicaStatusRequest
-	(*GetReplicaStatusResponse)(nil),   // 3: holt.node.v1.GetReplicaStatusResponse
-	(*v1.ReplicaStatus)(nil),           // 4: holt.cluster.v1.ReplicaStatus
+	(MemberChange)(0),                  // 0: holt.node.v1.MemberChange
+	(*TransferLeadershipRequest)(nil),  // 1: holt.node.v1.TransferLeadershipRequest
+	(*TransferLeadershipResponse)(nil), // 2: holt.node.v1.TransferLeadershipResponse
+	(*GetReplicaStatusRequest)(nil),    // 3: holt.node.v1.GetReplicaStatusRequest
+	(*GetReplicaStatusResponse)(nil),   // 4: holt.node.v1.GetReplicaStatusResponse
+	(*ChangeMembersRequest)(nil),       // 5: holt.node.v1.ChangeMembersRequest
+	(*ChangeMembersResponse)(nil),      // 6: holt.node.v1.ChangeMembersResponse
+	(*GetControllerRequest)(nil),       // 7: holt.node.v1.GetControllerRequest
+	(*GetControllerResponse)(nil),      // 8: holt.node.v1.GetControllerResponse
+	(*GetSlotUsageRequest)(nil),        // 9: holt.node.v1.GetSlotUsageRequest
+	(*GetSlotUsageResponse)(nil),       // 10: holt.node.v1.GetSlotUsageResponse
+	(*v1.ReplicaStatus)(nil),           // 11: holt.cluster.v1.ReplicaStatus
+	(*v1.SlotRange)(nil),               // 12: holt.cluster.v1.SlotRange
 }
 var file_holt_node_v1_replica_proto_depIdxs = []int32{
-	4, // 0: holt.node.v1.GetReplicaStatusResponse.replicas:type_name -> holt.cluster.v1.ReplicaStatus
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	11, // 0: holt.node.v1.GetReplicaStatusResponse.replicas:type_name -> holt.cluster.v1.ReplicaStatus
+	0,  // 1: holt.node.v1.ChangeMembersRequest.change:type_name -> holt.node.v1.MemberChange
+	12, // 2: holt.node.v1.GetSlotUsageResponse.slots:type_name -> holt.cluster.v1.SlotRange
+	3,  // [3:3] is the sub-list for method output_type
+	3,  // [3:3] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_holt_node_v1_replica_proto_init() }
@@ -292,13 +729,14 @@ func file_holt_node_v1_replica_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_node_v1_replica_proto_rawDesc), len(file_holt_node_v1_replica_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   4,
+			NumEnums:      1,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_holt_node_v1_replica_proto_goTypes,
 		DependencyIndexes: file_holt_node_v1_replica_proto_depIdxs,
+		EnumInfos:         file_holt_node_v1_replica_proto_enumTypes,
 		MessageInfos:      file_holt_node_v1_replica_proto_msgTypes,
 	}.Build()
 	File_holt_node_v1_replica_proto = out.File

@@ -23,6 +23,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// MigrationSide is one of the two shards of a migration.
+type MigrationSide int32
+
+const (
+	// Not set.
+	MigrationSide_MIGRATION_SIDE_UNSPECIFIED MigrationSide = 0
+	// The one that owned the slots when it began.
+	MigrationSide_MIGRATION_SIDE_SOURCE MigrationSide = 1
+	// The one that is to own them.
+	MigrationSide_MIGRATION_SIDE_TARGET MigrationSide = 2
+)
+
+// Enum value maps for MigrationSide.
+var (
+	MigrationSide_name = map[int32]string{
+		0: "MIGRATION_SIDE_UNSPECIFIED",
+		1: "MIGRATION_SIDE_SOURCE",
+		2: "MIGRATION_SIDE_TARGET",
+	}
+	MigrationSide_value = map[string]int32{
+		"MIGRATION_SIDE_UNSPECIFIED": 0,
+		"MIGRATION_SIDE_SOURCE":      1,
+		"MIGRATION_SIDE_TARGET":      2,
+	}
+)
+
+func (x MigrationSide) Enum() *MigrationSide {
+	p := new(MigrationSide)
+	*p = x
+	return p
+}
+
+func (x MigrationSide) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MigrationSide) Descriptor() protoreflect.EnumDescriptor {
+	return file_holt_storage_v1_meta_command_proto_enumTypes[0].Descriptor()
+}
+
+func (MigrationSide) Type() protoreflect.EnumType {
+	return &file_holt_storage_v1_meta_command_proto_enumTypes[0]
+}
+
+func (x MigrationSide) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MigrationSide.Descriptor instead.
+func (MigrationSide) EnumDescriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_command_proto_rawDescGZIP(), []int{0}
+}
+
 // MetaCommand is one entry in the log of the meta group. Each is evaluated when it is applied, against the state at
 // that moment, so a command of a controller that has been replaced changes nothing it should not.
 // A replica that meets a version, a command or a field that it does not know stops: a new field needs a new version.
@@ -44,6 +97,13 @@ type MetaCommand struct {
 	//	*MetaCommand_SetReplicas
 	//	*MetaCommand_ChangeSetting
 	//	*MetaCommand_ChangeSettings
+	//	*MetaCommand_StartMigrations
+	//	*MetaCommand_CommitMigration
+	//	*MetaCommand_AbortMigration
+	//	*MetaCommand_EndMigration
+	//	*MetaCommand_SetNodeDraining
+	//	*MetaCommand_DissolveShard
+	//	*MetaCommand_SetRebalance
 	Command       isMetaCommand_Command `protobuf_oneof:"command"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -183,6 +243,69 @@ func (x *MetaCommand) GetChangeSettings() *ChangeSettings {
 	return nil
 }
 
+func (x *MetaCommand) GetStartMigrations() *StartMigrations {
+	if x != nil {
+		if x, ok := x.Command.(*MetaCommand_StartMigrations); ok {
+			return x.StartMigrations
+		}
+	}
+	return nil
+}
+
+func (x *MetaCommand) GetCommitMigration() *CommitMigration {
+	if x != nil {
+		if x, ok := x.Command.(*MetaCommand_CommitMigration); ok {
+			return x.CommitMigration
+		}
+	}
+	return nil
+}
+
+func (x *MetaCommand) GetAbortMigration() *AbortMigration {
+	if x != nil {
+		if x, ok := x.Command.(*MetaCommand_AbortMigration); ok {
+			return x.AbortMigration
+		}
+	}
+	return nil
+}
+
+func (x *MetaCommand) GetEndMigration() *EndMigration {
+	if x != nil {
+		if x, ok := x.Command.(*MetaCommand_EndMigration); ok {
+			return x.EndMigration
+		}
+	}
+	return nil
+}
+
+func (x *MetaCommand) GetSetNodeDraining() *SetNodeDraining {
+	if x != nil {
+		if x, ok := x.Command.(*MetaCommand_SetNodeDraining); ok {
+			return x.SetNodeDraining
+		}
+	}
+	return nil
+}
+
+func (x *MetaCommand) GetDissolveShard() *DissolveShard {
+	if x != nil {
+		if x, ok := x.Command.(*MetaCommand_DissolveShard); ok {
+			return x.DissolveShard
+		}
+	}
+	return nil
+}
+
+func (x *MetaCommand) GetSetRebalance() *SetRebalance {
+	if x != nil {
+		if x, ok := x.Command.(*MetaCommand_SetRebalance); ok {
+			return x.SetRebalance
+		}
+	}
+	return nil
+}
+
 type isMetaCommand_Command interface {
 	isMetaCommand_Command()
 }
@@ -237,6 +360,41 @@ type MetaCommand_ChangeSettings struct {
 	ChangeSettings *ChangeSettings `protobuf:"bytes,11,opt,name=change_settings,json=changeSettings,proto3,oneof"`
 }
 
+type MetaCommand_StartMigrations struct {
+	// Begins to move slots between shards.
+	StartMigrations *StartMigrations `protobuf:"bytes,12,opt,name=start_migrations,json=startMigrations,proto3,oneof"`
+}
+
+type MetaCommand_CommitMigration struct {
+	// Decides that a migration's slots belong to its target.
+	CommitMigration *CommitMigration `protobuf:"bytes,13,opt,name=commit_migration,json=commitMigration,proto3,oneof"`
+}
+
+type MetaCommand_AbortMigration struct {
+	// Decides that a migration's slots stay where they are.
+	AbortMigration *AbortMigration `protobuf:"bytes,14,opt,name=abort_migration,json=abortMigration,proto3,oneof"`
+}
+
+type MetaCommand_EndMigration struct {
+	// Notes that one side of a migration has logged its end.
+	EndMigration *EndMigration `protobuf:"bytes,15,opt,name=end_migration,json=endMigration,proto3,oneof"`
+}
+
+type MetaCommand_SetNodeDraining struct {
+	// Says whether a node is to give up all that it holds.
+	SetNodeDraining *SetNodeDraining `protobuf:"bytes,16,opt,name=set_node_draining,json=setNodeDraining,proto3,oneof"`
+}
+
+type MetaCommand_DissolveShard struct {
+	// Takes a shard without slots out for good.
+	DissolveShard *DissolveShard `protobuf:"bytes,17,opt,name=dissolve_shard,json=dissolveShard,proto3,oneof"`
+}
+
+type MetaCommand_SetRebalance struct {
+	// Asks for a rebalance, or ends it.
+	SetRebalance *SetRebalance `protobuf:"bytes,18,opt,name=set_rebalance,json=setRebalance,proto3,oneof"`
+}
+
 func (*MetaCommand_InitCluster) isMetaCommand_Command() {}
 
 func (*MetaCommand_RegisterNode) isMetaCommand_Command() {}
@@ -256,6 +414,20 @@ func (*MetaCommand_SetReplicas) isMetaCommand_Command() {}
 func (*MetaCommand_ChangeSetting) isMetaCommand_Command() {}
 
 func (*MetaCommand_ChangeSettings) isMetaCommand_Command() {}
+
+func (*MetaCommand_StartMigrations) isMetaCommand_Command() {}
+
+func (*MetaCommand_CommitMigration) isMetaCommand_Command() {}
+
+func (*MetaCommand_AbortMigration) isMetaCommand_Command() {}
+
+func (*MetaCommand_EndMigration) isMetaCommand_Command() {}
+
+func (*MetaCommand_SetNodeDraining) isMetaCommand_Command() {}
+
+func (*MetaCommand_DissolveShard) isMetaCommand_Command() {}
+
+func (*MetaCommand_SetRebalance) isMetaCommand_Command() {}
 
 // InitCluster begins the cluster. It succeeds once.
 type InitCluster struct {
@@ -848,6 +1020,8 @@ type ChangeSetting struct {
 	//	*ChangeSetting_LfuLogFactor
 	//	*ChangeSetting_LfuDecayTime
 	//	*ChangeSetting_Save
+	//	*ChangeSetting_MigrationRate
+	//	*ChangeSetting_NodeDeadAfterMs
 	Setting       isChangeSetting_Setting `protobuf_oneof:"setting"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1016,6 +1190,24 @@ func (x *ChangeSetting) GetSave() string {
 	return ""
 }
 
+func (x *ChangeSetting) GetMigrationRate() uint64 {
+	if x != nil {
+		if x, ok := x.Setting.(*ChangeSetting_MigrationRate); ok {
+			return x.MigrationRate
+		}
+	}
+	return 0
+}
+
+func (x *ChangeSetting) GetNodeDeadAfterMs() uint64 {
+	if x != nil {
+		if x, ok := x.Setting.(*ChangeSetting_NodeDeadAfterMs); ok {
+			return x.NodeDeadAfterMs
+		}
+	}
+	return 0
+}
+
 type isChangeSetting_Setting interface {
 	isChangeSetting_Setting()
 }
@@ -1090,6 +1282,16 @@ type ChangeSetting_Save struct {
 	Save string `protobuf:"bytes,14,opt,name=save,proto3,oneof"`
 }
 
+type ChangeSetting_MigrationRate struct {
+	// Bytes a second that a shard sends at most when its slots move away; 0: no limit.
+	MigrationRate uint64 `protobuf:"varint,15,opt,name=migration_rate,json=migrationRate,proto3,oneof"`
+}
+
+type ChangeSetting_NodeDeadAfterMs struct {
+	// How long a node may be silent before its replicas are built elsewhere, in milliseconds; 0: for ever.
+	NodeDeadAfterMs uint64 `protobuf:"varint,16,opt,name=node_dead_after_ms,json=nodeDeadAfterMs,proto3,oneof"`
+}
+
 func (*ChangeSetting_Replicas) isChangeSetting_Setting() {}
 
 func (*ChangeSetting_Shards) isChangeSetting_Setting() {}
@@ -1117,6 +1319,10 @@ func (*ChangeSetting_LfuLogFactor) isChangeSetting_Setting() {}
 func (*ChangeSetting_LfuDecayTime) isChangeSetting_Setting() {}
 
 func (*ChangeSetting_Save) isChangeSetting_Setting() {}
+
+func (*ChangeSetting_MigrationRate) isChangeSetting_Setting() {}
+
+func (*ChangeSetting_NodeDeadAfterMs) isChangeSetting_Setting() {}
 
 // ChangeSettings changes several settings in one step: all of them, or none where one is refused.
 type ChangeSettings struct {
@@ -1237,11 +1443,492 @@ func (x *SetNodeMemory) GetMaxBytes() uint64 {
 	return 0
 }
 
+// StartMigrations begins to move slots between shards, all of it or none. Nothing changes its owner yet.
+// The ids come from a counter in the state, are never given out twice, and rise in the order of the plans.
+type StartMigrations struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Epoch of the state on which the plan was made; the command is refused at any other.
+	ExpectedEpoch uint64 `protobuf:"varint,1,opt,name=expected_epoch,json=expectedEpoch,proto3" json:"expected_epoch,omitempty"`
+	// When that was, in milliseconds since the Unix epoch, by the proposer's clock.
+	StartedMs int64 `protobuf:"varint,2,opt,name=started_ms,json=startedMs,proto3" json:"started_ms,omitempty"`
+	// The migrations, in the order in which they get their ids.
+	Migrations    []*NewMigration `protobuf:"bytes,3,rep,name=migrations,proto3" json:"migrations,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StartMigrations) Reset() {
+	*x = StartMigrations{}
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StartMigrations) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StartMigrations) ProtoMessage() {}
+
+func (x *StartMigrations) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StartMigrations.ProtoReflect.Descriptor instead.
+func (*StartMigrations) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_command_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *StartMigrations) GetExpectedEpoch() uint64 {
+	if x != nil {
+		return x.ExpectedEpoch
+	}
+	return 0
+}
+
+func (x *StartMigrations) GetStartedMs() int64 {
+	if x != nil {
+		return x.StartedMs
+	}
+	return 0
+}
+
+func (x *StartMigrations) GetMigrations() []*NewMigration {
+	if x != nil {
+		return x.Migrations
+	}
+	return nil
+}
+
+// NewMigration is one migration to be begun.
+type NewMigration struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the shard that owns the slots.
+	From uint64 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	// Id of the shard that is to own them; both have formed.
+	To uint64 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
+	// The slots. None of them is in a migration whose record still stands.
+	Ranges        []*SlotRange `protobuf:"bytes,3,rep,name=ranges,proto3" json:"ranges,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NewMigration) Reset() {
+	*x = NewMigration{}
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NewMigration) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NewMigration) ProtoMessage() {}
+
+func (x *NewMigration) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NewMigration.ProtoReflect.Descriptor instead.
+func (*NewMigration) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_command_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *NewMigration) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *NewMigration) GetTo() uint64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *NewMigration) GetRanges() []*SlotRange {
+	if x != nil {
+		return x.Ranges
+	}
+	return nil
+}
+
+// CommitMigration decides that the slots belong to the target, if nothing has been decided yet. The leader of the target
+// proposes it once the final chunk is applied in its group.
+type CommitMigration struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the migration.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The attempt that the final chunk belongs to: the incarnation of the source's executor.
+	AttemptIncarnation uint64 `protobuf:"varint,2,opt,name=attempt_incarnation,json=attemptIncarnation,proto3" json:"attempt_incarnation,omitempty"`
+	// The attempt that the final chunk belongs to: its number in that incarnation.
+	AttemptCounter uint64 `protobuf:"varint,3,opt,name=attempt_counter,json=attemptCounter,proto3" json:"attempt_counter,omitempty"`
+	// Index of the final chunk's entry in the log of the target.
+	FinalIndex    uint64 `protobuf:"varint,4,opt,name=final_index,json=finalIndex,proto3" json:"final_index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CommitMigration) Reset() {
+	*x = CommitMigration{}
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CommitMigration) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CommitMigration) ProtoMessage() {}
+
+func (x *CommitMigration) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CommitMigration.ProtoReflect.Descriptor instead.
+func (*CommitMigration) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_command_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *CommitMigration) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *CommitMigration) GetAttemptIncarnation() uint64 {
+	if x != nil {
+		return x.AttemptIncarnation
+	}
+	return 0
+}
+
+func (x *CommitMigration) GetAttemptCounter() uint64 {
+	if x != nil {
+		return x.AttemptCounter
+	}
+	return 0
+}
+
+func (x *CommitMigration) GetFinalIndex() uint64 {
+	if x != nil {
+		return x.FinalIndex
+	}
+	return 0
+}
+
+// AbortMigration decides that the slots stay where they are, if nothing has been decided yet.
+type AbortMigration struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the migration.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Why, for people. What is not printable ASCII, or too long, is cut.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AbortMigration) Reset() {
+	*x = AbortMigration{}
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AbortMigration) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AbortMigration) ProtoMessage() {}
+
+func (x *AbortMigration) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AbortMigration.ProtoReflect.Descriptor instead.
+func (*AbortMigration) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_command_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *AbortMigration) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *AbortMigration) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// EndMigration notes that one side has logged the end of a migration that has been decided. Once both have, its record is
+// collected: no shard needs it any more.
+type EndMigration struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the migration.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Which side.
+	Side MigrationSide `protobuf:"varint,2,opt,name=side,proto3,enum=holt.storage.v1.MigrationSide" json:"side,omitempty"`
+	// When, in milliseconds since the Unix epoch, by the proposer's clock.
+	EndedMs       int64 `protobuf:"varint,3,opt,name=ended_ms,json=endedMs,proto3" json:"ended_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndMigration) Reset() {
+	*x = EndMigration{}
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndMigration) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndMigration) ProtoMessage() {}
+
+func (x *EndMigration) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndMigration.ProtoReflect.Descriptor instead.
+func (*EndMigration) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_command_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *EndMigration) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *EndMigration) GetSide() MigrationSide {
+	if x != nil {
+		return x.Side
+	}
+	return MigrationSide_MIGRATION_SIDE_UNSPECIFIED
+}
+
+func (x *EndMigration) GetEndedMs() int64 {
+	if x != nil {
+		return x.EndedMs
+	}
+	return 0
+}
+
+// SetNodeDraining says whether a node is to give up all that it holds: replicas, leaderships, its vote in the meta group.
+type SetNodeDraining struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the node.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Whether it is to.
+	Draining      bool `protobuf:"varint,2,opt,name=draining,proto3" json:"draining,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetNodeDraining) Reset() {
+	*x = SetNodeDraining{}
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetNodeDraining) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetNodeDraining) ProtoMessage() {}
+
+func (x *SetNodeDraining) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetNodeDraining.ProtoReflect.Descriptor instead.
+func (*SetNodeDraining) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_command_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *SetNodeDraining) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SetNodeDraining) GetDraining() bool {
+	if x != nil {
+		return x.Draining
+	}
+	return false
+}
+
+// DissolveShard takes a shard out of the cluster that has formed, owns no slot and takes part in no migration. Its id never
+// returns.
+type DissolveShard struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the shard.
+	Id            uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DissolveShard) Reset() {
+	*x = DissolveShard{}
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DissolveShard) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DissolveShard) ProtoMessage() {}
+
+func (x *DissolveShard) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DissolveShard.ProtoReflect.Descriptor instead.
+func (*DissolveShard) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_command_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *DissolveShard) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+// SetRebalance asks for a rebalance, in place of one that runs, or ends it.
+type SetRebalance struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is asked for; not set: the rebalance that runs has ended or was stopped.
+	Rebalance *MetaRebalance `protobuf:"bytes,1,opt,name=rebalance,proto3" json:"rebalance,omitempty"`
+	// Only for an end: when the rebalance that ends was asked for, so that another one goes on; 0: whichever runs.
+	ExpectedStartedMs int64 `protobuf:"varint,2,opt,name=expected_started_ms,json=expectedStartedMs,proto3" json:"expected_started_ms,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *SetRebalance) Reset() {
+	*x = SetRebalance{}
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRebalance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRebalance) ProtoMessage() {}
+
+func (x *SetRebalance) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRebalance.ProtoReflect.Descriptor instead.
+func (*SetRebalance) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_command_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SetRebalance) GetRebalance() *MetaRebalance {
+	if x != nil {
+		return x.Rebalance
+	}
+	return nil
+}
+
+func (x *SetRebalance) GetExpectedStartedMs() int64 {
+	if x != nil {
+		return x.ExpectedStartedMs
+	}
+	return 0
+}
+
 var File_holt_storage_v1_meta_command_proto protoreflect.FileDescriptor
 
 const file_holt_storage_v1_meta_command_proto_rawDesc = "" +
 	"\n" +
-	"\"holt/storage/v1/meta_command.proto\x12\x0fholt.storage.v1\x1a holt/storage/v1/meta_state.proto\x1a\x1bholt/storage/v1/slots.proto\"\x82\x06\n" +
+	"\"holt/storage/v1/meta_command.proto\x12\x0fholt.storage.v1\x1a holt/storage/v1/meta_state.proto\x1a\x1bholt/storage/v1/slots.proto\"\x91\n" +
+	"\n" +
 	"\vMetaCommand\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12A\n" +
 	"\finit_cluster\x18\x02 \x01(\v2\x1c.holt.storage.v1.InitClusterH\x00R\vinitCluster\x12D\n" +
@@ -1255,7 +1942,14 @@ const file_holt_storage_v1_meta_command_proto_rawDesc = "" +
 	"\fset_replicas\x18\t \x01(\v2\x1c.holt.storage.v1.SetReplicasH\x00R\vsetReplicas\x12G\n" +
 	"\x0echange_setting\x18\n" +
 	" \x01(\v2\x1e.holt.storage.v1.ChangeSettingH\x00R\rchangeSetting\x12J\n" +
-	"\x0fchange_settings\x18\v \x01(\v2\x1f.holt.storage.v1.ChangeSettingsH\x00R\x0echangeSettingsB\t\n" +
+	"\x0fchange_settings\x18\v \x01(\v2\x1f.holt.storage.v1.ChangeSettingsH\x00R\x0echangeSettings\x12M\n" +
+	"\x10start_migrations\x18\f \x01(\v2 .holt.storage.v1.StartMigrationsH\x00R\x0fstartMigrations\x12M\n" +
+	"\x10commit_migration\x18\r \x01(\v2 .holt.storage.v1.CommitMigrationH\x00R\x0fcommitMigration\x12J\n" +
+	"\x0fabort_migration\x18\x0e \x01(\v2\x1f.holt.storage.v1.AbortMigrationH\x00R\x0eabortMigration\x12D\n" +
+	"\rend_migration\x18\x0f \x01(\v2\x1d.holt.storage.v1.EndMigrationH\x00R\fendMigration\x12N\n" +
+	"\x11set_node_draining\x18\x10 \x01(\v2 .holt.storage.v1.SetNodeDrainingH\x00R\x0fsetNodeDraining\x12G\n" +
+	"\x0edissolve_shard\x18\x11 \x01(\v2\x1e.holt.storage.v1.DissolveShardH\x00R\rdissolveShard\x12D\n" +
+	"\rset_rebalance\x18\x12 \x01(\v2\x1d.holt.storage.v1.SetRebalanceH\x00R\fsetRebalanceB\t\n" +
 	"\acommand\"\xe1\x01\n" +
 	"\vInitCluster\x12\x1d\n" +
 	"\n" +
@@ -1296,7 +1990,7 @@ const file_holt_storage_v1_meta_command_proto_rawDesc = "" +
 	"\vSetReplicas\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\x04R\x05shard\x12\x1a\n" +
 	"\bexpected\x18\x02 \x03(\tR\bexpected\x12\x1a\n" +
-	"\breplicas\x18\x03 \x03(\tR\breplicas\"\xff\x04\n" +
+	"\breplicas\x18\x03 \x03(\tR\breplicas\"\xd7\x05\n" +
 	"\rChangeSetting\x12\x1c\n" +
 	"\breplicas\x18\x01 \x01(\rH\x00R\breplicas\x12\x18\n" +
 	"\x06shards\x18\x02 \x01(\rH\x00R\x06shards\x12#\n" +
@@ -1314,7 +2008,9 @@ const file_holt_storage_v1_meta_command_proto_rawDesc = "" +
 	"\x11maxmemory_samples\x18\v \x01(\rH\x00R\x10maxmemorySamples\x12&\n" +
 	"\x0elfu_log_factor\x18\f \x01(\rH\x00R\flfuLogFactor\x12&\n" +
 	"\x0elfu_decay_time\x18\r \x01(\rH\x00R\flfuDecayTime\x12\x14\n" +
-	"\x04save\x18\x0e \x01(\tH\x00R\x04saveB\t\n" +
+	"\x04save\x18\x0e \x01(\tH\x00R\x04save\x12'\n" +
+	"\x0emigration_rate\x18\x0f \x01(\x04H\x00R\rmigrationRate\x12-\n" +
+	"\x12node_dead_after_ms\x18\x10 \x01(\x04H\x00R\x0fnodeDeadAfterMsB\t\n" +
 	"\asetting\"\x8b\x01\n" +
 	"\x0eChangeSettings\x128\n" +
 	"\achanges\x18\x01 \x03(\v2\x1e.holt.storage.v1.ChangeSettingR\achanges\x12?\n" +
@@ -1324,7 +2020,43 @@ const file_holt_storage_v1_meta_command_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
 	"\vstart_count\x18\x02 \x01(\x04R\n" +
 	"startCount\x12\x1b\n" +
-	"\tmax_bytes\x18\x03 \x01(\x04R\bmaxBytesB;Z9github.com/holtcache/holt/proto/holt/storage/v1;storagev1b\x06proto3"
+	"\tmax_bytes\x18\x03 \x01(\x04R\bmaxBytes\"\x96\x01\n" +
+	"\x0fStartMigrations\x12%\n" +
+	"\x0eexpected_epoch\x18\x01 \x01(\x04R\rexpectedEpoch\x12\x1d\n" +
+	"\n" +
+	"started_ms\x18\x02 \x01(\x03R\tstartedMs\x12=\n" +
+	"\n" +
+	"migrations\x18\x03 \x03(\v2\x1d.holt.storage.v1.NewMigrationR\n" +
+	"migrations\"f\n" +
+	"\fNewMigration\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\x04R\x02to\x122\n" +
+	"\x06ranges\x18\x03 \x03(\v2\x1a.holt.storage.v1.SlotRangeR\x06ranges\"\x9c\x01\n" +
+	"\x0fCommitMigration\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12/\n" +
+	"\x13attempt_incarnation\x18\x02 \x01(\x04R\x12attemptIncarnation\x12'\n" +
+	"\x0fattempt_counter\x18\x03 \x01(\x04R\x0eattemptCounter\x12\x1f\n" +
+	"\vfinal_index\x18\x04 \x01(\x04R\n" +
+	"finalIndex\"8\n" +
+	"\x0eAbortMigration\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"m\n" +
+	"\fEndMigration\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x122\n" +
+	"\x04side\x18\x02 \x01(\x0e2\x1e.holt.storage.v1.MigrationSideR\x04side\x12\x19\n" +
+	"\bended_ms\x18\x03 \x01(\x03R\aendedMs\"=\n" +
+	"\x0fSetNodeDraining\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
+	"\bdraining\x18\x02 \x01(\bR\bdraining\"\x1f\n" +
+	"\rDissolveShard\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\"|\n" +
+	"\fSetRebalance\x12<\n" +
+	"\trebalance\x18\x01 \x01(\v2\x1e.holt.storage.v1.MetaRebalanceR\trebalance\x12.\n" +
+	"\x13expected_started_ms\x18\x02 \x01(\x03R\x11expectedStartedMs*e\n" +
+	"\rMigrationSide\x12\x1e\n" +
+	"\x1aMIGRATION_SIDE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15MIGRATION_SIDE_SOURCE\x10\x01\x12\x19\n" +
+	"\x15MIGRATION_SIDE_TARGET\x10\x02B;Z9github.com/holtcache/holt/proto/holt/storage/v1;storagev1b\x06proto3"
 
 var (
 	file_holt_storage_v1_meta_command_proto_rawDescOnce sync.Once
@@ -1338,56 +2070,78 @@ func file_holt_storage_v1_meta_command_proto_rawDescGZIP() []byte {
 	return file_holt_storage_v1_meta_command_proto_rawDescData
 }
 
-var file_holt_storage_v1_meta_command_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_holt_storage_v1_meta_command_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_holt_storage_v1_meta_command_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_holt_storage_v1_meta_command_proto_goTypes = []any{
-	(*MetaCommand)(nil),        // 0: holt.storage.v1.MetaCommand
-	(*InitCluster)(nil),        // 1: holt.storage.v1.InitCluster
-	(*RegisterNode)(nil),       // 2: holt.storage.v1.RegisterNode
-	(*RemoveNode)(nil),         // 3: holt.storage.v1.RemoveNode
-	(*SetMetaVoters)(nil),      // 4: holt.storage.v1.SetMetaVoters
-	(*CreateShards)(nil),       // 5: holt.storage.v1.CreateShards
-	(*NewShard)(nil),           // 6: holt.storage.v1.NewShard
-	(*ReportFormed)(nil),       // 7: holt.storage.v1.ReportFormed
-	(*SetPreferredLeader)(nil), // 8: holt.storage.v1.SetPreferredLeader
-	(*SetReplicas)(nil),        // 9: holt.storage.v1.SetReplicas
-	(*ChangeSetting)(nil),      // 10: holt.storage.v1.ChangeSetting
-	(*ChangeSettings)(nil),     // 11: holt.storage.v1.ChangeSettings
-	(*SetNodeMemory)(nil),      // 12: holt.storage.v1.SetNodeMemory
-	(*MetaSettings)(nil),       // 13: holt.storage.v1.MetaSettings
-	(*NodeAddresses)(nil),      // 14: holt.storage.v1.NodeAddresses
-	(*SlotRange)(nil),          // 15: holt.storage.v1.SlotRange
-	(FsyncPolicy)(0),           // 16: holt.storage.v1.FsyncPolicy
-	(AckMode)(0),               // 17: holt.storage.v1.AckMode
-	(ReadMode)(0),              // 18: holt.storage.v1.ReadMode
-	(EvictionPolicy)(0),        // 19: holt.storage.v1.EvictionPolicy
+	(MigrationSide)(0),         // 0: holt.storage.v1.MigrationSide
+	(*MetaCommand)(nil),        // 1: holt.storage.v1.MetaCommand
+	(*InitCluster)(nil),        // 2: holt.storage.v1.InitCluster
+	(*RegisterNode)(nil),       // 3: holt.storage.v1.RegisterNode
+	(*RemoveNode)(nil),         // 4: holt.storage.v1.RemoveNode
+	(*SetMetaVoters)(nil),      // 5: holt.storage.v1.SetMetaVoters
+	(*CreateShards)(nil),       // 6: holt.storage.v1.CreateShards
+	(*NewShard)(nil),           // 7: holt.storage.v1.NewShard
+	(*ReportFormed)(nil),       // 8: holt.storage.v1.ReportFormed
+	(*SetPreferredLeader)(nil), // 9: holt.storage.v1.SetPreferredLeader
+	(*SetReplicas)(nil),        // 10: holt.storage.v1.SetReplicas
+	(*ChangeSetting)(nil),      // 11: holt.storage.v1.ChangeSetting
+	(*ChangeSettings)(nil),     // 12: holt.storage.v1.ChangeSettings
+	(*SetNodeMemory)(nil),      // 13: holt.storage.v1.SetNodeMemory
+	(*StartMigrations)(nil),    // 14: holt.storage.v1.StartMigrations
+	(*NewMigration)(nil),       // 15: holt.storage.v1.NewMigration
+	(*CommitMigration)(nil),    // 16: holt.storage.v1.CommitMigration
+	(*AbortMigration)(nil),     // 17: holt.storage.v1.AbortMigration
+	(*EndMigration)(nil),       // 18: holt.storage.v1.EndMigration
+	(*SetNodeDraining)(nil),    // 19: holt.storage.v1.SetNodeDraining
+	(*DissolveShard)(nil),      // 20: holt.storage.v1.DissolveShard
+	(*SetRebalance)(nil),       // 21: holt.storage.v1.SetRebalance
+	(*MetaSettings)(nil),       // 22: holt.storage.v1.MetaSettings
+	(*NodeAddresses)(nil),      // 23: holt.storage.v1.NodeAddresses
+	(*SlotRange)(nil),          // 24: holt.storage.v1.SlotRange
+	(FsyncPolicy)(0),           // 25: holt.storage.v1.FsyncPolicy
+	(AckMode)(0),               // 26: holt.storage.v1.AckMode
+	(ReadMode)(0),              // 27: holt.storage.v1.ReadMode
+	(EvictionPolicy)(0),        // 28: holt.storage.v1.EvictionPolicy
+	(*MetaRebalance)(nil),      // 29: holt.storage.v1.MetaRebalance
 }
 var file_holt_storage_v1_meta_command_proto_depIdxs = []int32{
-	1,  // 0: holt.storage.v1.MetaCommand.init_cluster:type_name -> holt.storage.v1.InitCluster
-	2,  // 1: holt.storage.v1.MetaCommand.register_node:type_name -> holt.storage.v1.RegisterNode
-	3,  // 2: holt.storage.v1.MetaCommand.remove_node:type_name -> holt.storage.v1.RemoveNode
-	4,  // 3: holt.storage.v1.MetaCommand.set_meta_voters:type_name -> holt.storage.v1.SetMetaVoters
-	5,  // 4: holt.storage.v1.MetaCommand.create_shards:type_name -> holt.storage.v1.CreateShards
-	7,  // 5: holt.storage.v1.MetaCommand.report_formed:type_name -> holt.storage.v1.ReportFormed
-	8,  // 6: holt.storage.v1.MetaCommand.set_preferred_leader:type_name -> holt.storage.v1.SetPreferredLeader
-	9,  // 7: holt.storage.v1.MetaCommand.set_replicas:type_name -> holt.storage.v1.SetReplicas
-	10, // 8: holt.storage.v1.MetaCommand.change_setting:type_name -> holt.storage.v1.ChangeSetting
-	11, // 9: holt.storage.v1.MetaCommand.change_settings:type_name -> holt.storage.v1.ChangeSettings
-	2,  // 10: holt.storage.v1.InitCluster.first_node:type_name -> holt.storage.v1.RegisterNode
-	13, // 11: holt.storage.v1.InitCluster.settings:type_name -> holt.storage.v1.MetaSettings
-	14, // 12: holt.storage.v1.RegisterNode.addresses:type_name -> holt.storage.v1.NodeAddresses
-	6,  // 13: holt.storage.v1.CreateShards.shards:type_name -> holt.storage.v1.NewShard
-	15, // 14: holt.storage.v1.NewShard.ranges:type_name -> holt.storage.v1.SlotRange
-	16, // 15: holt.storage.v1.ChangeSetting.appendfsync:type_name -> holt.storage.v1.FsyncPolicy
-	17, // 16: holt.storage.v1.ChangeSetting.default_ack:type_name -> holt.storage.v1.AckMode
-	18, // 17: holt.storage.v1.ChangeSetting.default_read:type_name -> holt.storage.v1.ReadMode
-	19, // 18: holt.storage.v1.ChangeSetting.maxmemory_policy:type_name -> holt.storage.v1.EvictionPolicy
-	10, // 19: holt.storage.v1.ChangeSettings.changes:type_name -> holt.storage.v1.ChangeSetting
-	12, // 20: holt.storage.v1.ChangeSettings.node_memory:type_name -> holt.storage.v1.SetNodeMemory
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	2,  // 0: holt.storage.v1.MetaCommand.init_cluster:type_name -> holt.storage.v1.InitCluster
+	3,  // 1: holt.storage.v1.MetaCommand.register_node:type_name -> holt.storage.v1.RegisterNode
+	4,  // 2: holt.storage.v1.MetaCommand.remove_node:type_name -> holt.storage.v1.RemoveNode
+	5,  // 3: holt.storage.v1.MetaCommand.set_meta_voters:type_name -> holt.storage.v1.SetMetaVoters
+	6,  // 4: holt.storage.v1.MetaCommand.create_shards:type_name -> holt.storage.v1.CreateShards
+	8,  // 5: holt.storage.v1.MetaCommand.report_formed:type_name -> holt.storage.v1.ReportFormed
+	9,  // 6: holt.storage.v1.MetaCommand.set_preferred_leader:type_name -> holt.storage.v1.SetPreferredLeader
+	10, // 7: holt.storage.v1.MetaCommand.set_replicas:type_name -> holt.storage.v1.SetReplicas
+	11, // 8: holt.storage.v1.MetaCommand.change_setting:type_name -> holt.storage.v1.ChangeSetting
+	12, // 9: holt.storage.v1.MetaCommand.change_settings:type_name -> holt.storage.v1.ChangeSettings
+	14, // 10: holt.storage.v1.MetaCommand.start_migrations:type_name -> holt.storage.v1.StartMigrations
+	16, // 11: holt.storage.v1.MetaCommand.commit_migration:type_name -> holt.storage.v1.CommitMigration
+	17, // 12: holt.storage.v1.MetaCommand.abort_migration:type_name -> holt.storage.v1.AbortMigration
+	18, // 13: holt.storage.v1.MetaCommand.end_migration:type_name -> holt.storage.v1.EndMigration
+	19, // 14: holt.storage.v1.MetaCommand.set_node_draining:type_name -> holt.storage.v1.SetNodeDraining
+	20, // 15: holt.storage.v1.MetaCommand.dissolve_shard:type_name -> holt.storage.v1.DissolveShard
+	21, // 16: holt.storage.v1.MetaCommand.set_rebalance:type_name -> holt.storage.v1.SetRebalance
+	3,  // 17: holt.storage.v1.InitCluster.first_node:type_name -> holt.storage.v1.RegisterNode
+	22, // 18: holt.storage.v1.InitCluster.settings:type_name -> holt.storage.v1.MetaSettings
+	23, // 19: holt.storage.v1.RegisterNode.addresses:type_name -> holt.storage.v1.NodeAddresses
+	7,  // 20: holt.storage.v1.CreateShards.shards:type_name -> holt.storage.v1.NewShard
+	24, // 21: holt.storage.v1.NewShard.ranges:type_name -> holt.storage.v1.SlotRange
+	25, // 22: holt.storage.v1.ChangeSetting.appendfsync:type_name -> holt.storage.v1.FsyncPolicy
+	26, // 23: holt.storage.v1.ChangeSetting.default_ack:type_name -> holt.storage.v1.AckMode
+	27, // 24: holt.storage.v1.ChangeSetting.default_read:type_name -> holt.storage.v1.ReadMode
+	28, // 25: holt.storage.v1.ChangeSetting.maxmemory_policy:type_name -> holt.storage.v1.EvictionPolicy
+	11, // 26: holt.storage.v1.ChangeSettings.changes:type_name -> holt.storage.v1.ChangeSetting
+	13, // 27: holt.storage.v1.ChangeSettings.node_memory:type_name -> holt.storage.v1.SetNodeMemory
+	15, // 28: holt.storage.v1.StartMigrations.migrations:type_name -> holt.storage.v1.NewMigration
+	24, // 29: holt.storage.v1.NewMigration.ranges:type_name -> holt.storage.v1.SlotRange
+	0,  // 30: holt.storage.v1.EndMigration.side:type_name -> holt.storage.v1.MigrationSide
+	29, // 31: holt.storage.v1.SetRebalance.rebalance:type_name -> holt.storage.v1.MetaRebalance
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_holt_storage_v1_meta_command_proto_init() }
@@ -1408,6 +2162,13 @@ func file_holt_storage_v1_meta_command_proto_init() {
 		(*MetaCommand_SetReplicas)(nil),
 		(*MetaCommand_ChangeSetting)(nil),
 		(*MetaCommand_ChangeSettings)(nil),
+		(*MetaCommand_StartMigrations)(nil),
+		(*MetaCommand_CommitMigration)(nil),
+		(*MetaCommand_AbortMigration)(nil),
+		(*MetaCommand_EndMigration)(nil),
+		(*MetaCommand_SetNodeDraining)(nil),
+		(*MetaCommand_DissolveShard)(nil),
+		(*MetaCommand_SetRebalance)(nil),
 	}
 	file_holt_storage_v1_meta_command_proto_msgTypes[10].OneofWrappers = []any{
 		(*ChangeSetting_Replicas)(nil),
@@ -1424,19 +2185,22 @@ func file_holt_storage_v1_meta_command_proto_init() {
 		(*ChangeSetting_LfuLogFactor)(nil),
 		(*ChangeSetting_LfuDecayTime)(nil),
 		(*ChangeSetting_Save)(nil),
+		(*ChangeSetting_MigrationRate)(nil),
+		(*ChangeSetting_NodeDeadAfterMs)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_storage_v1_meta_command_proto_rawDesc), len(file_holt_storage_v1_meta_command_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   13,
+			NumEnums:      1,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_holt_storage_v1_meta_command_proto_goTypes,
 		DependencyIndexes: file_holt_storage_v1_meta_command_proto_depIdxs,
+		EnumInfos:         file_holt_storage_v1_meta_command_proto_enumTypes,
 		MessageInfos:      file_holt_storage_v1_meta_command_proto_msgTypes,
 	}.Build()
 	File_holt_storage_v1_meta_command_proto = out.File

@@ -370,6 +370,120 @@ func (ShardPhase) EnumDescriptor() ([]byte, []int) {
 	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{5}
 }
 
+// MigrationPhase is where a migration stands in its life.
+type MigrationPhase int32
+
+const (
+	// Not set.
+	MigrationPhase_MIGRATION_PHASE_UNSPECIFIED MigrationPhase = 0
+	// Nothing has been decided: the slots belong to the source.
+	MigrationPhase_MIGRATION_PHASE_RUNNING MigrationPhase = 1
+	// It was decided that the slots belong to the target.
+	MigrationPhase_MIGRATION_PHASE_COMMITTED MigrationPhase = 2
+	// It was decided that the slots stay with the source.
+	MigrationPhase_MIGRATION_PHASE_ABORTED MigrationPhase = 3
+)
+
+// Enum value maps for MigrationPhase.
+var (
+	MigrationPhase_name = map[int32]string{
+		0: "MIGRATION_PHASE_UNSPECIFIED",
+		1: "MIGRATION_PHASE_RUNNING",
+		2: "MIGRATION_PHASE_COMMITTED",
+		3: "MIGRATION_PHASE_ABORTED",
+	}
+	MigrationPhase_value = map[string]int32{
+		"MIGRATION_PHASE_UNSPECIFIED": 0,
+		"MIGRATION_PHASE_RUNNING":     1,
+		"MIGRATION_PHASE_COMMITTED":   2,
+		"MIGRATION_PHASE_ABORTED":     3,
+	}
+)
+
+func (x MigrationPhase) Enum() *MigrationPhase {
+	p := new(MigrationPhase)
+	*p = x
+	return p
+}
+
+func (x MigrationPhase) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MigrationPhase) Descriptor() protoreflect.EnumDescriptor {
+	return file_holt_storage_v1_meta_state_proto_enumTypes[6].Descriptor()
+}
+
+func (MigrationPhase) Type() protoreflect.EnumType {
+	return &file_holt_storage_v1_meta_state_proto_enumTypes[6]
+}
+
+func (x MigrationPhase) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MigrationPhase.Descriptor instead.
+func (MigrationPhase) EnumDescriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{6}
+}
+
+// BalanceMeasure is by what shards are compared.
+type BalanceMeasure int32
+
+const (
+	// Not set.
+	BalanceMeasure_BALANCE_MEASURE_UNSPECIFIED BalanceMeasure = 0
+	// How many slots they own.
+	BalanceMeasure_BALANCE_MEASURE_SLOTS BalanceMeasure = 1
+	// How much memory their keys take.
+	BalanceMeasure_BALANCE_MEASURE_BYTES BalanceMeasure = 2
+	// How many requests they get.
+	BalanceMeasure_BALANCE_MEASURE_REQUESTS BalanceMeasure = 3
+)
+
+// Enum value maps for BalanceMeasure.
+var (
+	BalanceMeasure_name = map[int32]string{
+		0: "BALANCE_MEASURE_UNSPECIFIED",
+		1: "BALANCE_MEASURE_SLOTS",
+		2: "BALANCE_MEASURE_BYTES",
+		3: "BALANCE_MEASURE_REQUESTS",
+	}
+	BalanceMeasure_value = map[string]int32{
+		"BALANCE_MEASURE_UNSPECIFIED": 0,
+		"BALANCE_MEASURE_SLOTS":       1,
+		"BALANCE_MEASURE_BYTES":       2,
+		"BALANCE_MEASURE_REQUESTS":    3,
+	}
+)
+
+func (x BalanceMeasure) Enum() *BalanceMeasure {
+	p := new(BalanceMeasure)
+	*p = x
+	return p
+}
+
+func (x BalanceMeasure) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (BalanceMeasure) Descriptor() protoreflect.EnumDescriptor {
+	return file_holt_storage_v1_meta_state_proto_enumTypes[7].Descriptor()
+}
+
+func (BalanceMeasure) Type() protoreflect.EnumType {
+	return &file_holt_storage_v1_meta_state_proto_enumTypes[7]
+}
+
+func (x BalanceMeasure) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use BalanceMeasure.Descriptor instead.
+func (BalanceMeasure) EnumDescriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{7}
+}
+
 // MetaState is the whole state of the meta group. The snapshot frames it with a format version and a checksum.
 type MetaState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -393,7 +507,15 @@ type MetaState struct {
 	MetaVoters []string `protobuf:"bytes,9,rep,name=meta_voters,json=metaVoters,proto3" json:"meta_voters,omitempty"`
 	// Seed of the hash by which the stores of all replicas place keys; 0: none. A secret: clients that know it can choose
 	// keys that collide.
-	HashSeed      uint64 `protobuf:"fixed64,10,opt,name=hash_seed,json=hashSeed,proto3" json:"hash_seed,omitempty"`
+	HashSeed uint64 `protobuf:"fixed64,10,opt,name=hash_seed,json=hashSeed,proto3" json:"hash_seed,omitempty"`
+	// Id of the migration that began last; 0: none ever did.
+	LastMigrationId uint64 `protobuf:"varint,11,opt,name=last_migration_id,json=lastMigrationId,proto3" json:"last_migration_id,omitempty"`
+	// The migrations whose records stand, in ascending order of id.
+	Migrations []*MetaMigration `protobuf:"bytes,12,rep,name=migrations,proto3" json:"migrations,omitempty"`
+	// Those whose records were collected last, oldest first; only shown to people.
+	EndedMigrations []*MetaMigration `protobuf:"bytes,13,rep,name=ended_migrations,json=endedMigrations,proto3" json:"ended_migrations,omitempty"`
+	// The rebalance that runs; not set: none does.
+	Rebalance     *MetaRebalance `protobuf:"bytes,14,opt,name=rebalance,proto3" json:"rebalance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -498,6 +620,34 @@ func (x *MetaState) GetHashSeed() uint64 {
 	return 0
 }
 
+func (x *MetaState) GetLastMigrationId() uint64 {
+	if x != nil {
+		return x.LastMigrationId
+	}
+	return 0
+}
+
+func (x *MetaState) GetMigrations() []*MetaMigration {
+	if x != nil {
+		return x.Migrations
+	}
+	return nil
+}
+
+func (x *MetaState) GetEndedMigrations() []*MetaMigration {
+	if x != nil {
+		return x.EndedMigrations
+	}
+	return nil
+}
+
+func (x *MetaState) GetRebalance() *MetaRebalance {
+	if x != nil {
+		return x.Rebalance
+	}
+	return nil
+}
+
 // MetaSettings are the settings of the whole cluster.
 type MetaSettings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -528,9 +678,14 @@ type MetaSettings struct {
 	// Minutes in which the counter of uses loses one; 0: never. Not set: 1.
 	LfuDecayTime *uint32 `protobuf:"varint,13,opt,name=lfu_decay_time,json=lfuDecayTime,proto3,oneof" json:"lfu_decay_time,omitempty"`
 	// When snapshots are taken: pairs of seconds and changes; empty: by bytes alone. Not set: "3600 1".
-	Save          *string `protobuf:"bytes,14,opt,name=save,proto3,oneof" json:"save,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Save *string `protobuf:"bytes,14,opt,name=save,proto3,oneof" json:"save,omitempty"`
+	// Bytes a second that a shard sends at most when its slots move away; 0: no limit. Not set: 64 MiB.
+	MigrationRate *uint64 `protobuf:"varint,15,opt,name=migration_rate,json=migrationRate,proto3,oneof" json:"migration_rate,omitempty"`
+	// How long a node may be silent before its replicas are built elsewhere, in milliseconds; 0: for ever. Not set: 5
+	// minutes.
+	NodeDeadAfterMs *uint64 `protobuf:"varint,16,opt,name=node_dead_after_ms,json=nodeDeadAfterMs,proto3,oneof" json:"node_dead_after_ms,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *MetaSettings) Reset() {
@@ -661,6 +816,20 @@ func (x *MetaSettings) GetSave() string {
 	return ""
 }
 
+func (x *MetaSettings) GetMigrationRate() uint64 {
+	if x != nil && x.MigrationRate != nil {
+		return *x.MigrationRate
+	}
+	return 0
+}
+
+func (x *MetaSettings) GetNodeDeadAfterMs() uint64 {
+	if x != nil && x.NodeDeadAfterMs != nil {
+		return *x.NodeDeadAfterMs
+	}
+	return 0
+}
+
 // NodeAddresses are the addresses, host:port, that a node advertises. One is empty where the node has no such
 // listener, or where a node that registered later has taken it over.
 type NodeAddresses struct {
@@ -761,8 +930,10 @@ type MetaNode struct {
 	Version string `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
 	// Bytes that keys and values may take on it; 0: no limit.
 	MaxMemoryBytes uint64 `protobuf:"varint,7,opt,name=max_memory_bytes,json=maxMemoryBytes,proto3" json:"max_memory_bytes,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// It is to give up all that it holds: replicas, leaderships, its vote in the meta group.
+	Draining      bool `protobuf:"varint,8,opt,name=draining,proto3" json:"draining,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MetaNode) Reset() {
@@ -842,6 +1013,13 @@ func (x *MetaNode) GetMaxMemoryBytes() uint64 {
 		return x.MaxMemoryBytes
 	}
 	return 0
+}
+
+func (x *MetaNode) GetDraining() bool {
+	if x != nil {
+		return x.Draining
+	}
+	return false
 }
 
 // MetaShard is one shard.
@@ -944,11 +1122,275 @@ func (x *MetaShard) GetFormedIncarnation() uint64 {
 	return 0
 }
 
+// MetaMigration is one migration of slots from one shard to another.
+type MetaMigration struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the migration. Never reused.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Id of the shard that owned the slots when it began, the source.
+	From uint64 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`
+	// Id of the shard that is to own them, the target.
+	To uint64 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`
+	// The slots, in ascending order, neighbours joined.
+	Ranges []*SlotRange `protobuf:"bytes,4,rep,name=ranges,proto3" json:"ranges,omitempty"`
+	// Where it stands in its life.
+	Phase MigrationPhase `protobuf:"varint,5,opt,name=phase,proto3,enum=holt.storage.v1.MigrationPhase" json:"phase,omitempty"`
+	// Why it was aborted: printable ASCII; may be empty.
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The final chunk by which it was committed; not set unless it was.
+	Final *FinalChunk `protobuf:"bytes,7,opt,name=final,proto3" json:"final,omitempty"`
+	// Whether the source has logged its end.
+	SourceEnded bool `protobuf:"varint,8,opt,name=source_ended,json=sourceEnded,proto3" json:"source_ended,omitempty"`
+	// Whether the target has logged its end.
+	TargetEnded bool `protobuf:"varint,9,opt,name=target_ended,json=targetEnded,proto3" json:"target_ended,omitempty"`
+	// When it began, in milliseconds since the Unix epoch, by a proposer's clock.
+	StartedMs int64 `protobuf:"varint,10,opt,name=started_ms,json=startedMs,proto3" json:"started_ms,omitempty"`
+	// When both sides had ended, likewise; 0 until then.
+	EndedMs       int64 `protobuf:"varint,11,opt,name=ended_ms,json=endedMs,proto3" json:"ended_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MetaMigration) Reset() {
+	*x = MetaMigration{}
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MetaMigration) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MetaMigration) ProtoMessage() {}
+
+func (x *MetaMigration) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MetaMigration.ProtoReflect.Descriptor instead.
+func (*MetaMigration) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *MetaMigration) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *MetaMigration) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *MetaMigration) GetTo() uint64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *MetaMigration) GetRanges() []*SlotRange {
+	if x != nil {
+		return x.Ranges
+	}
+	return nil
+}
+
+func (x *MetaMigration) GetPhase() MigrationPhase {
+	if x != nil {
+		return x.Phase
+	}
+	return MigrationPhase_MIGRATION_PHASE_UNSPECIFIED
+}
+
+func (x *MetaMigration) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *MetaMigration) GetFinal() *FinalChunk {
+	if x != nil {
+		return x.Final
+	}
+	return nil
+}
+
+func (x *MetaMigration) GetSourceEnded() bool {
+	if x != nil {
+		return x.SourceEnded
+	}
+	return false
+}
+
+func (x *MetaMigration) GetTargetEnded() bool {
+	if x != nil {
+		return x.TargetEnded
+	}
+	return false
+}
+
+func (x *MetaMigration) GetStartedMs() int64 {
+	if x != nil {
+		return x.StartedMs
+	}
+	return 0
+}
+
+func (x *MetaMigration) GetEndedMs() int64 {
+	if x != nil {
+		return x.EndedMs
+	}
+	return 0
+}
+
+// FinalChunk names the chunk of a migration after which the target has all that the source had.
+type FinalChunk struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Incarnation of the source's executor when the attempt began that the chunk belongs to.
+	Incarnation uint64 `protobuf:"varint,1,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	// Counts the attempts of that incarnation.
+	Counter uint64 `protobuf:"varint,2,opt,name=counter,proto3" json:"counter,omitempty"`
+	// Index of the chunk's entry in the log of the target.
+	Index         uint64 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FinalChunk) Reset() {
+	*x = FinalChunk{}
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FinalChunk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FinalChunk) ProtoMessage() {}
+
+func (x *FinalChunk) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FinalChunk.ProtoReflect.Descriptor instead.
+func (*FinalChunk) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *FinalChunk) GetIncarnation() uint64 {
+	if x != nil {
+		return x.Incarnation
+	}
+	return 0
+}
+
+func (x *FinalChunk) GetCounter() uint64 {
+	if x != nil {
+		return x.Counter
+	}
+	return 0
+}
+
+func (x *FinalChunk) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+// MetaRebalance is a rebalance that was asked for. Whoever controls the cluster goes on with it until it is done.
+type MetaRebalance struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By what shards are compared, in ascending order, each once; at least one.
+	Measures []BalanceMeasure `protobuf:"varint,1,rep,packed,name=measures,proto3,enum=holt.storage.v1.BalanceMeasure" json:"measures,omitempty"`
+	// How many shards there are to be; 0: as many as there are nodes, and not less than the setting "shards".
+	Shards uint32 `protobuf:"varint,2,opt,name=shards,proto3" json:"shards,omitempty"`
+	// When it was asked for, in milliseconds since the Unix epoch, by the proposer's clock; never 0.
+	StartedMs     int64 `protobuf:"varint,3,opt,name=started_ms,json=startedMs,proto3" json:"started_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MetaRebalance) Reset() {
+	*x = MetaRebalance{}
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MetaRebalance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MetaRebalance) ProtoMessage() {}
+
+func (x *MetaRebalance) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MetaRebalance.ProtoReflect.Descriptor instead.
+func (*MetaRebalance) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *MetaRebalance) GetMeasures() []BalanceMeasure {
+	if x != nil {
+		return x.Measures
+	}
+	return nil
+}
+
+func (x *MetaRebalance) GetShards() uint32 {
+	if x != nil {
+		return x.Shards
+	}
+	return 0
+}
+
+func (x *MetaRebalance) GetStartedMs() int64 {
+	if x != nil {
+		return x.StartedMs
+	}
+	return 0
+}
+
 var File_holt_storage_v1_meta_state_proto protoreflect.FileDescriptor
 
 const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"\n" +
-	" holt/storage/v1/meta_state.proto\x12\x0fholt.storage.v1\x1a\x1bholt/storage/v1/slots.proto\"\x86\x03\n" +
+	" holt/storage/v1/meta_state.proto\x12\x0fholt.storage.v1\x1a\x1bholt/storage/v1/slots.proto\"\xfb\x04\n" +
 	"\tMetaState\x12#\n" +
 	"\rapplied_index\x18\x01 \x01(\x04R\fappliedIndex\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x1d\n" +
@@ -963,7 +1405,13 @@ const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"\vmeta_voters\x18\t \x03(\tR\n" +
 	"metaVoters\x12\x1b\n" +
 	"\thash_seed\x18\n" +
-	" \x01(\x06R\bhashSeed\"\xb0\x05\n" +
+	" \x01(\x06R\bhashSeed\x12*\n" +
+	"\x11last_migration_id\x18\v \x01(\x04R\x0flastMigrationId\x12>\n" +
+	"\n" +
+	"migrations\x18\f \x03(\v2\x1e.holt.storage.v1.MetaMigrationR\n" +
+	"migrations\x12I\n" +
+	"\x10ended_migrations\x18\r \x03(\v2\x1e.holt.storage.v1.MetaMigrationR\x0fendedMigrations\x12<\n" +
+	"\trebalance\x18\x0e \x01(\v2\x1e.holt.storage.v1.MetaRebalanceR\trebalance\"\xb8\x06\n" +
 	"\fMetaSettings\x12\x1a\n" +
 	"\breplicas\x18\x01 \x01(\rR\breplicas\x12\x16\n" +
 	"\x06shards\x18\x02 \x01(\rR\x06shards\x12!\n" +
@@ -981,17 +1429,21 @@ const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"\x11maxmemory_samples\x18\v \x01(\rH\x00R\x10maxmemorySamples\x88\x01\x01\x12)\n" +
 	"\x0elfu_log_factor\x18\f \x01(\rH\x01R\flfuLogFactor\x88\x01\x01\x12)\n" +
 	"\x0elfu_decay_time\x18\r \x01(\rH\x02R\flfuDecayTime\x88\x01\x01\x12\x17\n" +
-	"\x04save\x18\x0e \x01(\tH\x03R\x04save\x88\x01\x01B\x14\n" +
+	"\x04save\x18\x0e \x01(\tH\x03R\x04save\x88\x01\x01\x12*\n" +
+	"\x0emigration_rate\x18\x0f \x01(\x04H\x04R\rmigrationRate\x88\x01\x01\x120\n" +
+	"\x12node_dead_after_ms\x18\x10 \x01(\x04H\x05R\x0fnodeDeadAfterMs\x88\x01\x01B\x14\n" +
 	"\x12_maxmemory_samplesB\x11\n" +
 	"\x0f_lfu_log_factorB\x11\n" +
 	"\x0f_lfu_decay_timeB\a\n" +
-	"\x05_save\"}\n" +
+	"\x05_saveB\x11\n" +
+	"\x0f_migration_rateB\x15\n" +
+	"\x13_node_dead_after_ms\"}\n" +
 	"\rNodeAddresses\x12\x12\n" +
 	"\x04resp\x18\x01 \x01(\tR\x04resp\x12\x12\n" +
 	"\x04grpc\x18\x02 \x01(\tR\x04grpc\x12\x18\n" +
 	"\acluster\x18\x03 \x01(\tR\acluster\x12\x16\n" +
 	"\x06gossip\x18\x04 \x01(\tR\x06gossip\x12\x12\n" +
-	"\x04http\x18\x05 \x01(\tR\x04http\"\x83\x02\n" +
+	"\x04http\x18\x05 \x01(\tR\x04http\"\x9f\x02\n" +
 	"\bMetaNode\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x120\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x1a.holt.storage.v1.NodePhaseR\x05phase\x12\x1f\n" +
@@ -1000,7 +1452,8 @@ const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"\taddresses\x18\x04 \x01(\v2\x1e.holt.storage.v1.NodeAddressesR\taddresses\x12\x12\n" +
 	"\x04zone\x18\x05 \x01(\tR\x04zone\x12\x18\n" +
 	"\aversion\x18\x06 \x01(\tR\aversion\x12(\n" +
-	"\x10max_memory_bytes\x18\a \x01(\x04R\x0emaxMemoryBytes\"\xa3\x02\n" +
+	"\x10max_memory_bytes\x18\a \x01(\x04R\x0emaxMemoryBytes\x12\x1a\n" +
+	"\bdraining\x18\b \x01(\bR\bdraining\"\xa3\x02\n" +
 	"\tMetaShard\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x121\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x1b.holt.storage.v1.ShardPhaseR\x05phase\x122\n" +
@@ -1008,7 +1461,31 @@ const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"\x10initial_replicas\x18\x04 \x03(\tR\x0finitialReplicas\x12\x1a\n" +
 	"\breplicas\x18\x05 \x03(\tR\breplicas\x12)\n" +
 	"\x10preferred_leader\x18\x06 \x01(\tR\x0fpreferredLeader\x12-\n" +
-	"\x12formed_incarnation\x18\a \x01(\x04R\x11formedIncarnation*\xc2\x02\n" +
+	"\x12formed_incarnation\x18\a \x01(\x04R\x11formedIncarnation\"\xf9\x02\n" +
+	"\rMetaMigration\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\x04R\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\x04R\x02to\x122\n" +
+	"\x06ranges\x18\x04 \x03(\v2\x1a.holt.storage.v1.SlotRangeR\x06ranges\x125\n" +
+	"\x05phase\x18\x05 \x01(\x0e2\x1f.holt.storage.v1.MigrationPhaseR\x05phase\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x121\n" +
+	"\x05final\x18\a \x01(\v2\x1b.holt.storage.v1.FinalChunkR\x05final\x12!\n" +
+	"\fsource_ended\x18\b \x01(\bR\vsourceEnded\x12!\n" +
+	"\ftarget_ended\x18\t \x01(\bR\vtargetEnded\x12\x1d\n" +
+	"\n" +
+	"started_ms\x18\n" +
+	" \x01(\x03R\tstartedMs\x12\x19\n" +
+	"\bended_ms\x18\v \x01(\x03R\aendedMs\"^\n" +
+	"\n" +
+	"FinalChunk\x12 \n" +
+	"\vincarnation\x18\x01 \x01(\x04R\vincarnation\x12\x18\n" +
+	"\acounter\x18\x02 \x01(\x04R\acounter\x12\x14\n" +
+	"\x05index\x18\x03 \x01(\x04R\x05index\"\x83\x01\n" +
+	"\rMetaRebalance\x12;\n" +
+	"\bmeasures\x18\x01 \x03(\x0e2\x1f.holt.storage.v1.BalanceMeasureR\bmeasures\x12\x16\n" +
+	"\x06shards\x18\x02 \x01(\rR\x06shards\x12\x1d\n" +
+	"\n" +
+	"started_ms\x18\x03 \x01(\x03R\tstartedMs*\xc2\x02\n" +
 	"\x0eEvictionPolicy\x12\x1f\n" +
 	"\x1bEVICTION_POLICY_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aEVICTION_POLICY_NOEVICTION\x10\x01\x12\x1f\n" +
@@ -1040,7 +1517,17 @@ const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"ShardPhase\x12\x1b\n" +
 	"\x17SHARD_PHASE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14SHARD_PHASE_CREATING\x10\x01\x12\x16\n" +
-	"\x12SHARD_PHASE_FORMED\x10\x02B;Z9github.com/holtcache/holt/proto/holt/storage/v1;storagev1b\x06proto3"
+	"\x12SHARD_PHASE_FORMED\x10\x02*\x8a\x01\n" +
+	"\x0eMigrationPhase\x12\x1f\n" +
+	"\x1bMIGRATION_PHASE_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17MIGRATION_PHASE_RUNNING\x10\x01\x12\x1d\n" +
+	"\x19MIGRATION_PHASE_COMMITTED\x10\x02\x12\x1b\n" +
+	"\x17MIGRATION_PHASE_ABORTED\x10\x03*\x85\x01\n" +
+	"\x0eBalanceMeasure\x12\x1f\n" +
+	"\x1bBALANCE_MEASURE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15BALANCE_MEASURE_SLOTS\x10\x01\x12\x19\n" +
+	"\x15BALANCE_MEASURE_BYTES\x10\x02\x12\x1c\n" +
+	"\x18BALANCE_MEASURE_REQUESTS\x10\x03B;Z9github.com/holtcache/holt/proto/holt/storage/v1;storagev1b\x06proto3"
 
 var (
 	file_holt_storage_v1_meta_state_proto_rawDescOnce sync.Once
@@ -1054,8 +1541,8 @@ func file_holt_storage_v1_meta_state_proto_rawDescGZIP() []byte {
 	return file_holt_storage_v1_meta_state_proto_rawDescData
 }
 
-var file_holt_storage_v1_meta_state_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_holt_storage_v1_meta_state_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_holt_storage_v1_meta_state_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
+var file_holt_storage_v1_meta_state_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_holt_storage_v1_meta_state_proto_goTypes = []any{
 	(EvictionPolicy)(0),   // 0: holt.storage.v1.EvictionPolicy
 	(FsyncPolicy)(0),      // 1: holt.storage.v1.FsyncPolicy
@@ -1063,30 +1550,42 @@ var file_holt_storage_v1_meta_state_proto_goTypes = []any{
 	(ReadMode)(0),         // 3: holt.storage.v1.ReadMode
 	(NodePhase)(0),        // 4: holt.storage.v1.NodePhase
 	(ShardPhase)(0),       // 5: holt.storage.v1.ShardPhase
-	(*MetaState)(nil),     // 6: holt.storage.v1.MetaState
-	(*MetaSettings)(nil),  // 7: holt.storage.v1.MetaSettings
-	(*NodeAddresses)(nil), // 8: holt.storage.v1.NodeAddresses
-	(*MetaNode)(nil),      // 9: holt.storage.v1.MetaNode
-	(*MetaShard)(nil),     // 10: holt.storage.v1.MetaShard
-	(*SlotRange)(nil),     // 11: holt.storage.v1.SlotRange
+	(MigrationPhase)(0),   // 6: holt.storage.v1.MigrationPhase
+	(BalanceMeasure)(0),   // 7: holt.storage.v1.BalanceMeasure
+	(*MetaState)(nil),     // 8: holt.storage.v1.MetaState
+	(*MetaSettings)(nil),  // 9: holt.storage.v1.MetaSettings
+	(*NodeAddresses)(nil), // 10: holt.storage.v1.NodeAddresses
+	(*MetaNode)(nil),      // 11: holt.storage.v1.MetaNode
+	(*MetaShard)(nil),     // 12: holt.storage.v1.MetaShard
+	(*MetaMigration)(nil), // 13: holt.storage.v1.MetaMigration
+	(*FinalChunk)(nil),    // 14: holt.storage.v1.FinalChunk
+	(*MetaRebalance)(nil), // 15: holt.storage.v1.MetaRebalance
+	(*SlotRange)(nil),     // 16: holt.storage.v1.SlotRange
 }
 var file_holt_storage_v1_meta_state_proto_depIdxs = []int32{
-	7,  // 0: holt.storage.v1.MetaState.settings:type_name -> holt.storage.v1.MetaSettings
-	9,  // 1: holt.storage.v1.MetaState.nodes:type_name -> holt.storage.v1.MetaNode
-	10, // 2: holt.storage.v1.MetaState.shards:type_name -> holt.storage.v1.MetaShard
-	1,  // 3: holt.storage.v1.MetaSettings.appendfsync:type_name -> holt.storage.v1.FsyncPolicy
-	2,  // 4: holt.storage.v1.MetaSettings.default_ack:type_name -> holt.storage.v1.AckMode
-	3,  // 5: holt.storage.v1.MetaSettings.default_read:type_name -> holt.storage.v1.ReadMode
-	0,  // 6: holt.storage.v1.MetaSettings.maxmemory_policy:type_name -> holt.storage.v1.EvictionPolicy
-	4,  // 7: holt.storage.v1.MetaNode.phase:type_name -> holt.storage.v1.NodePhase
-	8,  // 8: holt.storage.v1.MetaNode.addresses:type_name -> holt.storage.v1.NodeAddresses
-	5,  // 9: holt.storage.v1.MetaShard.phase:type_name -> holt.storage.v1.ShardPhase
-	11, // 10: holt.storage.v1.MetaShard.ranges:type_name -> holt.storage.v1.SlotRange
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	9,  // 0: holt.storage.v1.MetaState.settings:type_name -> holt.storage.v1.MetaSettings
+	11, // 1: holt.storage.v1.MetaState.nodes:type_name -> holt.storage.v1.MetaNode
+	12, // 2: holt.storage.v1.MetaState.shards:type_name -> holt.storage.v1.MetaShard
+	13, // 3: holt.storage.v1.MetaState.migrations:type_name -> holt.storage.v1.MetaMigration
+	13, // 4: holt.storage.v1.MetaState.ended_migrations:type_name -> holt.storage.v1.MetaMigration
+	15, // 5: holt.storage.v1.MetaState.rebalance:type_name -> holt.storage.v1.MetaRebalance
+	1,  // 6: holt.storage.v1.MetaSettings.appendfsync:type_name -> holt.storage.v1.FsyncPolicy
+	2,  // 7: holt.storage.v1.MetaSettings.default_ack:type_name -> holt.storage.v1.AckMode
+	3,  // 8: holt.storage.v1.MetaSettings.default_read:type_name -> holt.storage.v1.ReadMode
+	0,  // 9: holt.storage.v1.MetaSettings.maxmemory_policy:type_name -> holt.storage.v1.EvictionPolicy
+	4,  // 10: holt.storage.v1.MetaNode.phase:type_name -> holt.storage.v1.NodePhase
+	10, // 11: holt.storage.v1.MetaNode.addresses:type_name -> holt.storage.v1.NodeAddresses
+	5,  // 12: holt.storage.v1.MetaShard.phase:type_name -> holt.storage.v1.ShardPhase
+	16, // 13: holt.storage.v1.MetaShard.ranges:type_name -> holt.storage.v1.SlotRange
+	16, // 14: holt.storage.v1.MetaMigration.ranges:type_name -> holt.storage.v1.SlotRange
+	6,  // 15: holt.storage.v1.MetaMigration.phase:type_name -> holt.storage.v1.MigrationPhase
+	14, // 16: holt.storage.v1.MetaMigration.final:type_name -> holt.storage.v1.FinalChunk
+	7,  // 17: holt.storage.v1.MetaRebalance.measures:type_name -> holt.storage.v1.BalanceMeasure
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_holt_storage_v1_meta_state_proto_init() }
@@ -1101,8 +1600,8 @@ func file_holt_storage_v1_meta_state_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_storage_v1_meta_state_proto_rawDesc), len(file_holt_storage_v1_meta_state_proto_rawDesc)),
-			NumEnums:      6,
-			NumMessages:   5,
+			NumEnums:      8,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

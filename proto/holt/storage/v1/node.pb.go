@@ -34,7 +34,8 @@ const (
 	GroupPhase_GROUP_PHASE_BOOTSTRAPPING GroupPhase = 1
 	// The first log entry is durable, or the replica started empty: it never bootstraps again.
 	GroupPhase_GROUP_PHASE_BOOTSTRAPPED GroupPhase = 2
-	// The replica was removed, its data deleted. The mark stays as a tombstone: it never bootstraps again.
+	// The replica was removed, its data is deleted or about to be. The mark stays as a tombstone: the replica never bootstraps
+	// again, and comes back only as an empty one that a leader adds.
 	GroupPhase_GROUP_PHASE_REMOVED GroupPhase = 3
 )
 
@@ -185,8 +186,12 @@ type GroupMark struct {
 	Phase GroupPhase `protobuf:"varint,3,opt,name=phase,proto3,enum=holt.storage.v1.GroupPhase" json:"phase,omitempty"`
 	// Node ids that the group was created with, in ascending order; empty for a replica that started empty.
 	InitialMembers []string `protobuf:"bytes,4,rep,name=initial_members,json=initialMembers,proto3" json:"initial_members,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Where the log of the replica ended when it was removed: it votes for no log that ends earlier, ever.
+	LastIndex uint64 `protobuf:"varint,5,opt,name=last_index,json=lastIndex,proto3" json:"last_index,omitempty"`
+	// The term of that entry.
+	LastTerm      uint64 `protobuf:"varint,6,opt,name=last_term,json=lastTerm,proto3" json:"last_term,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GroupMark) Reset() {
@@ -245,6 +250,20 @@ func (x *GroupMark) GetInitialMembers() []string {
 		return x.InitialMembers
 	}
 	return nil
+}
+
+func (x *GroupMark) GetLastIndex() uint64 {
+	if x != nil {
+		return x.LastIndex
+	}
+	return 0
+}
+
+func (x *GroupMark) GetLastTerm() uint64 {
+	if x != nil {
+		return x.LastTerm
+	}
+	return 0
 }
 
 // GroupRecovery notes that an operator has declared voters of a group lost, whose majority was gone. It is durable before the
@@ -353,12 +372,15 @@ const file_holt_storage_v1_node_proto_rawDesc = "" +
 	"startCount\x12\x1d\n" +
 	"\n" +
 	"created_ms\x18\x05 \x01(\x03R\tcreatedMs\x12\x1b\n" +
-	"\thash_seed\x18\x06 \x01(\x06R\bhashSeed\"\xa4\x01\n" +
+	"\thash_seed\x18\x06 \x01(\x06R\bhashSeed\"\xe0\x01\n" +
 	"\tGroupMark\x12%\n" +
 	"\x0eformat_version\x18\x01 \x01(\rR\rformatVersion\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\x04R\x05group\x121\n" +
 	"\x05phase\x18\x03 \x01(\x0e2\x1b.holt.storage.v1.GroupPhaseR\x05phase\x12'\n" +
-	"\x0finitial_members\x18\x04 \x03(\tR\x0einitialMembers\"\xa2\x01\n" +
+	"\x0finitial_members\x18\x04 \x03(\tR\x0einitialMembers\x12\x1d\n" +
+	"\n" +
+	"last_index\x18\x05 \x01(\x04R\tlastIndex\x12\x1b\n" +
+	"\tlast_term\x18\x06 \x01(\x04R\blastTerm\"\xa2\x01\n" +
 	"\rGroupRecovery\x12%\n" +
 	"\x0eformat_version\x18\x01 \x01(\rR\rformatVersion\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\x04R\x05group\x12\x14\n" +

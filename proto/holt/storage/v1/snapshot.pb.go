@@ -48,7 +48,11 @@ type SnapshotHeader struct {
 	// Whether the shard's first slots were given to it: that happens once, whatever it owns later.
 	Assigned bool `protobuf:"varint,13,opt,name=assigned,proto3" json:"assigned,omitempty"`
 	// How the keys' access stamps are read: 2 as counters (LFU), otherwise as clocks (LRU).
-	StampKind     uint32 `protobuf:"varint,14,opt,name=stamp_kind,json=stampKind,proto3" json:"stamp_kind,omitempty"`
+	StampKind uint32 `protobuf:"varint,14,opt,name=stamp_kind,json=stampKind,proto3" json:"stamp_kind,omitempty"`
+	// Hand-overs of slots that have begun and not ended, by ascending migration. Only layout 3 has them.
+	Handovers []*SnapshotHandover `protobuf:"bytes,15,rep,name=handovers,proto3" json:"handovers,omitempty"`
+	// The highest migration that has ended at each slot, in ascending order of slots. Only layout 3 has them.
+	Ended         []*SnapshotEnded `protobuf:"bytes,16,rep,name=ended,proto3" json:"ended,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -160,6 +164,220 @@ func (x *SnapshotHeader) GetStampKind() uint32 {
 	return 0
 }
 
+func (x *SnapshotHeader) GetHandovers() []*SnapshotHandover {
+	if x != nil {
+		return x.Handovers
+	}
+	return nil
+}
+
+func (x *SnapshotHeader) GetEnded() []*SnapshotEnded {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+// SnapshotHandover is a hand-over of slots as one of its two shards knows it.
+type SnapshotHandover struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the migration.
+	Migration uint64 `protobuf:"varint,1,opt,name=migration,proto3" json:"migration,omitempty"`
+	// Which part the shard has: 1 it gives the slots away, 2 it takes them.
+	Side uint32 `protobuf:"varint,2,opt,name=side,proto3" json:"side,omitempty"`
+	// Id of the other shard.
+	Other uint64 `protobuf:"varint,3,opt,name=other,proto3" json:"other,omitempty"`
+	// The slots, in ascending order, neighbours joined.
+	Slots []*SlotRange `protobuf:"bytes,4,rep,name=slots,proto3" json:"slots,omitempty"`
+	// The source's version counter when it froze the slots.
+	FreezeVersion uint64 `protobuf:"varint,5,opt,name=freeze_version,json=freezeVersion,proto3" json:"freeze_version,omitempty"`
+	// The latest attempt that the target knows: the source's incarnation in which it began,
+	AttemptIncarnation uint64 `protobuf:"varint,6,opt,name=attempt_incarnation,json=attemptIncarnation,proto3" json:"attempt_incarnation,omitempty"`
+	// and the count of streams that were begun in it.
+	AttemptCounter uint64 `protobuf:"varint,7,opt,name=attempt_counter,json=attemptCounter,proto3" json:"attempt_counter,omitempty"`
+	// The chunk of that attempt that comes next.
+	Next uint64 `protobuf:"varint,8,opt,name=next,proto3" json:"next,omitempty"`
+	// Whether the target has the final chunk.
+	Final bool `protobuf:"varint,9,opt,name=final,proto3" json:"final,omitempty"`
+	// The source's version counter at the final chunk.
+	FinalVersion uint64 `protobuf:"varint,10,opt,name=final_version,json=finalVersion,proto3" json:"final_version,omitempty"`
+	// The source's clock at the final chunk, in milliseconds since the Unix epoch.
+	FinalTimeMs int64 `protobuf:"varint,11,opt,name=final_time_ms,json=finalTimeMs,proto3" json:"final_time_ms,omitempty"`
+	// Log index of the final chunk.
+	FinalIndex    uint64 `protobuf:"varint,12,opt,name=final_index,json=finalIndex,proto3" json:"final_index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotHandover) Reset() {
+	*x = SnapshotHandover{}
+	mi := &file_holt_storage_v1_snapshot_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotHandover) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotHandover) ProtoMessage() {}
+
+func (x *SnapshotHandover) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_snapshot_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotHandover.ProtoReflect.Descriptor instead.
+func (*SnapshotHandover) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_snapshot_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SnapshotHandover) GetMigration() uint64 {
+	if x != nil {
+		return x.Migration
+	}
+	return 0
+}
+
+func (x *SnapshotHandover) GetSide() uint32 {
+	if x != nil {
+		return x.Side
+	}
+	return 0
+}
+
+func (x *SnapshotHandover) GetOther() uint64 {
+	if x != nil {
+		return x.Other
+	}
+	return 0
+}
+
+func (x *SnapshotHandover) GetSlots() []*SlotRange {
+	if x != nil {
+		return x.Slots
+	}
+	return nil
+}
+
+func (x *SnapshotHandover) GetFreezeVersion() uint64 {
+	if x != nil {
+		return x.FreezeVersion
+	}
+	return 0
+}
+
+func (x *SnapshotHandover) GetAttemptIncarnation() uint64 {
+	if x != nil {
+		return x.AttemptIncarnation
+	}
+	return 0
+}
+
+func (x *SnapshotHandover) GetAttemptCounter() uint64 {
+	if x != nil {
+		return x.AttemptCounter
+	}
+	return 0
+}
+
+func (x *SnapshotHandover) GetNext() uint64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *SnapshotHandover) GetFinal() bool {
+	if x != nil {
+		return x.Final
+	}
+	return false
+}
+
+func (x *SnapshotHandover) GetFinalVersion() uint64 {
+	if x != nil {
+		return x.FinalVersion
+	}
+	return 0
+}
+
+func (x *SnapshotHandover) GetFinalTimeMs() int64 {
+	if x != nil {
+		return x.FinalTimeMs
+	}
+	return 0
+}
+
+func (x *SnapshotHandover) GetFinalIndex() uint64 {
+	if x != nil {
+		return x.FinalIndex
+	}
+	return 0
+}
+
+// SnapshotEnded tells which migration was the last to end at some slots.
+type SnapshotEnded struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The slots.
+	Slots *SlotRange `protobuf:"bytes,1,opt,name=slots,proto3" json:"slots,omitempty"`
+	// Id of the migration.
+	Migration     uint64 `protobuf:"varint,2,opt,name=migration,proto3" json:"migration,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotEnded) Reset() {
+	*x = SnapshotEnded{}
+	mi := &file_holt_storage_v1_snapshot_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotEnded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotEnded) ProtoMessage() {}
+
+func (x *SnapshotEnded) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_snapshot_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotEnded.ProtoReflect.Descriptor instead.
+func (*SnapshotEnded) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_snapshot_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *SnapshotEnded) GetSlots() *SlotRange {
+	if x != nil {
+		return x.Slots
+	}
+	return nil
+}
+
+func (x *SnapshotEnded) GetMigration() uint64 {
+	if x != nil {
+		return x.Migration
+	}
+	return 0
+}
+
 // SnapshotFooter ends a snapshot. One without it was cut short.
 type SnapshotFooter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -168,14 +386,18 @@ type SnapshotFooter struct {
 	// How many keys there are, in all chunks.
 	KeyCount uint64 `protobuf:"varint,2,opt,name=key_count,json=keyCount,proto3" json:"key_count,omitempty"`
 	// Slots that the shard owns, in ascending order, neighbours joined.
-	Owned         []*SlotRange `protobuf:"bytes,3,rep,name=owned,proto3" json:"owned,omitempty"`
+	Owned []*SlotRange `protobuf:"bytes,3,rep,name=owned,proto3" json:"owned,omitempty"`
+	// Slots that the shard is handing over, likewise. Only layout 3 has them.
+	Frozen []*SlotRange `protobuf:"bytes,4,rep,name=frozen,proto3" json:"frozen,omitempty"`
+	// Slots that the shard is taking over, likewise. Only layout 3 has them.
+	Importing     []*SlotRange `protobuf:"bytes,5,rep,name=importing,proto3" json:"importing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SnapshotFooter) Reset() {
 	*x = SnapshotFooter{}
-	mi := &file_holt_storage_v1_snapshot_proto_msgTypes[1]
+	mi := &file_holt_storage_v1_snapshot_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -187,7 +409,7 @@ func (x *SnapshotFooter) String() string {
 func (*SnapshotFooter) ProtoMessage() {}
 
 func (x *SnapshotFooter) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_storage_v1_snapshot_proto_msgTypes[1]
+	mi := &file_holt_storage_v1_snapshot_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -200,7 +422,7 @@ func (x *SnapshotFooter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotFooter.ProtoReflect.Descriptor instead.
 func (*SnapshotFooter) Descriptor() ([]byte, []int) {
-	return file_holt_storage_v1_snapshot_proto_rawDescGZIP(), []int{1}
+	return file_holt_storage_v1_snapshot_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SnapshotFooter) GetChunkCount() uint32 {
@@ -224,11 +446,25 @@ func (x *SnapshotFooter) GetOwned() []*SlotRange {
 	return nil
 }
 
+func (x *SnapshotFooter) GetFrozen() []*SlotRange {
+	if x != nil {
+		return x.Frozen
+	}
+	return nil
+}
+
+func (x *SnapshotFooter) GetImporting() []*SlotRange {
+	if x != nil {
+		return x.Importing
+	}
+	return nil
+}
+
 var File_holt_storage_v1_snapshot_proto protoreflect.FileDescriptor
 
 const file_holt_storage_v1_snapshot_proto_rawDesc = "" +
 	"\n" +
-	"\x1eholt/storage/v1/snapshot.proto\x12\x0fholt.storage.v1\x1a\x1bholt/storage/v1/slots.proto\"\xef\x02\n" +
+	"\x1eholt/storage/v1/snapshot.proto\x12\x0fholt.storage.v1\x1a\x1bholt/storage/v1/slots.proto\"\xe6\x03\n" +
 	"\x0eSnapshotHeader\x12%\n" +
 	"\x0eformat_version\x18\x01 \x01(\rR\rformatVersion\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\x04R\x05group\x12#\n" +
@@ -241,13 +477,35 @@ const file_holt_storage_v1_snapshot_proto_rawDesc = "" +
 	"\breleased\x18\t \x01(\bR\breleased\x12\x1a\n" +
 	"\bassigned\x18\r \x01(\bR\bassigned\x12\x1d\n" +
 	"\n" +
-	"stamp_kind\x18\x0e \x01(\rR\tstampKindJ\x04\b\n" +
-	"\x10\vJ\x04\b\v\x10\fJ\x04\b\f\x10\r\"\x80\x01\n" +
+	"stamp_kind\x18\x0e \x01(\rR\tstampKind\x12?\n" +
+	"\thandovers\x18\x0f \x03(\v2!.holt.storage.v1.SnapshotHandoverR\thandovers\x124\n" +
+	"\x05ended\x18\x10 \x03(\v2\x1e.holt.storage.v1.SnapshotEndedR\x05endedJ\x04\b\n" +
+	"\x10\vJ\x04\b\v\x10\fJ\x04\b\f\x10\r\"\xa1\x03\n" +
+	"\x10SnapshotHandover\x12\x1c\n" +
+	"\tmigration\x18\x01 \x01(\x04R\tmigration\x12\x12\n" +
+	"\x04side\x18\x02 \x01(\rR\x04side\x12\x14\n" +
+	"\x05other\x18\x03 \x01(\x04R\x05other\x120\n" +
+	"\x05slots\x18\x04 \x03(\v2\x1a.holt.storage.v1.SlotRangeR\x05slots\x12%\n" +
+	"\x0efreeze_version\x18\x05 \x01(\x04R\rfreezeVersion\x12/\n" +
+	"\x13attempt_incarnation\x18\x06 \x01(\x04R\x12attemptIncarnation\x12'\n" +
+	"\x0fattempt_counter\x18\a \x01(\x04R\x0eattemptCounter\x12\x12\n" +
+	"\x04next\x18\b \x01(\x04R\x04next\x12\x14\n" +
+	"\x05final\x18\t \x01(\bR\x05final\x12#\n" +
+	"\rfinal_version\x18\n" +
+	" \x01(\x04R\ffinalVersion\x12\"\n" +
+	"\rfinal_time_ms\x18\v \x01(\x03R\vfinalTimeMs\x12\x1f\n" +
+	"\vfinal_index\x18\f \x01(\x04R\n" +
+	"finalIndex\"_\n" +
+	"\rSnapshotEnded\x120\n" +
+	"\x05slots\x18\x01 \x01(\v2\x1a.holt.storage.v1.SlotRangeR\x05slots\x12\x1c\n" +
+	"\tmigration\x18\x02 \x01(\x04R\tmigration\"\xee\x01\n" +
 	"\x0eSnapshotFooter\x12\x1f\n" +
 	"\vchunk_count\x18\x01 \x01(\rR\n" +
 	"chunkCount\x12\x1b\n" +
 	"\tkey_count\x18\x02 \x01(\x04R\bkeyCount\x120\n" +
-	"\x05owned\x18\x03 \x03(\v2\x1a.holt.storage.v1.SlotRangeR\x05ownedB;Z9github.com/holtcache/holt/proto/holt/storage/v1;storagev1b\x06proto3"
+	"\x05owned\x18\x03 \x03(\v2\x1a.holt.storage.v1.SlotRangeR\x05owned\x122\n" +
+	"\x06frozen\x18\x04 \x03(\v2\x1a.holt.storage.v1.SlotRangeR\x06frozen\x128\n" +
+	"\timporting\x18\x05 \x03(\v2\x1a.holt.storage.v1.SlotRangeR\timportingB;Z9github.com/holtcache/holt/proto/holt/storage/v1;storagev1b\x06proto3"
 
 var (
 	file_holt_storage_v1_snapshot_proto_rawDescOnce sync.Once
@@ -261,19 +519,27 @@ func file_holt_storage_v1_snapshot_proto_rawDescGZIP() []byte {
 	return file_holt_storage_v1_snapshot_proto_rawDescData
 }
 
-var file_holt_storage_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_holt_storage_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_holt_storage_v1_snapshot_proto_goTypes = []any{
-	(*SnapshotHeader)(nil), // 0: holt.storage.v1.SnapshotHeader
-	(*SnapshotFooter)(nil), // 1: holt.storage.v1.SnapshotFooter
-	(*SlotRange)(nil),      // 2: holt.storage.v1.SlotRange
+	(*SnapshotHeader)(nil),   // 0: holt.storage.v1.SnapshotHeader
+	(*SnapshotHandover)(nil), // 1: holt.storage.v1.SnapshotHandover
+	(*SnapshotEnded)(nil),    // 2: holt.storage.v1.SnapshotEnded
+	(*SnapshotFooter)(nil),   // 3: holt.storage.v1.SnapshotFooter
+	(*SlotRange)(nil),        // 4: holt.storage.v1.SlotRange
 }
 var file_holt_storage_v1_snapshot_proto_depIdxs = []int32{
-	2, // 0: holt.storage.v1.SnapshotFooter.owned:type_name -> holt.storage.v1.SlotRange
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	1, // 0: holt.storage.v1.SnapshotHeader.handovers:type_name -> holt.storage.v1.SnapshotHandover
+	2, // 1: holt.storage.v1.SnapshotHeader.ended:type_name -> holt.storage.v1.SnapshotEnded
+	4, // 2: holt.storage.v1.SnapshotHandover.slots:type_name -> holt.storage.v1.SlotRange
+	4, // 3: holt.storage.v1.SnapshotEnded.slots:type_name -> holt.storage.v1.SlotRange
+	4, // 4: holt.storage.v1.SnapshotFooter.owned:type_name -> holt.storage.v1.SlotRange
+	4, // 5: holt.storage.v1.SnapshotFooter.frozen:type_name -> holt.storage.v1.SlotRange
+	4, // 6: holt.storage.v1.SnapshotFooter.importing:type_name -> holt.storage.v1.SlotRange
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_holt_storage_v1_snapshot_proto_init() }
@@ -288,7 +554,7 @@ func file_holt_storage_v1_snapshot_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_storage_v1_snapshot_proto_rawDesc), len(file_holt_storage_v1_snapshot_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,165 @@
+package entry
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/holtcache/holt/proto/slot"
+)
+
+// Attempt names one stream of chunks: each time a source begins to send, it takes a new one. Later ones are larger.
+type Attempt struct {
+	// Incarnation is that of the source, Counter counts the streams that were begun in it.
+	Incarnation, Counter uint64
+}
+
+// After tells whether a is a later attempt than b.
+func (a Attempt) After(b Attempt) bool {
+	return a.Incarnation > b.Incarnation || a.Incarnation == b.Incarnation && a.Counter > b.Counter
+}
+
+// String writes both numbers.
+func (a Attempt) String() string { return fmt.Sprintf("%d.%d", a.Incarnation, a.Counter) }
+
+// Chunk is the body of KindChunk: what the target takes of the slots at one go.
+type Chunk struct {
+	Migration uint64
+	Attempt   Attempt
+	// Sequence counts the chunks of an attempt from 0.
+	Sequence uint64
+	// Final tells that nothing follows: the source has frozen the slots, and every effect on them has been sent.
+	Final bool
+	// Version is the source's version counter and Time its clock (milliseconds since the Unix epoch) when it made the chunk.
+	Version uint64
+	Time    int64
+	// Parts apply in order. Several may be of one slot.
+	Parts []Part
+}
+
+// Part is what a chunk does to one slot: emptying it, then items, then effects.
+type Part struct {
+	Slot slot.ID
+	// Drop empties the slot first.
+	Drop    bool
+	Items   []Item
+	Effects []Effect
+}
+
+// Item is all that a key held when it was copied. It replaces what the target has of the key.
+type Item struct {
+	Key, Value []byte
+	Type       Type
+	// ExpireAt is the instant at which the key expires, in milliseconds since the Unix epoch; 0 means never.
+	ExpireAt int64
+	Version  uint64
+	// Access is the key's access stamp, 24 bits.
+	Access uint32
+}
+
+// minItemBytes is the length of the shortest item: type, stamp, expiry, version, empty key, empty value.
+const minItemBytes = 8
+
+// EncodeChunk makes the record of a chunk.
+func EncodeChunk(h Header, c Chunk) []byte {
+	dst := appendChunkHead(h, &c, 0)
+	for i := range c.Parts {
+		dst = AppendPart(dst, &c.Parts[i])
+	}
+	return appendTrailer(dst, 0)
+}
+
+// EncodeChunkOf is EncodeChunk of parts that AppendPart has encoded already; c.Parts does not count.
+func EncodeChunkOf(h Header, c Chunk, parts []byte) []byte {
+	return appendTrailer(append(appendChunkHead(h, &c, len(parts)), parts...), 0)
+}
+
+func appendChunkHead(h Header, c *Chunk, room int) []byte {
+	h.Kind = KindChunk
+	dst := appendHeader(make([]byte, 0, headerBytes+6*8+1+room+trailerBytes), h)
+	for _, n := range [...]uint64{c.Migration, c.Attempt.Incarnation, c.Attempt.Counter, c.Sequence, c.Version, uint64(c.Time)} {
+		dst = binary.LittleEndian.AppendUint64(dst, n)
+	}
+	return appendBool(dst, c.Final)
+}
+
+// DecodeChunk reads the body of KindChunk. Keys and values are parts of body.
+func DecodeChunk(body []byte) (Chunk, error) {
+	d := NewDecoder(body)
+	c := Chunk{
+		Migration: d.Uint64(), Attempt: Attempt{Incarnation: d.Uint64(), Counter: d.Uint64()}, Sequence: d.Uint64(),
+		Version: d.Uint64(), Time: int64(d.Uint64()), Final: d.bool(),
+	}
+	d.bad = d.bad || c.Time < 0
+	c.Parts = d.parts()
+	return c, d.End("chunk")
+}
+
+// AppendPart appends a part to dst. Parts behind each other are what DecodeParts reads.
+func AppendPart(dst []byte, p *Part) []byte {
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(p.Slot))
+	dst = appendBool(dst, p.Drop)
+	dst = binary.AppendUvarint(dst, uint64(len(p.Items)))
+	for i := range p.Items {
+		dst = appendItem(dst, &p.Items[i])
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(p.Effects)))
+	if len(p.Effects) == 0 {
+		return dst
+	}
+	base := uint64(0)
+	for i := range p.Effects {
+		base = max(base, p.Effects[i].Version)
+	}
+	dst = binary.AppendUvarint(dst, base)
+	for i := range p.Effects {
+		dst = appendEffect(dst, base, &p.Effects[i])
+	}
+	return dst
+}
+
+// DecodeParts reads parts to the end of data, of which keys and values are parts.
+func DecodeParts(data []byte) ([]Part, error) {
+	d := NewDecoder(data)
+	parts := d.parts()
+	return parts, d.End("parts of a chunk")
+}
+
+func appendItem(dst []byte, it *Item) []byte {
+	dst = append(dst, byte(it.Type), byte(it.Access), byte(it.Access>>8), byte(it.Access>>16))
+	dst = binary.AppendUvarint(dst, uint64(it.ExpireAt))
+	dst = binary.AppendUvarint(dst, it.Version)
+	dst = appendBytes(dst, it.Key)
+	return appendBytes(dst, it.Value)
+}
+
+func (d *Decoder) parts() (parts []Part) {
+	for d.More() {
+		p := Part{Slot: d.Slot(), Drop: d.bool()}
+		if n := d.Count(minItemBytes); n > 0 {
+			p.Items = make([]Item, 0, n)
+			for ; n > 0 && !d.bad; n-- {
+				p.Items = append(p.Items, d.item())
+			}
+		}
+		if n := d.Count(minEffectBytes); n > 0 {
+			base := d.Uvarint()
+			p.Effects = make([]Effect, 0, n)
+			for ; n > 0 && !d.bad; n-- {
+				p.Effects = append(p.Effects, d.effect(base))
+			}
+		}
+		parts = append(parts, p)
+	}
+	return parts
+}
+
+func (d *Decoder) item() Item {
+	it := Item{Type: Type(d.Byte()), Access: uint32(d.Uint16())}
+	it.Access |= uint32(d.Byte()) << 16
+	it.ExpireAt = int64(d.Uvarint())
+	it.Version = d.Uvarint()
+	it.Key = d.Bytes()
+	it.Value = d.Bytes()
+	d.bad = d.bad || it.ExpireAt < 0
+	return it
+}

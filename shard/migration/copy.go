@@ -1,0 +1,81 @@
+package migration
+
+import (
+	"context"
+
+	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/entry"
+	"github.com/holtcache/holt/raftfsm/store"
+)
+
+// A portion is what is copied in one hold of a slot's lock: the FSM goroutine waits that long at most, some microseconds, but
+// for the copy of a single larger value.
+const (
+	portionKeys  = 64
+	portionBytes = 64 << 10
+)
+
+// itemOverheadBytes is about what an item costs in a chunk beside its key and value.
+const itemOverheadBytes = 20
+
+// copier copies slots into the queue of an attempt.
+type copier struct {
+	store    *store.Store
+	queue    *queue
+	throttle *throttle
+	items    []entry.Item
+}
+
+// slot arms a slot and copies what it holds, in portions.
+func (c *copier) slot(ctx context.Context, id slot.ID) error {
+	for cursor, armed := uint64(0), false; !armed || cursor != 0; armed = true {
+		if err := c.wait(ctx); err != nil {
+			return err
+		}
+		next, size := c.portion(c.store.Slot(id), id, cursor, armed)
+		if err := c.throttle.wait(ctx, size); err != nil {
+			return err
+		}
+		cursor = next
+	}
+	return nil
+}
+
+// portion copies one portion and returns the cursor of the next one, 0 for none.
+func (c *copier) portion(sl *store.Slot, id slot.ID, cursor uint64, armed bool) (next uint64, bytes int) {
+	sl.RLock()
+	defer sl.RUnlock()
+	if !armed {
+		c.queue.armLocked(id)
+	}
+	next = sl.CopyLocked(cursor, portionKeys, portionBytes, func(key []byte, item store.Item) {
+		c.items = append(c.items, entry.Item{
+			Key: key, Value: item.Value, Type: item.Type, ExpireAt: item.ExpireAt, Version: item.Version, Access: uint32(item.Access),
+		})
+		bytes += itemOverheadBytes + len(key) + len(item.Value)
+	})
+	if len(c.items) > 0 {
+		c.queue.itemsLocked(id, c.items)
+	}
+	clear(c.items) // their memory was lent
+	c.items = c.items[:0]
+	return next, bytes
+}
+
+// wait returns when the queue has room.
+func (c *copier) wait(ctx context.Context) error {
+	for {
+		waiting, err := c.queue.waiting()
+		if err != nil {
+			return err
+		}
+		if waiting < c.queue.limits.QueueBytes {
+			return ctx.Err()
+		}
+		select {
+		case <-c.queue.room:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}

@@ -1,0 +1,35 @@
+package main
+
+// handoverBugs let a hand-over of slots lose keys, bring old ones back, or leave a slot with two owners. The first ones are the
+// executable model's mutations, under its names.
+var handoverBugs = []bug{
+	{"noAttempt", "15", []edit{{takesFile, "	case h.Attempt.After(c.Attempt):", "	case c.Attempt == h.Attempt && h.Side == 0:"}, {takesFile, "	case c.Attempt == h.Attempt && c.Sequence != h.Next:", "	case h.Side == 0:"}, {takesFile, "	if c.Attempt != h.Attempt {", "	if h.Side == 0 {"}}, fsmPkg, inModel},
+	{"attemptIsTerm", "15", []edit{{"raftfsm/entry/chunk.go", "return a.Incarnation > b.Incarnation || a.Incarnation == b.Incarnation && a.Counter > b.Counter", "return a.Incarnation > b.Incarnation"}}, fsmPkg, "^TestTargetTakesOnly"},
+	{"chunkAfterFinal", "15", []edit{{takesFile, "	case h.Final:", "	case h.Final && h.Next == 0:"}}, fsmPkg, "^TestTargetTakesOnly"},
+	{"chunkLeftOut", "15", []edit{{takesFile, "	case c.Attempt == h.Attempt && c.Sequence != h.Next:", "	case c.Attempt == h.Attempt && c.Sequence < h.Next:"}}, fsmPkg, "^TestTargetTakesOnly"},
+	{"olderAttemptKept", "15", []edit{{takesFile, "		f.setSlots(h.Ranges, store.SlotImporting, dropKeys)\n		h.Attempt", "		h.Attempt"}}, fsmPkg, "^TestTargetTakesOnly"},
+	{"verNotRaised", "18", []edit{{handoverFile, "	state.Version = max(state.Version, h.FinalVersion) + 1\n", ""}}, fsmPkg, "^TestActivationRaises"},
+	{"verAtCapture", "18", []edit{{takesFile, "	if c.Final {\n", "	if c.Sequence == 0 {\n		h.FinalVersion = c.Version\n	}\n	c.Version = h.FinalVersion\n	if c.Final {\n"}}, fsmPkg, "^TestActivationRaises"},
+	{"metaBeforeReadyInTheTarget", "16", []edit{{handoverFile, "h.Side != SideTarget || !h.Final {", "h.Side != SideTarget {"}}, fsmPkg, "^TestActivationNeeds"},
+	{"writePastFreezeInTheLog", "14", []edit{{fsmFile, "	f.mustBeServed(header, sl, id, section)\n", ""}}, fsmPkg, "^TestBatchOnASlot"},
+	{"endedForgotten", "17", []edit{{"raftfsm/handover.go", "	s.ended = s.ended.raise(h.Migration, h.Ranges, func(slot.ID) bool { return true })\n", ""}}, fsmPkg, "^TestEndedMigration"},
+	{"endedIsOfTheShard", "17", []edit{{"raftfsm/ended.go", "			if note(slot.ID(s)) {\n				ids[s] = max(ids[s], migration)\n			}\n		}\n	}\n", "			if note(slot.ID(s)) {\n				ids[s] = max(ids[s], migration)\n			}\n		}\n	}\n	for s := range ids {\n		ids[s] = max(ids[s], migration)\n	}\n"}}, fsmPkg, "^TestEndedMigration"},
+	{"endedIsOfOneSlot", "17", []edit{{handoverFile, "if _, highest := state.EndedFor(ranges); len(ranges) == 0 || migration <= highest {", "if len(ranges) == 0 || migration <= state.EndedAt(ranges[0].First) {"}}, fsmPkg, "^TestEndedMigration"},
+	{"endedNotInTheSnapshot", "17", []edit{{"raftfsm/snapshothandover.go", "	h.Ended = s.ended.messages()\n", ""}}, fsmPkg, "^TestEveryFieldOfTheState"},
+	{"endIsOfEitherSide", "17", []edit{{handoverFile, "func (f *FSM) unfreeze(r entry.Unfreeze, state *State) {\n	if h, ok := state.Handover(r.Migration); ok && h.Side == SideSource {", "func (f *FSM) unfreeze(r entry.Unfreeze, state *State) {\n	if h, ok := state.Handover(r.Migration); ok {"}}, fsmPkg, "^TestOnlyTheRecordedOutcome"},
+	{"noteEndsAHandOver", "17", []edit{{handoverFile, "func(id slot.ID) bool { return !contains(h.Ranges, id) }", "func(id slot.ID) bool { return !contains(h.Ranges, id) || h.Side != 0 }"}}, fsmPkg, "^TestOnlyTheRecordedOutcome"},
+	{"handOverOfSomeOfItsSlots", "14", []edit{{handoverFile, "			if f.slotState(slot.ID(s)) != want {\n				return false", "			if f.slotState(slot.ID(s)) == want {\n				return true"}}, fsmPkg, "^TestHandOverBegins"},
+	{"dropKeepsTheKeys", "24", []edit{{handoverFile, "		f.setSlots(h.Ranges, store.SlotNotOwned, dropKeys)\n		state.endHandover(&h)\n	}\n}\n\nfunc (f *FSM) importSlots", "		f.setSlots(h.Ranges, store.SlotNotOwned, keepKeys)\n		state.endHandover(&h)\n	}\n}\n\nfunc (f *FSM) importSlots"}}, fsmPkg, inModel},
+	{"attemptNotInTheSnapshot", "15", []edit{{"raftfsm/snapshothandover.go", "AttemptCounter: h.Attempt.Counter, Next: h.Next,", "AttemptCounter: h.Attempt.Counter,"}}, fsmPkg, inModel},
+	{"frozenNotInTheSnapshot", "14", []edit{{"raftfsm/snapshotwrite.go", "Frozen: w.slotsIn(store.SlotFrozen), ", ""}}, fsmPkg, inModel},
+	{"statesOfASnapshotUnchecked", "24", []edit{{"raftfsm/snapshothandover.go", "by != state && (by", "by != state && by > 9 && (by"}}, fsmPkg, "^TestSnapshotThatDisagrees"},
+	{"firstSlotsOverAHandOver", "24", []edit{{fsmFile, "f.slotState(id) == store.SlotNotOwned && state.EndedAt(id) == 0 {", "state.EndedAt(id) == 0 {"}}, fsmPkg, "^TestFirstSlotsAreNot"},
+	{"firstSlotsComeBack", "24", []edit{{fsmFile, "f.slotState(id) == store.SlotNotOwned && state.EndedAt(id) == 0 {", "f.slotState(id) == store.SlotNotOwned {"}}, fsmPkg, "^TestFirstSlotsAreNot"},
+	{"chunkOfAnySlot", "15", []edit{{takesFile, "		if !contains(h.Ranges, p.Slot) {", "		if len(h.Ranges) == 0 {"}}, fsmPkg, "^TestTargetTakesOnly"},
+	{"partInAnyOrder", "15", []edit{{takesFile, "	if p.Drop {\n		f.snapshots.changes.Add(uint64(sl.LenLocked()))\n		sl.DropLocked()\n	}\n	for i := range p.Items", "	defer func() {\n		if p.Drop {\n			sl.DropLocked()\n		}\n	}()\n	for i := range p.Items"}}, fsmPkg, "^TestChangeOfAKey"},
+	{"portionLosesKeys", "DESIGN 5", []edit{{"raftfsm/store/portion.go", "			return c.place\n", "			return c.place + 1\n"}}, storePkg, "^TestCopyGives"},
+	{"portionByPlaceInTheTable", "DESIGN 5", []edit{{"raftfsm/store/portion.go", "		if left := p.segment(sl, g); left != 0 {\n			return left\n		}\n", "		if left := p.segment(sl, g); left != 0 {\n			return segmentEnd(g)\n		}\n"}}, storePkg, "^TestPortionsAndChanges"},
+	{"itemChangesACapture", "DESIGN 5", []edit{{"raftfsm/store/apply.go", "func (sl *Slot) PutLocked(key []byte, item *Item) {\n	sl.beforeWriteLocked()\n", "func (sl *Slot) PutLocked(key []byte, item *Item) {\n"}}, storePkg, "^TestPortionsAndChanges"},
+	{"stagedKeysAreCounted", "DESIGN 7", []edit{{"raftfsm/store/count.go", "		if sl.state != SlotImporting {\n", "		if sl.id < 1<<15 {\n"}}, storePkg, "^TestPortionsAndChanges|^TestKeysOfASlot"},
+	{"stagedKeysExpire", "14", []edit{{"raftfsm/store/expiry.go", "sl.state == SlotFrozen || sl.state == SlotImporting {", "sl.state > 9 {"}}, storePkg, "^TestKeysOfASlot"},
+}
