@@ -173,16 +173,40 @@ func (r *results) appendLive(dst []Done, now int64) []Done {
 	return dst
 }
 
-// Replace makes the table one that was loaded, and which nobody else has.
-func (t *Table) Replace(loaded *Table) {
-	generation := t.generation + 1
-	for s, r := range loaded.slots {
-		if r != nil {
-			r.generation = generation
-		}
-		t.slots[s] = r
+// TakeLocked replaces the results of a slot by those of a table that was loaded, and which nobody else has.
+func (t *Table) TakeLocked(s slot.ID, loaded *Table) {
+	t.DropLocked(s)
+	r := loaded.slots[s]
+	if r == nil {
+		return
 	}
-	t.generation = generation
-	t.count.Store(loaded.count.Load())
-	t.bytes.Store(loaded.bytes.Load())
+	loaded.slots[s] = nil
+	r.generation = t.generation // no capture has it
+	t.slots[s] = r
+	t.count.Add(int64(len(r.done)))
+	for i := range r.done {
+		t.bytes.Add(r.done[i].bytes())
+	}
+}
+
+// CopyLocked appends results of a slot that come behind an id, in order: count of them at most, and no more once they have
+// so many bytes. nil begins. more tells that others follow the last one.
+func (t *Table) CopyLocked(dst []Done, s slot.ID, after *ID, count int, bytes int64) (copied []Done, more bool) {
+	r := t.slots[s]
+	if r == nil {
+		return dst, false
+	}
+	i := 0
+	if after != nil {
+		found := false
+		if i, found = r.find(*after); found {
+			i++
+		}
+	}
+	for ; i < len(r.done) && count > 0 && bytes > 0; i++ {
+		dst = append(dst, r.done[i])
+		count--
+		bytes -= r.done[i].bytes()
+	}
+	return dst, i < len(r.done)
 }
