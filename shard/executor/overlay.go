@@ -47,7 +47,7 @@ func (o *slotOverlay) putDone(id session.ID, p pendingDone) {
 
 // doneApplied forgets a result that is remembered beside the store from now on, if it is of that batch.
 func (o *slotOverlay) doneApplied(id session.ID, batch BatchID) {
-	if p, ok := o.done[id]; ok && p.batch == batch {
+	if p, pending := o.done[id]; pending && p.batch == batch {
 		if delete(o.done, id); len(o.done) == 0 {
 			o.done = nil
 		}

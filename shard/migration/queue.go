@@ -86,7 +86,8 @@ func (q *queue) itemsLocked(s slot.ID, items []entry.Item) {
 func (q *queue) resultsLocked(s slot.ID, effects []entry.Effect) {
 	q.mu.Lock()
 	if q.err == nil {
-		q.appendLocked(&entry.Part{Slot: s, Effects: effects})
+		results := entry.Part{Slot: s, Effects: effects}
+		q.appendLocked(&results)
 	}
 	q.mu.Unlock()
 	wake(q.data)

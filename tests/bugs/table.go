@@ -36,6 +36,7 @@ var bugs = slices.Concat(
 	controlBugs,
 	migrationBugs,
 	routeBugs,
+	sessionBugs,
 	suiteBugs,
 )
 
@@ -136,7 +137,7 @@ var coreBugs = []bug{
 	sl.Lock()
 	defer sl.Unlock()
 	if drop {`}}, fsmPkg, "^TestListenerHearsOfEffects"},
-	{"mgetTear", "25", []edit{{fsmFile, "		sl.ApplyLocked(&section.Effects[i])\n", "		sl.ApplyLocked(&section.Effects[i])\n		sl.Unlock()\n		sl.Lock()\n"}}, executorPkg, "^TestReadersNeverSeeHalf"},
+	{"mgetTear", "25", []edit{{"raftfsm/results.go", "			sl.ApplyLocked(e)\n", "			sl.ApplyLocked(e)\n			sl.Unlock()\n			sl.Lock()\n"}}, executorPkg, "^TestReadersNeverSeeHalf"},
 	{"mgetTearInOverlay", "25", []edit{{executorPkg + "/tx.go", "		case w.drop == nil:\n", "		case w.drop == nil:\n			sl.Unlock()\n			sl.Lock()\n"}}, executorPkg, "^TestReadersNeverSeeHalf"},
 	{"readWithoutTheLock", "25", []edit{{executorPkg + "/read.go", "	fn(v)\n	return true", "	v.slot.RUnlock()\n	fn(v)\n	v.slot.RLock()\n	return true"}}, executorPkg, "^TestReadersNeverSeeHalf"},
 	{"adoptEarly", "3", []edit{{executorPkg + "/append.go", "	if !e.appended.passes(index, h) ||", `	if h.Kind == entry.KindExecutorStart {
