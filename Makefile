@@ -76,7 +76,7 @@ fuzz: ## each fuzz target for a few seconds (FUZZTIME=5s)
 bench: tools build ## writes/s, reads/s and latencies of three nodes, of Redis and of etcd (SUBJECT=log|latency|memory|gc|expiry: others; ARGS: flags)
 	go run ./tests/bench $(SUBJECT) -holt bin/holt $(ARGS)
 
-bugs: ## plant defects one at a time; a test has to notice each (ARGS='-only name' or '-list')
+bugs: ## plant defects one at a time; a test has to notice each (ARGS='-only name', '-list', '-new -write': those tests/bugs/BUGS.md lacks)
 	go run ./tests/bugs $(ARGS)
 
 scale: tools ## parts of 320 nodes in one process, and what idle groups cost: what tests/scale/SCALE.md says
@@ -88,7 +88,7 @@ diskfaults: tools ## power cuts, full, failing and hanging disks, damaged files 
 
 networkfaults: tools ## cuts, bad links, killed, paused and starved nodes, wrong clocks under whole clusters, many times (ROUNDS=10); wants root
 	go test ./tests/nemesis
-	go test ./tests/cluster -count=$(ROUNDS) -timeout 10h -v -run 'Isolated|WhileLinksAreCut|OnlyClients|AllIsSlow|HappensToProcesses|WithoutMemory|WhateverClocksDo|WorkloadsAreGreen' \
+	go test ./tests/cluster -count=$(ROUNDS) -timeout 10h -v -run 'Isolated|WhileLinksAreCut|OnlyClients|AllIsSlow|HappensToProcesses|WithoutMemory|WhateverClocksDo|AtAnyStep|WorkloadsAreGreen' \
 		-args -all
 
 # A program of its own rather than `go run`, which tells every failure by the same exit code.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holtcache/holt/gateway/ops/opstest"
 	"github.com/holtcache/holt/gateway/resp"
 )
 
@@ -24,7 +25,7 @@ type pair struct {
 	t     *testing.T
 	proto int
 	redis *redisServer
-	model *memTx
+	model memTx
 	table *Table
 }
 
@@ -39,7 +40,7 @@ func (p *pair) reset() {
 	p.model = newMemTx(func() int64 { return time.Now().UnixMilli() })
 	p.redis.do(p.t, "FLUSHALL")
 	p.redis.do(p.t, "RPUSH", "list", "a")
-	p.model.put([]byte("list"), otherItem)
+	p.model.Put("list", opstest.OtherItem)
 }
 
 // compare runs a command on both and tells whether the replies agree.
@@ -52,7 +53,7 @@ func (p *pair) compare(args ...string) bool {
 		return false
 	}
 	got := overTheWire(p.t, reply, p.proto)
-	if show(got) == show(want) || show(got) == "+"+otherType.String() && show(want) == "+list" || p.sameInstant(args[0], got, want) || refusedEarlier(args[0], show(got), show(want)) {
+	if show(got) == show(want) || show(got) == "+"+opstest.OtherType.String() && show(want) == "+list" || p.sameInstant(args[0], got, want) || refusedEarlier(args[0], show(got), show(want)) {
 		return true
 	}
 	p.t.Errorf("%s\n got %.300s\nwant %.300s", quote(args), show(got), show(want))

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/holtcache/holt/gateway/ops/opstest"
 )
 
 // Whatever the arguments: no panic, no change by Parse or by a call that answers with an error, the same keys from the
@@ -18,7 +20,7 @@ func FuzzCommandsNeverBreakTheirPromises(f *testing.F) {
 	table := NewTable(limits)
 	f.Fuzz(func(t *testing.T, input []byte) {
 		tx := newMemTx(func() int64 { return 1_700_000_000_000 })
-		tx.put([]byte("list"), otherItem)
+		tx.Put("list", opstest.OtherItem)
 		for _, setUp := range []string{"set k 41", "set n 1.5 ex 100", "append a " + strings.Repeat("v", 5000)} {
 			if _, err := tx.run(table, strings.Fields(setUp)...); err != nil {
 				t.Fatal(err)
@@ -34,7 +36,7 @@ func FuzzCommandsNeverBreakTheirPromises(f *testing.F) {
 				t.Error(err)
 			}
 		}
-		for key, item := range tx.items {
+		for key, item := range tx.Items {
 			if len(key) > limits.KeyBytesMax || len(item.Value) > limits.ValueBytesMax {
 				t.Errorf("key of %d bytes, value of %d bytes are over their limits", len(key), len(item.Value))
 			}

@@ -35,7 +35,7 @@ func TestObjectTellsWhatThePolicyKeeps(t *testing.T) {
 		{store.Usage{Idle: 130 * time.Second}, "-ERR An LFU maxmemory policy is not selected, access frequency not tracked. " + adjust, "130"},
 		{store.Usage{Frequency: true, Freq: 7}, "7", "-ERR An LFU maxmemory policy is selected, idle time not tracked. " + adjust},
 	} {
-		m.usage = row.usage
+		m.Facts = row.usage
 		for args, want := range map[string]string{
 			"OBJECT FREQ k": row.freq, "OBJECT IDLETIME k": row.idle, "OBJECT FREQ none": "null", "OBJECT IDLETIME none": "null",
 			"OBJECT REFCOUNT k": "1", "OBJECT ENCODING none": "null", "MEMORY USAGE none": "null",

@@ -15,6 +15,7 @@ import (
 	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm"
+	"github.com/holtcache/holt/raftfsm/entry"
 	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard/migration"
 )
@@ -194,13 +195,13 @@ func TestEveryNodeTellsHowFarMigrationsHaveCome(t *testing.T) {
 					target = p
 				}
 			}
-			return source.Migration == id && target.Migration == id
+			return source.Migration == id && target.Migration == id && source.BytesWaiting == 0
 		})
 		want := 0
 		for _, r := range from.Ranges {
 			want += r.Len()
 		}
-		if source.Stage != migration.StageCatchingUp || source.KeysCopied != keys || source.Keys != keys || source.SlotsCopied != want || source.Slots != want || source.BytesWaiting != 0 || source.From != from.ID || source.To != to.ID || !slices.Equal(source.Ranges, from.Ranges) {
+		if source.Stage != migration.StageCatchingUp || source.KeysCopied != keys || source.Keys != keys || source.SlotsCopied != want || source.Slots != want || source.BytesArrived == 0 || source.From != from.ID || source.To != to.ID || !slices.Equal(source.Ranges, from.Ranges) {
 			t.Errorf("node %s tells of the source %+v, want %d keys of %d slots %v copied from %d to %d", n.ID()[:8], source, keys, want, from.Ranges, from.ID, to.ID)
 		}
 	}
@@ -210,5 +211,106 @@ func TestEveryNodeTellsHowFarMigrationsHaveCome(t *testing.T) {
 	}
 	for _, n := range nodes {
 		await(t, "nothing is told any more", func() bool { return len(n.migrations(t.Context(), n.host.Load())) == 0 })
+	}
+}
+
+// moveLeader hands a shard to another of its replicas.
+func moveLeader(t *testing.T, nodes []*Node, id slot.ShardID) {
+	for _, n := range nodes {
+		if r, ok := n.host.Load().Replica(id); ok {
+			if _, serving := r.Executor().Serving(); serving {
+				if err := r.Transfer(t.Context(), ""); err != nil {
+					t.Errorf("shard %d: %v", id, err)
+				}
+				return
+			}
+		}
+	}
+	t.Errorf("shard %d: nobody serves", id)
+}
+
+func TestMigrationsGoOnWhenLeadersMoveAndEndWhenTheyAreCancelled(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	hooks := map[string]func(){}
+	nodes := openCluster(t, 3, func(cfg *Config) {
+		cfg.MigrationStep = func(step string) {
+			mu.Lock()
+			hook := hooks[step]
+			delete(hooks, step)
+			mu.Unlock()
+			if hook != nil {
+				hook()
+			}
+		}
+	})
+	c := clientOf(t, nodes)
+	for i := range 300 {
+		set(t, c, fmt.Sprint("k", i), i)
+	}
+	state := nodes[0].host.Load().State()
+	from, to, ranges := state.Shards()[0].ID, state.Shards()[1].ID, state.Shards()[0].Ranges
+	// attempt is that of the source when a step is taken.
+	attempt := func() (a entry.Attempt) {
+		for _, n := range nodes {
+			for _, p := range n.host.Load().MigrationsHere() {
+				if p.Side == raftfsm.SideSource {
+					a = p.Attempt
+				}
+			}
+		}
+		return a
+	}
+	for _, c := range []struct {
+		what string
+		step migration.Step
+		do   func(id uint64)
+		want meta.MigrationPhase
+		same bool // the attempt that ran then is the one that was committed
+	}{
+		{"the target's leader moves", migration.StepCopied, func(uint64) { moveLeader(t, nodes, to) }, meta.MigrationCommitted, true},
+		{"the source's leader moves", migration.StepCopied, func(uint64) { moveLeader(t, nodes, from) }, meta.MigrationCommitted, false},
+		{"it is cancelled while it copies", migration.StepCopied, func(id uint64) { cancelMigration(t, nodes[0], id) }, meta.MigrationAborted, false},
+		{"it is cancelled when its slots are frozen", migration.StepFrozen, func(id uint64) { cancelMigration(t, nodes[0], id) }, meta.MigrationAborted, false},
+	} {
+		started, before := make(chan uint64, 1), make(chan entry.Attempt, 1)
+		mu.Lock()
+		hooks[string(c.step)] = func() {
+			before <- attempt()
+			c.do(<-started)
+		}
+		mu.Unlock()
+		id := startMigration(t, nodes[1], from, to, ranges)
+		started <- id
+		m := migrationEnded(t, nodes, id)
+		if m.Phase != c.want {
+			t.Errorf("%s: the migration is %v: %s", c.what, m.Phase, m.Reason)
+		}
+		if m.Phase != meta.MigrationCommitted {
+			continue
+		}
+		final := entry.Attempt{Incarnation: m.Final.Incarnation, Counter: m.Final.Counter}
+		if ran := <-before; (final == ran) != c.same {
+			t.Errorf("%s: attempt %v ran, %v was committed", c.what, ran, final)
+		}
+		from, to = to, from
+	}
+	for i := range 300 {
+		key := fmt.Sprint("k", i)
+		var got int
+		retried(t, t.Context(), func() (err error) {
+			got, err = c.Get(t.Context(), key).Int()
+			return err
+		})
+		if got != i {
+			t.Errorf("%s is %d, want %d", key, got, i)
+		}
+	}
+}
+
+func cancelMigration(t *testing.T, n *Node, id uint64) {
+	result, err := n.host.Load().Propose(t.Context(), meta.AbortMigration(id, "cancelled"))
+	if err != nil || result.Err != nil {
+		t.Errorf("cancel migration %d: %v, %v", id, err, result.Err)
 	}
 }

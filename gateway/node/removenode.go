@@ -22,12 +22,18 @@ func (n *Node) controllerStatus() placement.Status {
 
 // waiting is what the controller that acts waits for. Where it cannot be asked in time nothing is known of it.
 func (a admin) waiting(ctx context.Context, h *host.Host) []string {
-	leader := h.MetaLeader()
-	if leader == "" || leader == a.n.folder.NodeID() {
-		return a.n.controllerStatus().Waiting
-	}
 	ctx, cancel := context.WithTimeout(ctx, askMax)
 	defer cancel()
+	leader := h.MetaLeader()
+	if leader == "" { // a node that is no member learns of the leader by asking for it
+		if _, err := h.Latest(ctx); err != nil {
+			return nil
+		}
+		leader = h.MetaLeader()
+	}
+	if leader == a.n.folder.NodeID() {
+		return a.n.controllerStatus().Waiting
+	}
 	status, err := a.n.nodes.Controller(ctx, leader)
 	if err != nil {
 		return nil

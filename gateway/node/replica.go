@@ -8,6 +8,7 @@ import (
 	"github.com/holtcache/holt/gateway/ops"
 	"github.com/holtcache/holt/gateway/router"
 	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm"
 	"github.com/holtcache/holt/raftfsm/store"
 	"github.com/holtcache/holt/shard"
 	"github.com/holtcache/holt/shard/executor"
@@ -37,7 +38,21 @@ func (p replica) AwaitOwned(ctx context.Context, s slot.ID) error {
 
 func (p replica) Acknowledged(index uint64) int { return p.r.Acknowledged(index) }
 
-func (p replica) Keys() int { return p.r.Store().Len() }
+// Keys leaves out those of slots that are on their way here: the shard that serves them counts them.
+func (p replica) Keys() int {
+	keys := p.r.Store().Len()
+	for _, h := range p.r.State().Handovers {
+		if h.Side != raftfsm.SideTarget {
+			continue
+		}
+		for _, r := range h.Ranges {
+			for s := int(r.First); s <= int(r.Last); s++ {
+				keys -= p.KeysInSlot(slot.ID(s))
+			}
+		}
+	}
+	return max(keys, 0)
+}
 
 func (p replica) KeysInSlot(s slot.ID) int {
 	sl := p.r.Store().Slot(s)

@@ -51,7 +51,7 @@ func TestFloatSumsHaveNoExponentAndNoTrailingZeros(t *testing.T) {
 			continue
 		}
 		result, err := IncrFloat(tx, keyK, delta)
-		if item := tx.items["k"]; err != nil || string(result.Text) != c.want || string(item.Value) != c.want || item.ExpireAt != 7000 {
+		if item := tx.Items["k"]; err != nil || string(result.Text) != c.want || string(item.Value) != c.want || item.ExpireAt != 7000 {
 			t.Errorf("%s + %s: got %q, stored %q, expiry %d, %v, want %q", c.old, c.delta, result.Text, item.Value, item.ExpireAt, err, c.want)
 		}
 	}
@@ -62,13 +62,13 @@ func TestSumsWithoutFiniteValueAreRefused(t *testing.T) {
 	for old, delta := range map[string]string{"inf": "1", "1": "inf", "-inf": "inf", string(largest): string(largest)} {
 		tx := newMemTx()
 		tx.Set(keyK, []byte(old), 1, 0)
-		tx.journal = nil
+		tx.Journal = nil
 		d, err := ParseFloat([]byte(delta))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := IncrFloat(tx, keyK, d); err != ErrNotFinite || len(tx.journal) > 0 {
-			t.Errorf("%.10s + %.10s: %v, did %v", old, delta, err, tx.journal)
+		if _, err := IncrFloat(tx, keyK, d); err != ErrNotFinite || len(tx.Journal) > 0 {
+			t.Errorf("%.10s + %.10s: %v, did %v", old, delta, err, tx.Journal)
 		}
 	}
 }

@@ -44,7 +44,7 @@ func TestSetHonoursItsCondition(t *testing.T) {
 		if err != nil || result.Applied != c.want || result.Existed != c.present || (result.Previous != nil) != c.present {
 			t.Errorf("%s: got %+v, %v", c.name, result, err)
 		}
-		if item := tx.items["k"]; (string(item.Value) == "new") != c.want || c.want && item.Version != result.Version {
+		if item := tx.Items["k"]; (string(item.Value) == "new") != c.want || c.want && item.Version != result.Version {
 			t.Errorf("%s: key holds %q at version %d, result %+v", c.name, item.Value, item.Version, result)
 		}
 	}
@@ -61,8 +61,8 @@ func TestSetLeavesTheExpiryThatItWasAskedFor(t *testing.T) {
 	} {
 		tx := newMemTx()
 		tx.Set(keyK, nil, entry.TypeString, 7000)
-		if _, err := Set(tx, keyK, []byte("v"), SetOptions{Expiry: c.expiry}); err != nil || tx.items["k"].ExpireAt != c.want {
-			t.Errorf("%s: expiry %d, error %v, want %d", c.name, tx.items["k"].ExpireAt, err, c.want)
+		if _, err := Set(tx, keyK, []byte("v"), SetOptions{Expiry: c.expiry}); err != nil || tx.Items["k"].ExpireAt != c.want {
+			t.Errorf("%s: expiry %d, error %v, want %d", c.name, tx.Items["k"].ExpireAt, err, c.want)
 		}
 	}
 }
@@ -117,12 +117,12 @@ func TestFailedOperationsChangeNothing(t *testing.T) {
 		tx := newMemTx()
 		tx.Set(keyK, []byte("v"), entry.TypeString, 0)
 		tx.Set([]byte("max"), []byte("9223372036854775807"), entry.TypeString, 0)
-		tx.journal = nil
+		tx.Journal = nil
 		if err := op.run(tx); !errors.Is(err, op.want) {
 			t.Errorf("%s: got %v, want %v", name, err, op.want)
 		}
-		if len(tx.journal) > 0 {
-			t.Errorf("%s: did %v", name, tx.journal)
+		if len(tx.Journal) > 0 {
+			t.Errorf("%s: did %v", name, tx.Journal)
 		}
 	}
 }
@@ -131,8 +131,8 @@ func TestCounterGetsItsInitialTTLOnce(t *testing.T) {
 	tx := newMemTx()
 	for i, want := range []int64{5, 10, 15} {
 		result, err := Incr(tx, keyK, 5, In(500))
-		if err != nil || result.Value != want || tx.items["k"].ExpireAt != 1500 || result.Version != tx.version {
-			t.Errorf("increment %d: %+v, %v, expiry %d", i, result, err, tx.items["k"].ExpireAt)
+		if err != nil || result.Value != want || tx.Items["k"].ExpireAt != 1500 || result.Version != tx.Version() {
+			t.Errorf("increment %d: %+v, %v, expiry %d", i, result, err, tx.Items["k"].ExpireAt)
 		}
 		tx.now++
 	}
@@ -160,7 +160,7 @@ func TestExpireHonoursItsConditions(t *testing.T) {
 		tx := newMemTx()
 		tx.Set(keyK, nil, entry.TypeString, c.current)
 		changed, err := Expire(tx, keyK, At(c.at), c.conditions)
-		if now := tx.items["k"].ExpireAt; err != nil || changed != c.want || (now == c.at && c.current != c.at) != c.want {
+		if now := tx.Items["k"].ExpireAt; err != nil || changed != c.want || (now == c.at && c.current != c.at) != c.want {
 			t.Errorf("%s: changed %v, expiry %d, error %v", c.name, changed, now, err)
 		}
 	}
@@ -182,7 +182,7 @@ func TestOperationsWithoutEffectTouchNothing(t *testing.T) {
 	limits := Limits{}.WithDefaults()
 	tx := newMemTx()
 	tx.Set(keyK, []byte("v"), entry.TypeString, 0)
-	tx.journal = nil
+	tx.Journal = nil
 	_, _ = Set(tx, keyK, nil, SetOptions{If: SetIfMissing})
 	_ = MSetNX(tx, [][]byte{[]byte("a"), nil, keyK, nil})
 	_, _, _ = GetEx(tx, keyK, Expiry{})
@@ -194,8 +194,8 @@ func TestOperationsWithoutEffectTouchNothing(t *testing.T) {
 	_, _ = Expire(tx, []byte("missing"), In(5), 0)
 	_ = Persist(tx, keyK)
 	_ = Delete(tx, []byte("missing"))
-	if len(tx.journal) > 0 {
-		t.Errorf("did %v", tx.journal)
+	if len(tx.Journal) > 0 {
+		t.Errorf("did %v", tx.Journal)
 	}
 }
 
@@ -206,11 +206,11 @@ func TestLongValuesArePatched(t *testing.T) {
 		for _, offset := range []int{0, size, size + 10} {
 			tx := newMemTx()
 			tx.Set(keyK, make([]byte, size), entry.TypeString, 7000)
-			tx.journal = nil
+			tx.Journal = nil
 			result, err := SetRange(tx, limits, keyK, int64(offset), []byte("data"))
-			item := tx.items["k"]
-			if err != nil || !slices.Equal(tx.journal, []string{want}) || result.Length != len(item.Value) || result.Version != item.Version {
-				t.Errorf("%d bytes, offset %d: did %v, %+v, %v; value has %d bytes", size, offset, tx.journal, result, err, len(item.Value))
+			item := tx.Items["k"]
+			if err != nil || !slices.Equal(tx.Journal, []string{want}) || result.Length != len(item.Value) || result.Version != item.Version {
+				t.Errorf("%d bytes, offset %d: did %v, %+v, %v; value has %d bytes", size, offset, tx.Journal, result, err, len(item.Value))
 			}
 			if string(item.Value[offset:offset+4]) != "data" || item.ExpireAt != 7000 {
 				t.Errorf("%d bytes, offset %d: wrong value or expiry %d", size, offset, item.ExpireAt)

@@ -6,7 +6,9 @@ import (
 
 	"github.com/holtcache/holt/gateway/ops"
 	"github.com/holtcache/holt/gateway/resp"
+	"github.com/holtcache/holt/gateway/router"
 	"github.com/holtcache/holt/proto/apierr"
+	"github.com/holtcache/holt/proto/slot"
 )
 
 // dbSize counts the keys of the shards that this node leads, as a master of Redis Cluster counts its own. The ops of
@@ -20,28 +22,36 @@ func (s *Server) keysLed() (n int) {
 	return n
 }
 
-// flush empties the shards that this node leads. ASYNC and SYNC are alike: the reply comes when it is committed.
+// flush empties the shards that this node leads. ASYNC and SYNC are alike: the reply comes when it is committed. A shard that is
+// just handing slots over, or getting some, refuses for a moment: half of them could be emptied and half not.
 func (c *conn) flush(args [][]byte) resp.Value {
 	if len(args) > 2 || len(args) == 2 && !word(args[1], "ASYNC") && !word(args[1], "SYNC") {
 		return errorReply(errSyntax)
 	}
-	v := c.server.cfg.Router.View()
 	first := c.used
+	v := c.server.cfg.Router.View()
 	for _, replica := range c.server.cfg.Router.Leading() {
 		ranges := v.Map.Ranges(replica.Shard())
-		if len(ranges) == 0 {
-			continue
+		if len(v.Migrations) > 0 {
+			ranges = []slot.Range{{First: 0, Last: slot.Count - 1}} // the shard takes its own, which the map may not know
 		}
-		e := c.newEntry()
-		e.write = func(tx ops.Tx) resp.Value {
-			tx.Flush(ranges)
-			return resp.OK()
+		if len(ranges) > 0 {
+			c.flushShard(replica, ranges)
 		}
-		e.op.Slot, e.op.AllSlots, e.op.Ack = ranges[0].First, true, c.ack
-		c.flightFor(replica).add(e)
 	}
 	c.submit()
 	c.wait()
+	for attempt := 0; c.flushAgain(first) && c.pauseReroute(attempt); attempt++ {
+		for _, e := range c.entries[first:c.used] {
+			if e.op.Err != nil && e.op.Err.Kind == apierr.KindTryAgain {
+				f := e.flight
+				e.op.Err, e.op.Handle = nil, nil
+				f.add(e)
+			}
+		}
+		c.submit()
+		c.wait()
+	}
 	reply := resp.OK()
 	for _, e := range c.entries[first:c.used] {
 		if e.op.Err != nil && !reply.IsError() {
@@ -51,6 +61,27 @@ func (c *conn) flush(args [][]byte) resp.Value {
 	}
 	c.used = first
 	return reply
+}
+
+// flushShard queues the op that empties the slots that a shard serves.
+func (c *conn) flushShard(replica router.Replica, ranges []slot.Range) {
+	e := c.newEntry()
+	e.write = func(tx ops.Tx) resp.Value {
+		tx.Flush(ranges)
+		return resp.OK()
+	}
+	e.op.AllSlots, e.op.Ack = true, c.ack
+	c.flightFor(replica).add(e)
+}
+
+// flushAgain tells whether a shard has refused that may be asked again.
+func (c *conn) flushAgain(first int) bool {
+	for _, e := range c.entries[first:c.used] {
+		if e.op.Err != nil && e.op.Err.Kind == apierr.KindTryAgain {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *conn) time([][]byte) resp.Value {

@@ -215,7 +215,7 @@ func (f *memFlight) Submit(ops ...*router.Op) error {
 	from := len(f.requests)
 	taken := ops[:0:0]
 	for _, op := range ops {
-		if op.Err, _ = f.r.handover.refusal(op.Slot); op.Err != nil && !op.AllSlots {
+		if op.Err, _ = f.r.handover.refusal(op.Slot); op.Err != nil {
 			continue
 		}
 		taken = append(taken, op)

@@ -1,6 +1,7 @@
 package respserver
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -79,23 +80,33 @@ func TestTransactionsAnswerAsRedisDoes(t *testing.T) {
 	}
 }
 
+// WATCH takes its mark from what is pending, and is answered when that is committed: nobody changed the key between.
 func TestWatchSeesWritesOfOthersThatAreNotCommittedYet(t *testing.T) {
 	f := start(t, fixtureConfig{})
-	writer, watcher := f.dial(), f.dial()
+	writer, watcher, exec := f.dial(), f.dial(), f.replicas[0].exec
 	writer.want("SET k 1", "+OK")
+	before := exec.Stats()
 	f.replicas[0].log.gate.Lock()
 	writer.send("SET k 2")
-	eventually(t, "the write is evaluated", func() bool { return f.replicas[0].submits.Load() == 2 })
+	eventually(t, "the write is evaluated", func() bool { return exec.Stats().Batches > before.Batches })
 	watcher.send("WATCH k")
+	answers := make(chan string, 1)
+	go func() {
+		v, err := watcher.in.Read()
+		answers <- fmt.Sprint(show(v), " ", err)
+	}()
+	eventually(t, "WATCH waits for the commit", func() bool {
+		if len(answers) > 0 {
+			f.replicas[0].log.gate.Unlock()
+			t.Fatalf("WATCH was answered before what it saw was committed: %s", <-answers)
+		}
+		return exec.Stats().Held > before.Held
+	})
 	f.replicas[0].log.gate.Unlock()
-	if got := watcher.recv() + writer.recv(); got != "+OK+OK" {
+	if got := <-answers + writer.recv(); got != "+OK <nil>+OK" {
 		t.Fatalf("got %q", got)
 	}
-	before := watcher.do("GET k")
-	watcher.want("MULTI", "+OK", "SET k 3", "+QUEUED")
-	if got := watcher.do("EXEC"); before == "2" && got != "[+OK]" {
-		t.Fatalf("the value watched was %s and nobody changed it: got %q", before, got)
-	}
+	watcher.want("GET k", "2", "MULTI", "+OK", "SET k 3", "+QUEUED", "EXEC", "[+OK]")
 }
 
 // What another leader did meanwhile is not counted here, so a missing key is taken for changed.

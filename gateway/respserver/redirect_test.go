@@ -130,7 +130,7 @@ func TestNodeThatLeadsBothShardsServesTheSlotWhereItArrives(t *testing.T) {
 	key := keyIn(f, 0)
 	s := slot.Of([]byte(key))
 	watcher := f.dial()
-	watcher.want("WATCH "+key, "+OK", "MULTI", "+OK", "SET "+key+" 5", "+QUEUED")
+	watcher.want("WATCH {"+key+"}missing", "+OK", "MULTI", "+OK", "SET "+key+" 5", "+QUEUED")
 	f.replicas[0].handover.say(frozenTo(s, 2))
 	f.replicas[1].handover.say(arriving(s))
 	f.migrating(s, 1, 2, router.MigrationRunning)
@@ -240,4 +240,25 @@ func TestStaleReadsOfASlotThatHasLeftAreSentOn(t *testing.T) {
 	c.want("GET "+key, "-"+f.movedText(s))
 	f.replicas[0].handover.say(func(slot.ID) *apierr.Error { return apierr.New(apierr.KindNotOwned, "not owned") })
 	c.want("GET "+key, "-"+f.movedText(s))
+}
+
+func TestFlushWaitsWhileSlotsAreHandedOver(t *testing.T) {
+	f := start(t, fixtureConfig{shards: 2})
+	c := f.dial()
+	c.want("SET "+keyIn(f, 0)+" 1", "+OK", "SET "+keyIn(f, 1)+" 1", "+OK")
+	busy := func(slot.ID) *apierr.Error {
+		return apierr.New(apierr.KindTryAgain, "shard 1: slots are being handed over; not applied, repeat in a moment")
+	}
+	f.replicas[0].handover.say(busy)
+	c.want("FLUSHALL", "-TRYAGAIN shard 1: slots are being handed over; not applied, repeat in a moment")
+	if f.replicas[0].store.Len() != 1 || f.replicas[1].store.Len() != 0 {
+		t.Errorf("shards hold %d and %d keys", f.replicas[0].store.Len(), f.replicas[1].store.Len())
+	}
+	before := f.replicas[0].submits.Load()
+	c.send("FLUSHALL")
+	eventually(t, "it is tried again", func() bool { return f.replicas[0].submits.Load() > before+1 })
+	f.replicas[0].handover.say(nil)
+	if got := c.recv(); got != "+OK" || f.replicas[0].store.Len() != 0 {
+		t.Errorf("got %q, %d keys are left", got, f.replicas[0].store.Len())
+	}
 }

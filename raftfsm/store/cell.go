@@ -147,7 +147,12 @@ func (h *header) bytes() (n int, wide bool) {
 	if n <= wideMin {
 		return n, false
 	}
-	return wideHeaderBytes + uvarintBytes(uint64(len(h.key))) + len(h.key) + h.valueLen, true
+	return h.wideBytes(), true
+}
+
+// wideBytes is how long the cell is as a wide one.
+func (h *header) wideBytes() int {
+	return wideHeaderBytes + uvarintBytes(uint64(len(h.key))) + len(h.key) + h.valueLen
 }
 
 // write writes all but the value and returns the place of the value. capacity is the size of the object.

@@ -131,6 +131,9 @@ func (c *checker) segment(sl *Slot, g segment) (x segmentSums, err error) {
 		hash := c.store.hash(cell.key)
 		h := cell.header()
 		n, wide := h.bytes()
+		if cell.wide { // it stays wide where it loses its expiry in place
+			n, wide = h.wideBytes(), true
+		}
 		if wide != cell.wide || n > cell.capacity || !wide && slab.SizeOf(n) != cell.capacity {
 			return x, fmt.Errorf("key %q: %d bytes (wide %v) in an object of %d (wide %v)", cell.key, n, wide, cell.capacity, cell.wide)
 		}

@@ -86,8 +86,9 @@ func TestCopyOfAnEmptySlotEndsAtOnce(t *testing.T) {
 
 // change is what a copy is followed by: a portion, an effect, or an emptying.
 type change struct {
-	items  []loadedItem
-	effect *entry.Effect
+	items   []loadedItem // a portion may have none
+	effect  *entry.Effect
+	emptied bool
 }
 
 type loadedItem struct {
@@ -119,7 +120,7 @@ func (c *change) apply(sl *Slot) {
 	sl.Lock()
 	defer sl.Unlock()
 	switch {
-	case c.effect == nil && c.items == nil:
+	case c.emptied:
 		sl.DropLocked()
 	case c.effect != nil:
 		sl.ApplyLocked(c.effect)
@@ -151,7 +152,7 @@ func TestPortionsAndChangesMakeTheSameSlot(t *testing.T) {
 			switch n := m.r.IntN(1000); {
 			case n == 0:
 				m.drop()
-				c.queue = append(c.queue, change{})
+				c.queue = append(c.queue, change{emptied: true})
 			case n < 60 && !c.done:
 				c.portion(from, 1+m.r.IntN(64), 1+m.r.IntN(1<<15))
 			case n < 70 && captured == nil:

@@ -263,3 +263,22 @@ func TestCollidingHashesMakeNoLargeDirectory(t *testing.T) {
 		t.Errorf("%d places for 5000 keys of one hash", places)
 	}
 }
+
+// A value that is wide only because of its expiry stays so when it loses the expiry in place.
+func TestWideCellMayLoseItsExpiryInPlace(t *testing.T) {
+	for length := wideMin - 40; length <= wideMin+10; length++ {
+		s := New()
+		sl := s.Slot(slot.Of([]byte("k")))
+		sl.Lock()
+		sl.ApplyLocked(&entry.Effect{Kind: entry.EffectSet, Type: entry.TypeString, Key: []byte("k"), Value: make([]byte, length), ExpireAt: 1 << 40, Version: 1 << 30})
+		sl.ApplyLocked(&entry.Effect{Kind: entry.EffectExpire, Key: []byte("k"), Version: 1<<30 + 1})
+		item, ok := sl.GetLocked([]byte("k"))
+		sl.Unlock()
+		if !ok || len(item.Value) != length || item.ExpireAt != 0 {
+			t.Fatalf("%d bytes: got %d, expiry %d", length, len(item.Value), item.ExpireAt)
+		}
+		if err := s.Check(); err != nil {
+			t.Fatalf("%d bytes: %v", length, err)
+		}
+	}
+}

@@ -285,12 +285,12 @@ func (h *Host) close() error {
 	h.mu.Unlock()
 	h.loads.Wait()
 	h.wg.Wait()
+	h.stopAllDriving()
 	var errs []error
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, r := range h.Replicas() {
 		wg.Go(func() {
-			h.stopDriving(r.Group())
 			err := r.Close()
 			mu.Lock()
 			errs = append(errs, err)

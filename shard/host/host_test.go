@@ -14,6 +14,7 @@ import (
 	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard"
 	"github.com/holtcache/holt/shard/gossip"
+	"github.com/holtcache/holt/shard/transport"
 
 	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
 )
@@ -276,6 +277,24 @@ func TestRemainingTimeOfALoad(t *testing.T) {
 		s := LoadingStats{Started: begin, TotalBytes: c.total, LoadedBytes: c.loaded}
 		if got := s.Remaining(begin.Add(c.past)); got != c.want {
 			t.Errorf("%d of %d bytes after %v: %v left, want %v", c.loaded, c.total, c.past, got, c.want)
+		}
+	}
+}
+
+// PROTOCOL rule 31: a node whose replica is not open may have voted in any term.
+func TestGroupThatIsNotOpenConfirmsNothing(t *testing.T) {
+	f := openTestFolder(t, FolderConfig{Dir: t.TempDir()})
+	must(t, f.Belong("c1", settingsForTest(), true))
+	h, err := founder(t, f)
+	must(t, err)
+	if h.answerConfirm(transport.GroupTerm{Group: 77, Term: 1 << 40}) {
+		t.Error("a group that is not open here confirmed a leader")
+	}
+	await(t, "the meta group has a leader", h, func() bool { return h.localMeta().Term() > 0 && h.State().Initialized() })
+	term := h.localMeta().Term()
+	for asked, want := range map[uint64]bool{term - 1: false, term: true, term + 1: true} {
+		if got := h.answerConfirm(transport.GroupTerm{Group: transport.GroupID(shard.MetaGroup), Term: asked}); got != want {
+			t.Errorf("asked about term %d in term %d: %v, want %v", asked, term, got, want)
 		}
 	}
 }

@@ -36,7 +36,8 @@ func (h *Host) MetaLeader() string {
 		if node, _ := m.KnownLeader(); node != "" {
 			return node
 		}
-		if h.isMember() {
+		// One that was removed while it was down, or by the last message that it missed, does not know that it is no member.
+		if h.isMember() && slices.Contains(h.State().MetaVoters(), h.cfg.Self.ID) {
 			return ""
 		}
 	}

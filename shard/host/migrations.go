@@ -3,6 +3,7 @@ package host
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync/atomic"
 
@@ -27,6 +28,7 @@ type driving struct {
 
 // drive lets a replica take part in migrations whenever it serves.
 func (h *Host) drive(r *shard.Replica) {
+	h.stopDriving(r.Group()) // of a replica that was here before
 	ctx, cancel := context.WithCancel(h.ctx)
 	d := driving{cancel: cancel, done: make(chan struct{}), Driver: migration.New(migration.Config{
 		Group: groupOf{r}, Meta: h, Wire: &migrationWire{h: h}, Permits: h.permits, Hook: h.cfg.MigrationHook, Logger: h.cfg.Logger,
@@ -49,6 +51,16 @@ func (h *Host) stopDriving(id slot.ShardID) {
 	if ok {
 		d.cancel()
 		<-d.done
+	}
+}
+
+// stopAllDriving ends the drivers of all replicas.
+func (h *Host) stopAllDriving() {
+	h.mu.Lock()
+	ids := slices.Collect(maps.Keys(h.drivers))
+	h.mu.Unlock()
+	for _, id := range ids {
+		h.stopDriving(id)
 	}
 }
 

@@ -91,8 +91,21 @@ func (s *runState) next(cfg RunConfig) runState {
 	return n
 }
 
-// guard turns the guard on for every group.
-func (s *runState) guard(reason string) { s.reason, s.released = reason, nil }
+// reasonBytesMax bounds the text of all reasons; one that does not fit beside the earlier ones takes their place.
+const reasonBytesMax = 2 << 10
+
+// guard turns the guard on for every group. It says every reason since the guard was off in all of them: a power cut, and the
+// torn tail that was found after it, say. Once it has ended in some group, the earlier reasons are over for that one.
+func (s *runState) guard(reason string) {
+	switch {
+	case len(s.released) > 0 || s.reason == "" || strings.Contains(reason, s.reason):
+	case strings.Contains(s.reason, reason):
+		reason = s.reason
+	case len(s.reason)+len(reason) < reasonBytesMax:
+		reason = s.reason + "; " + reason
+	}
+	s.reason, s.released = reason, nil
+}
 
 // Guard turns the guard on, durably: the log has lost a tail, say.
 func (r *Run) Guard(reason string) error {

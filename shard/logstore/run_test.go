@@ -98,6 +98,28 @@ func TestGuardStaysUntilItIsReleasedInEachGroup(t *testing.T) {
 	}
 }
 
+// A power cut, and the torn tail that is found after it: whoever reads why a node is guarded learns of both.
+func TestGuardSaysEveryReasonUntilItEndsSomewhere(t *testing.T) {
+	r, err := BeginRun(RunConfig{Path: filepath.Join(t.TempDir(), "run"), Sync: SyncAlways, Fresh: true})
+	must(t, err)
+	for _, step := range []struct {
+		why, want string
+	}{
+		{"power", "power"}, {"torn tail", "power; torn tail"}, {"power", "power; torn tail"},
+		{strings.Repeat("x", reasonBytesMax), strings.Repeat("x", reasonBytesMax)},
+	} {
+		must(t, r.Guard(step.why))
+		if on, got := r.Guarded(1); !on || got != step.want {
+			t.Errorf("after %.20s: guarded = %v (%.40s), want %.40s", step.why, on, got, step.want)
+		}
+	}
+	must(t, r.Release(2))
+	must(t, r.Guard("disk"))
+	if _, got := r.Guarded(1); got != "disk" {
+		t.Errorf("after the guard had ended in a group: %.40s, want disk", got)
+	}
+}
+
 func TestMissingOrDamagedRunRecordIsNotTakenForACleanEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "run")
 	cfg := RunConfig{Path: path, Sync: SyncAlways, Boot: "b"}

@@ -24,9 +24,13 @@ func reserve(file *os.File, sizeBytes int64) error {
 }
 
 // syncData makes what was written durable. The size of a segment does not change, so its metadata can wait.
-func syncData(file *os.File) error {
+func syncData(file *os.File) error { return syncBy(unix.Fdatasync, file) }
+
+// syncBy is never tried again after an error: the kernel has given up the pages that it could not write, so another call
+// would succeed although they are lost.
+func syncBy(call func(fd int) error, file *os.File) error {
 	for {
-		err := unix.Fdatasync(int(file.Fd()))
+		err := call(int(file.Fd()))
 		if err == nil {
 			return nil
 		}

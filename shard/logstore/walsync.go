@@ -77,18 +77,22 @@ func (w *WAL) syncNow() error {
 	if end == w.synced.at() {
 		return nil
 	}
-	if f := w.cfg.faults.sync; f != nil {
-		if err := f(); err != nil {
-			return err
-		}
-	}
 	started := time.Now()
-	if err := syncData(file); err != nil {
+	if err := w.syncFile(file); err != nil {
 		return err
 	}
 	w.synced.finish(end, started)
 	w.stats.syncs.Add(1)
 	return nil
+}
+
+func (w *WAL) syncFile(file *os.File) error {
+	if f := w.cfg.faults.sync; f != nil {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	return syncData(file)
 }
 
 // waitForSync keeps the writer back while something that was acknowledged has been without an fsync for too long.

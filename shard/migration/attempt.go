@@ -224,6 +224,7 @@ func (a *attempt) freeze(ctx context.Context) error {
 		return errors.New("freeze: the slots are not this shard's to hand over")
 	}
 	a.froze(began)
+	a.t.d.cfg.Logger.Info("slots are frozen until it is decided who owns them", "shard", a.migration.From, "migration", a.migration.ID, "to", a.migration.To, "slots", a.migration.Slots())
 	a.t.step(StepFrozen)
 	return nil
 }

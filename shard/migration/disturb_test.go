@@ -221,8 +221,10 @@ func TestNewLeaderOfTheSourceAsksForAnAbortWhereManyKeysAreFrozen(t *testing.T) 
 	w.at(StepFrozen, func(r *replica) {
 		w.setBroken(true)
 		w.groups[1].electOther()
-		w.await("the old leader has noticed", func() bool { _, serving := r.Serving(); return !serving })
-		w.later(func() { w.setBroken(false) })
+		w.spawn(func(context.Context) {
+			w.await("the old leader has noticed", func() bool { return len(r.driver.Progress()) == 0 })
+			w.setBroken(false)
+		})
 	})
 	if m := w.ends(w.start(1, 2, half), want); m.Phase != meta.MigrationAborted {
 		t.Errorf("the migration is %v: %s", m.Phase, m.Reason)

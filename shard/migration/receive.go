@@ -2,6 +2,7 @@ package migration
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/holtcache/holt/proto/apierr"
@@ -95,6 +96,9 @@ type take struct {
 func (r *receiver) take(ctx context.Context, c Chunk) error {
 	shard := r.d.cfg.Group.Shard()
 	parts, err := entry.DecodeParts(c.Parts)
+	if err == nil && c.Time < 0 { // the log takes no such chunk
+		err = fmt.Errorf("time %d", c.Time)
+	}
 	if err != nil {
 		return apierr.New(apierr.KindInvalid, "shard %d: migration %d: %w; nothing was taken", shard, r.open.Migration, err)
 	}

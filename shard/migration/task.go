@@ -46,7 +46,7 @@ func (t *task) run(ctx context.Context) {
 			return
 		}
 		if m.Decided() {
-			t.progress.stage(StageEnding)
+			t.decided(m)
 		}
 		if act == actWait {
 			select {
@@ -64,6 +64,17 @@ func (t *task) run(ctx context.Context) {
 			pause = backoff{}
 		}
 	}
+}
+
+// decided notes that there is a decision, and logs it once.
+func (t *task) decided(m meta.Migration) {
+	before := t.progress.snapshot()
+	if before.Stage == StageEnding {
+		return
+	}
+	t.progress.stage(StageEnding)
+	t.d.cfg.Logger.Info("a migration was decided", "shard", t.d.cfg.Group.Shard(), "migration", m.ID, "from", m.From, "to", m.To, "slots", m.Slots(),
+		"phase", m.Phase, "reason", m.Reason, "keys", before.KeysCopied, "effects", before.Effects, "frozen", before.Frozen.Round(time.Microsecond))
 }
 
 // failed notes an error, and logs one that is news.

@@ -42,8 +42,14 @@ func (c *Controller) nodes(state *meta.State) []Node {
 // NodesOf are the registered nodes; how long they have been silent only a controller knows.
 func NodesOf(state *meta.State, liveness Liveness) []Node {
 	var nodes []Node
+	holding := map[string]bool{}
+	for _, s := range state.Shards() {
+		for _, id := range s.Replicas {
+			holding[id] = true
+		}
+	}
 	for _, n := range state.Nodes() {
-		nodes = append(nodes, Node{ID: n.ID, Zone: n.Zone, Alive: liveness.Alive(n.ID), Draining: n.Draining})
+		nodes = append(nodes, Node{ID: n.ID, Zone: n.Zone, Alive: liveness.Alive(n.ID), Draining: n.Draining, Holding: holding[n.ID]})
 	}
 	return nodes
 }

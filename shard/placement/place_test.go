@@ -69,7 +69,7 @@ func TestDrainingNodeGivesUpAllThatItHolds(t *testing.T) {
 		wantStatus(t, c)
 		w.must(&storagev1.MetaCommand{Command: &storagev1.MetaCommand_RemoveNode{RemoveNode: &storagev1.RemoveNode{Id: "b"}}})
 		before := len(w.done())
-		pass(time.Hour)
+		pass(10 * time.Minute)
 		if done := w.done(); len(done) > before {
 			t.Errorf("at rest it went on: %v", done[before:])
 		}
@@ -142,7 +142,7 @@ func TestDeadNodesAreLeftAloneWhereTheSettingSaysSo(t *testing.T) {
 		w.dead["c"] = true
 		w.lead(func(meta.Shard) string { return "a" })
 		run("a")
-		pass(2 * time.Hour)
+		pass(20 * time.Minute)
 		if got := w.counted("add") + w.counted("SetReplicas"); got > 0 {
 			t.Errorf("did %v", w.done())
 		}

@@ -16,6 +16,8 @@ type Node struct {
 	Alive bool
 	// Draining nodes are to give up all that they hold. Gone ones have been silent for so long that they count as dead.
 	Draining, Gone bool
+	// Holding nodes are named as replicas of shards.
+	Holding bool
 }
 
 // Leaving tells whether the node is not to hold anything.

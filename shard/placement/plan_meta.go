@@ -147,11 +147,12 @@ func (p *metaPlan) grow(need int, caughtUp func(string) bool) MetaStep {
 func (p *metaPlan) free(n Node) bool { return !slices.Contains(p.group.Voters, n.ID) }
 
 // countForMeta is how many nodes the size of the meta group goes by. A node that is dead and no voter may never come
-// back, such as one whose folder was wiped: it does not count. Nor does one that is to leave.
+// back, such as one whose folder was wiped: it does not count. Nor does one that is to leave, once it has given up its replicas: before,
+// its leaving may come to nothing, and the group would have become smaller for that.
 func countForMeta(nodes []Node, voters []string) int {
 	count := 0
 	for _, n := range nodes {
-		if !n.Draining && (n.Alive || slices.Contains(voters, n.ID)) {
+		if (!n.Draining || n.Holding) && (n.Alive || slices.Contains(voters, n.ID)) {
 			count++
 		}
 	}

@@ -13,13 +13,15 @@ import (
 	"github.com/holtcache/holt/proto/slot"
 )
 
-// parseNode reads "a" or "a@zone", with "!" behind it where it is dead, "!!" where it is gone, "-" where it is draining.
+// parseNode reads "a" or "a@zone", with "!" behind it where it is dead, "!!" where it is gone, "-" where it is draining,
+// "-+" where it is draining and holds replicas still.
 func parseNode(word string) Node {
+	word, holding := strings.CutSuffix(word, "+")
 	word, draining := strings.CutSuffix(word, "-")
 	word, gone := strings.CutSuffix(word, "!!")
 	word, dead := strings.CutSuffix(word, "!")
 	id, zone, _ := strings.Cut(word, "@")
-	return Node{ID: id, Zone: zone, Alive: !dead && !gone, Gone: gone, Draining: draining}
+	return Node{ID: id, Zone: zone, Alive: !dead && !gone, Gone: gone, Draining: draining, Holding: holding}
 }
 
 func parseNodes(words []string) []Node {

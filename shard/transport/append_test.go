@@ -221,6 +221,18 @@ func TestMatchIndexIsOfTheNodesPresentLife(t *testing.T) {
 	})
 }
 
+// The log that was acknowledged in an earlier term may have been cut since.
+func TestAnswersThatAreLateByATermSayNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, _ := twoNodes(t)
+		a.matched("b", 0, 4, 2)
+		a.matched("b", 0, 3, 20)
+		if got := a.MatchIndex("b"); got != 2 {
+			t.Errorf("MatchIndex = %d, want the 2 of the latest term", got)
+		}
+	})
+}
+
 func TestPlaceholderOfTheLogStoreIsNeverSent(t *testing.T) {
 	g := &Group{t: &Transport{cfg: Config{Placeholder: func(l *raft.Log) bool { return l.Index == 7 }}}, id: 3}
 	if err := g.checkPlaceholders(&raft.AppendEntriesRequest{Entries: []*raft.Log{{Index: 6}, {Index: 7}}}); err == nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -14,7 +15,7 @@ func TestEveryDefectStillHasItsPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
-	for _, b := range bugs {
+	for _, b := range slices.Concat(bugs, unfound) {
 		if seen[b.name] {
 			t.Errorf("two defects are called %s", b.name)
 		}
@@ -41,7 +42,8 @@ func TestOnlyAFailingTestCountsAsFound(t *testing.T) {
 		{"ok  \tpkg\t0.1s", nil, missed},
 		{"ok  \tpkg\t0.1s [no tests to run]", nil, unbuilt},
 		{"--- FAIL: TestX (0.00s)\nFAIL", exit, found},
-		{"panic: test timed out after 2m0s", exit, found},
+		{"panic: test timed out after 2m0s\n--- FAIL: TestX (120s)", exit, late},
+		{"panic: runtime error", exit, found},
 		{"fatal error: concurrent map read and map write", exit, found},
 		{"x.go:1:1: undefined: y\nFAIL\tpkg [build failed]", exit, unbuilt},
 		{"go: no such tool", exit, unbuilt},

@@ -19,9 +19,14 @@ const (
 )
 
 // bugs is the table.
-var bugs = slices.Concat(
+var bugs = slices.Concat(directedBugs, simulatedBugs, clusterBugs, suiteBugs)
+
+// directedBugs are found by a test that knows where they are.
+var directedBugs = slices.Concat(
 	coreBugs,
 	raftBugs,
+	voterBugs,
+	memberBugs,
 	snapshotBugs,
 	gatewayBugs,
 	evictBugs,
@@ -31,19 +36,30 @@ var bugs = slices.Concat(
 	restartBugs,
 	stampBugs,
 	metaBugs,
-	memberBugs,
 	handoverBugs,
 	controlBugs,
 	migrationBugs,
 	routeBugs,
 	sessionBugs,
-	suiteBugs,
 )
+
+// again is the defect of a name, to be found at another level.
+func again(name, level, pkg, test string) bug {
+	for _, b := range directedBugs {
+		if b.name == name {
+			return bug{name: name + "/" + level, rule: b.rule, edits: b.edits, pkg: pkg, test: test}
+		}
+	}
+	panic("no defect is called " + name)
+}
 
 // coreBugs are the executable model's mutations, under its names where it has one, and others of the same layers.
 var coreBugs = []bug{
-	{"noFence", "1", []edit{{fsmFile, "if header.Incarnation != state.Incarnation || header.Sequence != state.Sequence+1 {", "if false {"}}, simPkg, anySeed},
-	{"forgetSeqOnRestore", "2", []edit{{snapshotFile, "Incarnation: header.Incarnation, Sequence: header.Sequence,", ""}}, simPkg, anySeed},
+	{"noFence", "1", []edit{{fsmFile, "if header.Incarnation != state.Incarnation || header.Sequence != state.Sequence+1 {", "if false {"}}, fsmPkg, "^TestRecordAppliesIfItDirectlyFollows"},
+	{"forgetSeqOnRestore", "2", []edit{{snapshotFile, "Incarnation: header.Incarnation, Sequence: header.Sequence,", ""}}, fsmPkg, "^TestEveryFieldOfTheState"},
+	{"appliedTwice", "1", []edit{{fsmFile, "if log.Index <= state.Applied {", "if log.Index < state.Applied {"}}, fsmPkg, "^TestEntryThatWasAppliedBefore"},
+	{"clockInApply", "DESIGN 1.4", []edit{{"raftfsm/store/apply.go", "	case e.Kind == entry.EffectSet && !exists:\n", "	case e.Kind == entry.EffectSet && e.ExpireAt != 0 && e.ExpireAt <= time.Now().UnixMilli():\n	case e.Kind == entry.EffectSet && !exists:\n"},
+		{"raftfsm/store/apply.go", "	\"sync/atomic\"\n", "	\"sync/atomic\"\n	\"time\"\n"}}, fsmPkg, "^TestSameLogGivesTheSameState"},
 	{"reuseSeq", "2", []edit{{executorPkg + "/note.go", `		if e.incarnate() && n.failed.batch.Incarnation == e.inc {
 			e.drop()
 `, `		if e.incarnate() && n.failed.batch.Incarnation == e.inc {
@@ -52,7 +68,8 @@ var coreBugs = []bug{
 			e.seq = n.failed.batch.Sequence - 1
 			e.tenure.Store(&tenure{term: e.term, incarnation: e.inc})
 `}}, executorPkg, "^TestSequenceNumbersAreNotUsedAgainAfterARefusal$"},
-	{"esAnyNonce", "3", []edit{{executorPkg + "/start.go", "own := s.start.Node == e.cfg.Node && s.start.Nonce == e.nonce", "own := true\n\ts.term = e.term"}}, simPkg, anySeed},
+	{"esAnyNonce", "3", []edit{{executorPkg + "/start.go", "own := s.start.Node == e.cfg.Node && s.start.Nonce == e.nonce", "own := true\n\ts.term = e.term"}}, executorPkg, "^TestExecutorAdoptsOnlyItsOwn"},
+	{"startOfAnEarlierTerm", "3", []edit{{executorPkg + "/start.go", "case e.phase == phaseStarting && own && s.term == e.term:", "case e.phase == phaseStarting && own:"}}, executorPkg, "^TestExecutorAdoptsOnlyItsOwn"},
 	{"readyByNode", "3", []edit{{executorPkg + "/run.go", "if e.phase != phaseIdle && (!leads || term != e.term) {", `if leads && e.phase >= phaseWaiting && term != e.term {
 		e.term = term
 		if ten := e.tenure.Load(); ten != nil {
@@ -66,12 +83,12 @@ var coreBugs = []bug{
 	e.clearOverlay()
 	e.tenure.Store(ten)
 	e.endRelease(`},
-		{executorPkg + "/executor.go", "ten != nil && ten.incarnation == incarnation && e.tenure.CompareAndSwap(ten, nil)", "ten != nil && ten.incarnation == 0"}}, executorPkg, "^TestEffectFreeRequestDoesNotSpin|^TestOutcomeFollows|^TestHeldReadOfADropped"},
+		{executorPkg + "/executor.go", "ten != nil && ten.incarnation == incarnation && e.tenure.CompareAndSwap(ten, nil)", "ten != nil && ten.incarnation == 0"}}, executorPkg, "^TestEffectFreeRequestDoesNotSpin"},
 	{"clearAny", "5", []edit{{executorPkg + "/overlay.go", "ok && p.batch == batch {", "ok && p.batch != (BatchID{}) {"}}, simPkg, anySeed},
-	{"lostMeansNot", "6", []edit{{executorPkg + "/propose.go", "refused := errors.Is(err, ErrRefused)", "refused := !errors.Is(err, context.Canceled)"}, {executorPkg + "/propose.go", "import (", "import (\n\t\"context\""}}, simPkg, anySeed},
+	{"lostMeansNot", "6", []edit{{executorPkg + "/propose.go", "refused := errors.Is(err, ErrRefused)", "refused := !errors.Is(err, context.Canceled)"}, {executorPkg + "/propose.go", "import (", "import (\n\t\"context\""}}, executorPkg, "^TestOutcomeFollows"},
 	{"asyncNoContig", "7", []edit{{executorPkg + "/append.go", "if !e.appended.passes(index, h) || h.Kind != entry.KindBatch {", "if h.Kind != entry.KindBatch {"}}, simPkg, "^TestCoreAsyncWriteBehind"},
-	{"noVerGap", "8", []edit{{fsmFile, "	state.Version += VersionGap\n", ""}}, simPkg, anySeed},
-	{"nxNow", "9", []edit{{executorPkg + "/effectfree.go", "if r.saw == (BatchID{}) {", "if r.saw.Sequence+1 > 0 {"}}, simPkg, anySeed},
+	{"noVerGap", "8", []edit{{fsmFile, "	state.Version += VersionGap\n", ""}}, fsmPkg, "^TestStartLeaps"},
+	{"nxNow", "9", []edit{{executorPkg + "/effectfree.go", "if r.saw == (BatchID{}) {", "if r.saw.Sequence+1 > 0 {"}}, executorPkg, "^TestHeldEvaluation"},
 	{"nxNoLease", "9", []edit{{executorPkg + "/effectfree.go", "if e.cfg.Gate.Leased(ten.term) {", "if ten != nil {"}}, simPkg, "^TestCoreOldLeaderWithALease"},
 	{"pendingNoLease", "9", []edit{{executorPkg + "/read.go", `		if err := e.pass(ctx, ten, mode); err != nil {
 			return err
@@ -85,12 +102,13 @@ var coreBugs = []bug{
 			view = View{over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now(), e: e, use: e.use.Load()}
 		}
 `}}, simPkg, "^TestCoreReadOfAPendingValue"},
-	{"showPending", "9", []edit{{executorPkg + "/read.go", "if view.saw != (BatchID{}) {", "if view.saw.Sequence > 1<<60 {"}}, simPkg, anySeed},
-	{"releaseAny", "9", []edit{{executorPkg + "/batch.go", "return b.verdict == verdictApplied, false", "return true, false"}}, simPkg, anySeed},
+	{"showPending", "9", []edit{{executorPkg + "/read.go", "if view.saw != (BatchID{}) {", "if view.saw.Sequence > 1<<60 {"}}, executorPkg, "^TestHeldReadOfADropped"},
+	{"releaseAny", "9", []edit{{executorPkg + "/batch.go", "return b.verdict == verdictApplied, false", "return true, false"}}, executorPkg, "^TestHeldReadOfADropped"},
 	{"releaseAnyInExecutor", "9", []edit{{executorPkg + "/batch.go", "	e.requeue(b.readers)", `	for _, r := range b.readers {
 		r.settle(nil)
 	}`}}, simPkg, anySeed},
 	{"noDMax", "10", []edit{{executorPkg + "/start.go", "e.serveAt = e.seenAt.Add(e.cfg.LeaseMax)", "e.serveAt = e.seenAt"}}, simPkg, "^TestCoreOldLeaderWithALease"},
+	{"waitsOnce", "21", []edit{{executorPkg + "/run.go", "if e.seenTerm != term {", "if e.seenTerm == 0 {"}}, executorPkg, "^TestWaitForLeasesOfOthers"},
 	{"noRecheck", "11", []edit{{executorPkg + "/read.go", "		if e.tenure.Load() != ten {\n			continue", "		if ten == nil {\n			continue"}}, executorPkg, "^TestReadThatBeganBeforeADrop"},
 	{"relResume", "20", []edit{{executorPkg + "/note.go", `		if e.phase == phaseDraining || e.phase == phaseReleasing {
 			e.drop()
@@ -118,10 +136,16 @@ var coreBugs = []bug{
 			}
 			continue
 		}`}}, executorPkg, "^TestOutcomeFollows"},
+	{"endMeansNot", "26", []edit{{executorPkg + "/run.go", "e.removeLocked(b, verdictUnknown)", "e.removeLocked(b, verdictNotApplied)"}}, executorPkg, "^TestOutcomeFollows"},
+	{"snapshotMeansNot", "26", []edit{{executorPkg + "/applied.go", "v := verdictUnknown", "v := verdictNotApplied"}}, executorPkg, "^TestOutcomeFollows"},
 	{"dropForgetsWaiters", "26", []edit{{executorPkg + "/run.go", "if !b.proposed {", "if b != nil {"}}, simPkg, anySeed},
 	{"startAgainAfterSilence", "27", []edit{{executorPkg + "/run.go", "case phaseRestart:", "case phaseRestart, phaseStarting:"}}, executorPkg, "^TestStartIsProposedOnce"},
 	{"readsBeforeStart", "27", []edit{{executorPkg + "/start.go", "	e.phase = phaseStarting\n", "	e.phase = phaseStarting\n	e.tenure.Store(&tenure{term: e.term, incarnation: e.inc})\n"}}, executorPkg, "^TestStartIsProposedOnce"},
 	{"dropNotInOverlay", "22", []edit{{executorPkg + "/tx.go", "			over.drop(batch, sl.LenLocked())\n", ""}}, executorPkg, "^TestFlushIsSeen"},
+	{"expiryLostInASet", "22", []edit{{"raftfsm/entry/builder.go", "effects[last].ExpireAt, effects[last].Version = e.ExpireAt, e.Version", "effects[last].Version = e.Version"}}, "raftfsm/entry", "^TestComposedBatchEquals"},
+	{"dropKeepsWhatWasBefore", "22", []edit{{"raftfsm/entry/builder.go", "if e := &section.effects[j]; e.Kind != 0 && e.Kind != EffectDone {", "if e := &section.effects[j]; e.Kind == EffectDel {"}}, "raftfsm/entry", "^TestComposedBatchEquals"},
+	{"readsWhatItDoesNotOwn", "24", []edit{{executorPkg + "/read.go", " || v.over != nil && !served(v.slot, v.over) {", " {"}}, executorPkg, "^TestSlotThatIsNotOwned"},
+	{"writesWhatItDoesNotOwn", "24", []edit{{executorPkg + "/evaluate.go", "	ok := served(sl, &e.overlay.slots[r.Slot])\n", "	ok := true\n"}}, executorPkg, "^TestSlotThatIsNotOwned"},
 	{"spinOnEndedIncarnation", "25", []edit{{executorPkg + "/evaluate.go", "if e.tenure.Load() != ten { // what", "if ten == nil { // what"}}, executorPkg, "^TestEffectFreeRequestDoesNotSpin"},
 	{"skipKeepsServing", "25", []edit{{executorPkg + "/applied.go", "	e.endTenureOf(id.Incarnation)\n", ""}}, executorPkg, "^TestEffectFreeRequestDoesNotSpin"},
 	{"clearedBeforeStored", "5", []edit{{fsmFile, `	sl := f.store.Slot(id)
@@ -154,6 +178,11 @@ var coreBugs = []bug{
 	{"orderLostOnRequeue", "12", []edit{{executorPkg + "/queue.go", "return cmp.Compare(a.ticket, b.ticket)", "return 0 * cmp.Compare(a.ticket, b.ticket)"}}, executorPkg, "^TestRequestsThatAreEvaluatedAgain"},
 	{"slotsGivenTwice", "24", []edit{{executorPkg + "/start.go", "if e.cfg.Slots != nil && !e.assigned {", "if e.cfg.Slots != nil && len(e.store.Owned()) == 0 {"}}, executorPkg, "^TestFirstSlotsAreGivenOnce"},
 	{"versionsWithoutBound", "8", []edit{{executorPkg + "/evaluate.go", "if full || e.versions >= e.versionsMax {", "if full {"}}, executorPkg, "^TestBatchesAreClosed"},
+	{"staleShowsPending", "9", []edit{{executorPkg + "/read.go", "	view := View{slot: e.store.Slot(s), now: e.clock.Now(), e: e, use: e.use.Load()}\n	for !view.run", "	view := View{over: &e.overlay.slots[s], slot: e.store.Slot(s), now: e.clock.Now(), e: e, use: e.use.Load()}\n	for !view.run"}}, executorPkg, "^TestStaleReads"},
+	{"snapshotLeavesTheOverlay", "5", []edit{{executorPkg + "/applied.go", "	e.clearOverlay()\n	e.settleMemory()\n", "	e.settleMemory()\n"}}, executorPkg, "^TestSnapshotReplacesWhatIsPending$"},
+	{"releaseDoesNotDrain", "20", []edit{{executorPkg + "/release.go", "	if left > 0 {\n", "	if left > 1<<30 {\n"}}, executorPkg, "^TestReleaseDrains"},
+	{"cachesMissAChange", "tracking", []edit{{executorPkg + "/applied.go", "	if e.cfg.Observer != nil {\n		for i := range section.Effects {", "	if e.cfg.Observer != nil {\n		for i := range section.Effects[:len(section.Effects)/2] {"}}, respserverPkg, "^TestTrackedReadIsInvalidated"},
+	{"cachesOutliveTheLeader", "tracking", []edit{{executorPkg + "/run.go", "		e.cfg.Observer.SlotsChanged(e.store.Owned())\n", "		_ = e.store\n"}}, respserverPkg, "^TestLostLeadershipInvalidates$"},
 	{"damageNotFound", "2", []edit{{"raftfsm/snapshotframe.go", "; got != want {", "; got != want && length == 1<<30 {"}}, fsmPkg, "^TestDamagedSnapshot"},
 	{"clockFollowsAnyStep", "30", []edit{{executorPkg + "/clock.go", "ahead >= 0 && ahead <= clockStepMax.Milliseconds():", "ahead >= 0:"}}, executorPkg, "^TestClockNeverGoesBack"},
 	{"clockForgetsBatches", "30", []edit{{executorPkg + "/clock.go", "	c.floor = max(c.floor, batch-mono)\n", "	_ = mono\n"}}, executorPkg, "^TestClockGoesOn"},

@@ -2,10 +2,9 @@ package main
 
 // The places.
 const (
-	placementPkg = "shard/placement"
-	changeFile   = shardPkg + "/memberchange.go"
-	leaveFile    = hostPkg + "/leavegroup.go"
-	membersFile  = placementPkg + "/plan_members.go"
+	changeFile  = shardPkg + "/memberchange.go"
+	leaveFile   = hostPkg + "/leavegroup.go"
+	membersFile = placementPkg + "/plan_members.go"
 )
 
 // memberBugs are of who belongs to a group, and of what a replica that goes leaves behind.
@@ -56,6 +55,7 @@ var memberBugs = []bug{
 	{"drainsOntoADrainingNode", "members", []edit{{placementPkg + "/plan_replicas.go", "n.Alive && !n.Leaving() && !slices.Contains(p.sets[i].Replicas, id)", "n.Alive && !slices.Contains(p.sets[i].Replicas, id)"}},
 		placementPkg, "^TestPlansOfReplicas"},
 	{"metaLosesItsLeader", "33", []edit{{placementPkg + "/plan_meta.go", "if out != p.leader {", "if out != \"\" {"}}, placementPkg, "^TestStepsOfTheMetaGroup$"},
+	{"metaShrinksTooEarly", "33", []edit{{placementPkg + "/plan_meta.go", "(!n.Draining || n.Holding) && (n.Alive", "!n.Draining && (n.Alive"}}, placementPkg, "^TestStepsOfTheMetaGroup$"},
 	{"metaRemovesFirst", "33", []edit{{placementPkg + "/plan_meta.go", "case len(leaving) > 0 && len(p.candidates(1, p.group.Voters, p.free)) > 0:", "case len(leaving) > 0:\n		return p.shrink(leaving)\n	case false:"}},
 		placementPkg, "^TestStepsOfTheMetaGroup$"},
 }

@@ -19,6 +19,12 @@ var raftBugs = []bug{
 		{transportPkg + "/append.go", "return min(args.LeaderCommitIndex, lastEntry(args))", "return args.LeaderCommitIndex"},
 	}, simPkg, "^TestReturningLeaderDoesNotApplyItsOwnTail$"},
 	{"stateLeaderRead", "10", []edit{{executorPkg + "/read.go", "if mode == ReadLease && e.cfg.Gate.Leased(ten.term) {", "if mode != ReadStale {"}}, simPkg, "^TestLeaderThatIsCutOffShowsNothingOld$"},
+	{"verifyLeaderRead", "10", []edit{{gateFile, "	w := &waiting{term: term, number: g.asks.next(), done: make(chan error, 1)}\n", `	if m, ok := g.of.(*member); ok {
+		return m.raft.VerifyLeader().Error()
+	}
+	w := &waiting{term: term, number: g.asks.next(), done: make(chan error, 1)}
+`}}, simPkg, "^TestReadIndexJoinsNoRoundThatIsUnderWay$"},
+	{"leaseNeverEnds", "10", []edit{{gateFile, "l != nil && l.term == term && time.Now().Before(l.until)", "l != nil && l.term == term"}}, shardPkg, "^TestLeaseEndsByItself$"},
 	{"noDMaxOverRaft", "10", []edit{{executorPkg + "/start.go", "e.serveAt = e.seenAt.Add(e.cfg.LeaseMax)", "e.serveAt = e.seenAt"}}, simPkg, "^TestNewLeaderWaitsForTheLeaseOfTheOldOne$"},
 	{"leaseReceipt", "10", []edit{{shardPkg + "/confirmer.go", "		if i < len(ok) && ok[i] {", "		a.sent = time.Now()\n		if i < len(ok) && ok[i] {"}}, simPkg, "^TestLateAnswersGiveNoLease$"},
 	{"leaseByNumber", "10", []edit{{gateFile, "oldest.sent = latest[need-1].sent", "oldest.sent = latest[0].sent"}}, shardPkg, "^TestLeaseCountsFromTheOldestQuestionOfTheQuorum$"},

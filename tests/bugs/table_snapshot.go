@@ -9,5 +9,7 @@ var snapshotBugs = []bug{
 	{"logForgetsTheOlderSnapshot", "29", []edit{{logstorePkg + "/truncate.go", "		to = min(to, l.kept)\n", ""}}, logstorePkg, "^TestLogGoesBackToTheOlderSnapshot$"},
 	{"snapshotWithAHoleBehindIt", "29", []edit{{logstorePkg + "/snapshots.go", "	if err := s.log.covers(meta.Index); err != nil {", "	if err := s.log.covers(meta.Index); err != nil && meta.Index == 0 {"}}, logstorePkg, "^TestOlderSnapshotBeforeAHole"},
 	{"damagedSnapshotPushesOutAGoodOne", "29", []edit{{logstorePkg + "/snapfolder.go", "slices.Delete(f.good, i, i+1)", "slices.Delete(f.good, i, i)"}}, logstorePkg, "^TestDamageAnywhere"},
+	{"cutsWhatIsCommitted", "29", []edit{{logstorePkg + "/truncate.go", "		floor = max(floor, l.cfg.Floor())\n", "		_ = l.cfg.Floor()\n"}}, logstorePkg, "^TestTruncationAtOrBelowFloor"},
+	{"sentSnapshotUnchecked", "29", []edit{{transportPkg + "/snapshot_receive.go", "if err == io.EOF && r.sum != r.want {", "if err == io.EOF && r.sum != r.want && r.file == nil {"}}, transportPkg, "^TestDamagedSpoolFile"},
 	{"failedSyncOfASnapshotCounts", "29", []edit{{logstorePkg + "/snapsink.go", "		err = s.file.Sync()", "		_ = s.file.Sync()"}}, logstorePkg, "^TestFailedSnapshotChangesNothing$"},
 }

@@ -3,6 +3,7 @@ package model
 import (
 	"bytes"
 	"errors"
+	"slices"
 )
 
 // Entry is one entry of a replica's log.
@@ -31,7 +32,7 @@ func CheckLogs(logs []Log) (committed []Entry, err error) {
 	}
 	last := committedIndex(logs)
 	if last == 0 {
-		return nil, errors.New("no entry is surely committed: a majority of the logs has none of the latest term")
+		return nil, errors.New("no entry is surely committed: no majority of the logs has one of one term that all later leaders kept")
 	}
 	known := map[uint64]Entry{}
 	by := map[uint64]string{}
@@ -69,24 +70,69 @@ func checkRising(l Log) error {
 	return nil
 }
 
-// committedIndex is the highest index at which a majority holds an entry of the latest term: its leader has counted it, and
-// everything before it is committed with it (Raft §5.4.2).
+// committedIndex is the highest index that is surely committed: a majority holds an entry of one term there, and every log that
+// has an entry of a later term holds it too. Nobody without it could lead any more, and whoever was acknowledged anything is
+// below: a later term that never reached a majority, such as that of a node which was elected while all were stopped,
+// takes nothing back (Raft §5.4.1, §5.4.2).
 func committedIndex(logs []Log) uint64 {
-	var latest uint64
+	var terms []uint64
 	for _, l := range logs {
-		if n := len(l.Entries); n > 0 {
-			latest = max(latest, l.Entries[n-1].Term)
+		for _, e := range l.Entries {
+			terms = append(terms, e.Term)
 		}
 	}
-	holders := map[uint64]int{}
-	var last uint64
+	slices.Sort(terms)
+	terms = slices.Compact(terms)
+	for _, term := range slices.Backward(terms) {
+		for index := highest(logs, term); index > 0 && heldBy(logs, index, term); index-- {
+			if keptByLaterTerms(logs, index, term) {
+				return index
+			}
+		}
+	}
+	return 0
+}
+
+// highest is the highest index at which a majority of the logs holds an entry of a term, 0 for none.
+func highest(logs []Log, term uint64) (last uint64) {
 	for _, l := range logs {
-		for i := len(l.Entries) - 1; i >= 0 && l.Entries[i].Term == latest; i-- {
-			index := l.Entries[i].Index
-			if holders[index]++; holders[index] > len(logs)/2 {
-				last = max(last, index)
+		for _, e := range slices.Backward(l.Entries) {
+			if e.Term == term && heldBy(logs, e.Index, term) {
+				last = max(last, e.Index)
+				break
 			}
 		}
 	}
 	return last
+}
+
+// heldBy tells whether a majority of the logs holds an entry of a term at an index.
+func heldBy(logs []Log, index, term uint64) bool {
+	holders := 0
+	for _, l := range logs {
+		if l.termAt(index) == term {
+			holders++
+		}
+	}
+	return holders > len(logs)/2
+}
+
+// termAt is the term of the entry at an index, 0 where the log has none.
+func (l Log) termAt(index uint64) uint64 {
+	if len(l.Entries) == 0 || index < l.Entries[0].Index || index-l.Entries[0].Index >= uint64(len(l.Entries)) {
+		return 0
+	}
+	return l.Entries[index-l.Entries[0].Index].Term
+}
+
+// keptByLaterTerms tells whether every log that has an entry of a later term holds the one of that term at an index, or begins
+// behind it.
+func keptByLaterTerms(logs []Log, index, term uint64) bool {
+	for _, l := range logs {
+		n := len(l.Entries)
+		if n > 0 && l.Entries[n-1].Term > term && l.Entries[0].Index <= index && l.termAt(index) != term {
+			return false
+		}
+	}
+	return true
 }

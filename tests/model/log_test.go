@@ -50,6 +50,8 @@ func TestLogsOfReplicasAgreeOnWhatIsCommitted(t *testing.T) {
 		{"one behind", three(good, good[:2]), 4, 0},
 		{"one cut by a snapshot", three(good, good[2:]), 4, 0},
 		{"a tail that nobody counts", three(good[:3], append(slices.Clone(good[:3]), batch(4, 2, 3, 1, 7, "k", "z"))), 3, 0},
+		{"a leader of the last moment", three(good, append(slices.Clone(good), start(5, 3))), 4, 0},
+		{"a later leader that has taken back what was no more than copied", three(good, append(slices.Clone(good[:3]), start(4, 3))), 3, 0},
 		{"another entry at a committed index", three(good, other), 4, Diverged},
 		{"a term that goes back", three(good, tail), 4, Reordered},
 		{"a hole", three(good, []Entry{good[0], good[2]}), 4, Reordered},

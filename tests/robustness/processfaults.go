@@ -69,6 +69,7 @@ var processFaults = []fault{
 	{name: "low-memory", about: "a leader gets no more memory", longOnly: true, unseen: true, dies: true, wants: (&nemesis.LowMemory{}).Missing, make: lowMemory},
 	{name: "term-leader", about: "SIGTERM of a leader", make: term, unseen: true},
 	{name: "rolling-restart", about: "SIGTERM of each node in turn", make: rolling, unseen: true},
+	{name: "kill-saved", about: "each node in turn writes snapshots and is killed (-9)", make: savedKills, unseen: true},
 	{name: "transfer", about: "leaderships handed over", make: transfer, unseen: true},
 }
 

@@ -7,6 +7,9 @@ import (
 // A driver that breaks a rule loses writes, shows old values, or has two shards own a slot: the simulation has to notice.
 // Otherwise it would prove nothing about drivers that keep the rules.
 func TestDriversThatBreakARuleOfTheHandOverAreNoticed(t *testing.T) {
+	if handRunsDefault < handBrokenRuns {
+		t.Skip("the race detector leaves no time for so many seeds, and finds nothing here that it does not find without mistakes")
+	}
 	type mistake struct {
 		handBroken
 		// endless tells that the state machine keeps the harm away: the hand-over never ends.

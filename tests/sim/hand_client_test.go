@@ -43,7 +43,9 @@ type handOp struct {
 	request     *executor.Request
 	waiter      *executor.Waiter
 	replica     *coreReplica
-	cancel      context.CancelFunc
+	// answer and cancel are of a reader.
+	answer chan error
+	cancel context.CancelFunc
 }
 
 func (o *handOp) writes() bool { return o.kind < handFirstReader }
@@ -101,19 +103,13 @@ func (w *handWorld) ask(o *handOp) *handOp {
 		gate := &coreOp{byLease: o.byLease}
 		ctx, cancel := context.WithTimeout(context.WithValue(w.ctx, coreOpKey{}, gate), coreReadTime)
 		o.cancel = cancel
+		o.answer = make(chan error, 1)
 		go func() {
 			defer cancel()
-			err := o.replica.exec.Read(ctx, s, o.mode, func(v *executor.View) {
+			o.answer <- o.replica.exec.Read(ctx, s, o.mode, func(v *executor.View) {
 				item, _ := v.Get(w.key(o))
 				o.look(item.Value)
 			})
-			w.groups[o.group].moment.Load()
-			if err != nil {
-				w.refused(err)
-				w.finish(o, coreNoAnswer)
-				return
-			}
-			w.finish(o, coreOK)
 		}()
 		w.groups[o.group].wait()
 		return o
@@ -191,11 +187,28 @@ func (w *handWorld) answer(o *handOp, err *apierr.Error) {
 	}
 }
 
+// answerReader ends a reader that is through.
+func (w *handWorld) answerReader(o *handOp) {
+	select {
+	case err := <-o.answer:
+		if err == nil {
+			w.finish(o, coreOK)
+			return
+		}
+		w.refused(err)
+		w.finish(o, coreNoAnswer)
+	default:
+	}
+}
+
 // collect ends the ops that have their answers.
 func (w *handWorld) collect() {
 	rest := w.open[:0]
 	for _, o := range w.open {
-		if o.request != nil && o.waiter.Wait(coreGone) == nil {
+		switch {
+		case o.byReader():
+			w.answerReader(o)
+		case o.waiter.Wait(coreGone) == nil:
 			w.answer(o, o.request.Err)
 		}
 		if o.out == coreOpen {

@@ -36,13 +36,12 @@ func deposed(w *raftWorld) (a *raftNode) {
 	return a
 }
 
-// isolateButForAnswers cuts off "a" at a moment when the answers of the others to its last Confirm are on their way; they
-// are held back.
-func (w *raftWorld) isolateButForAnswers() {
+// isolateButForAnswers cuts off "a" at a moment when answers of a kind are on their way from both others; they are held back.
+func (w *raftWorld) isolateButForAnswers(kind byte) {
 	w.t.Helper()
 	held := w.net.counts().held
 	for _, other := range []string{"b", "c"} {
-		w.net.holdBack(other, "a", kindConfirmReply)
+		w.net.holdBack(other, "a", kind)
 	}
 	w.eventually(time.Second, "answers of both are on their way", func() bool { return w.net.counts().held >= held+2 })
 	for _, other := range []string{"b", "c"} {
@@ -97,7 +96,7 @@ func TestNewLeaderWaitsForTheLeaseOfTheOldOne(t *testing.T) {
 func TestLateAnswersGiveNoLease(t *testing.T) {
 	runRaft(t, raftOptions{timings: sedate()}, func(w *raftWorld) {
 		a := deposed(w)
-		w.isolateButForAnswers()
+		w.isolateButForAnswers(kindConfirmReply)
 		b := w.elect("b", "c")
 		w.set(b, "k", "new")
 		w.net.release("b", "a")
@@ -110,11 +109,18 @@ func TestLateAnswersGiveNoLease(t *testing.T) {
 	})
 }
 
-// PROTOCOL rule 10, ReadIndex: a read arrives while questions are on their way; their answers count for nothing.
+// PROTOCOL rule 10, ReadIndex: a read arrives while questions are on their way; their answers count for nothing. Nor do
+// answers to heartbeats that were sent before, which raft's VerifyLeader would count.
 func TestReadIndexJoinsNoRoundThatIsUnderWay(t *testing.T) {
+	for name, kind := range map[string]byte{"questions": kindConfirmReply, "heartbeats": kindHeartbeatReplies} {
+		t.Run(name, func(t *testing.T) { readsBehindOldAnswers(t, kind) })
+	}
+}
+
+func readsBehindOldAnswers(t *testing.T, kind byte) {
 	runRaft(t, raftOptions{timings: sedate()}, func(w *raftWorld) {
 		a := deposed(w)
-		w.isolateButForAnswers()
+		w.isolateButForAnswers(kind)
 		b := w.elect("b", "c")
 		w.set(b, "k", "new")
 		read := make(chan struct{})

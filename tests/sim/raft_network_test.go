@@ -57,20 +57,21 @@ type frameInfo struct {
 
 // Kinds of frames, as shard/transport/wire.go numbers them on the wire for good.
 const (
-	kindWelcome            = 2
-	kindRefused            = 3
-	kindPong               = 5
-	kindTimeoutNow         = 11
-	kindConfirm            = 15
-	kindConfirmReply       = 16
-	kindAppend             = 17
-	kindAppendReply        = 18
-	kindSnapshotBegin      = 19
-	kindSnapshotReply      = 24
-	kindHello              = 1
-	frameLengthBytes       = 4
-	defaultDelay           = 200 * time.Microsecond
-	everyFrame        byte = 0
+	kindWelcome               = 2
+	kindRefused               = 3
+	kindPong                  = 5
+	kindTimeoutNow            = 11
+	kindHeartbeatReplies      = 14
+	kindConfirm               = 15
+	kindConfirmReply          = 16
+	kindAppend                = 17
+	kindAppendReply           = 18
+	kindSnapshotBegin         = 19
+	kindSnapshotReply         = 24
+	kindHello                 = 1
+	frameLengthBytes          = 4
+	defaultDelay              = 200 * time.Microsecond
+	everyFrame           byte = 0
 )
 
 func newRaftNetwork(rnd *rand.Rand) *raftNetwork {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"testing/synctest"
 	"time"
 
 	"github.com/holtcache/holt/gateway/ops"
@@ -111,12 +110,12 @@ func (w *routeWorld) write(k *routeKey, n *routeNode) (served bool) {
 		}
 		if w.act(); !r.dead && w.r.IntN(2) == 0 {
 			w.run(r.node)
-			synctest.Wait()
+			w.wait()
 		}
 	}
 	if waiter.Wait(coreGone) != nil {
 		waiter.GiveUp(r.group.id, request)
-		synctest.Wait()
+		w.wait()
 	}
 	switch err := request.Err; {
 	case err == nil:
@@ -162,7 +161,7 @@ func (w *routeWorld) read(k *routeKey, n *routeNode, busy bool) (hops int, serve
 			got = string(item.Value)
 		})
 	}()
-	synctest.Wait()
+	w.wait()
 	for {
 		select {
 		case err := <-done:
@@ -180,8 +179,9 @@ func (w *routeWorld) read(k *routeKey, n *routeNode, busy bool) (hops int, serve
 		} else {
 			w.run(r.node)
 		}
+		w.moment.Add(1)
 		time.Sleep(time.Millisecond)
-		synctest.Wait()
+		w.wait()
 	}
 }
 

@@ -93,7 +93,10 @@ func (r *routeReplica) close() {
 func (r *routeReplica) truly() bool { return !r.dead && r.group.leader == r && r.group.term == r.term }
 
 // Leader and Propose are the executor's view of the log, Leased and Confirm its gate.
-func (r *routeReplica) Leader() (uint64, bool) { return r.term, r.leads }
+func (r *routeReplica) Leader() (uint64, bool) {
+	r.node.w.moment.Load()
+	return r.term, r.leads
+}
 
 func (r *routeReplica) Propose(record []byte) executor.Proposal {
 	p := &coreProposal{record: record, answer: make(chan error, 1)}
@@ -101,7 +104,10 @@ func (r *routeReplica) Propose(record []byte) executor.Proposal {
 	return p
 }
 
-func (r *routeReplica) Leased(term uint64) bool { return r.truly() && r.term == term }
+func (r *routeReplica) Leased(term uint64) bool {
+	r.node.w.moment.Load()
+	return r.truly() && r.term == term
+}
 
 func (r *routeReplica) Confirm(_ context.Context, term uint64) error {
 	if r.Leased(term) {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,6 +45,9 @@ type routeWorld struct {
 
 	groups map[slot.ShardID]*routeGroup
 	keys   []*routeKey
+
+	// moment orders what the scheduler wrote before what readers look at once it sleeps, for the race detector.
+	moment atomic.Uint64
 
 	violation string
 	stat      routeStats
@@ -138,6 +142,12 @@ func (w *routeWorld) fail(format string, args ...any) {
 	}
 }
 
+// wait lets everybody else run until all sleep.
+func (w *routeWorld) wait() {
+	w.moment.Add(1)
+	synctest.Wait()
+}
+
 // act lets one thing happen beside what clients do.
 func (w *routeWorld) act() {
 	n := w.nodes[w.r.IntN(routeNodes)]
@@ -173,7 +183,7 @@ func (w *routeWorld) act() {
 	default:
 		w.run(n)
 	}
-	synctest.Wait()
+	w.wait()
 }
 
 // run lets a node's executors work, and time pass.
@@ -181,6 +191,7 @@ func (w *routeWorld) run(n *routeNode) {
 	for _, r := range n.inOrder() {
 		r.step()
 	}
+	w.moment.Add(1)
 	time.Sleep(time.Millisecond)
 }
 
@@ -295,7 +306,7 @@ func (w *routeWorld) settle() {
 		w.disabuse()
 		for _, n := range w.nodes {
 			w.run(n)
-			synctest.Wait()
+			w.wait()
 			for _, r := range n.inOrder() {
 				r.apply(len(r.group.log))
 			}
