@@ -44,6 +44,14 @@ func (r *replica) wantResult(t *testing.T, what string, sequence uint64, want st
 	}
 }
 
+// remembering is a replica that remembers results of requests, with hand-overs under way.
+func remembering() *replica {
+	r := busy()
+	r.do(1600, "foo{bar}", result(1, 50_000, "one"))
+	r.do(1700, "foo{bar}", result(300, 60_000, ""))
+	return r
+}
+
 func layoutOf(t *testing.T, data []byte) uint32 {
 	t.Helper()
 	l := newSnapshotLoader(strings.NewReader(string(data)), 7, nil)
