@@ -114,12 +114,15 @@ func (s *suite) next(ctx context.Context) (RunResult, error) {
 			return res, err
 		}
 		res = execute(ctx, o, s.keeping())
+		if ctx.Err() != nil {
+			return res, ctx.Err() // cut short, it tells nothing
+		}
 		fmt.Println(res)
 		s.counts[res.Verdict]++
 		if err := appendRecord(s.results, Record{Run: &res}); err != nil {
 			return res, err
 		}
-		if res.Verdict != verdictInvalid || ctx.Err() != nil {
+		if res.Verdict != verdictInvalid {
 			break
 		}
 	}
