@@ -262,3 +262,27 @@ func TestFlushWaitsWhileSlotsAreHandedOver(t *testing.T) {
 		t.Errorf("got %q, %d keys are left", got, f.replicas[0].store.Len())
 	}
 }
+
+// This node led the shard that gets the slot when the client was sent here.
+func TestAskingClientIsNotSentBackToTheShardThatSentIt(t *testing.T) {
+	f := start(t, fixtureConfig{shards: 1, others: 2})
+	key := keyIn(f, 1)
+	s := slot.Of([]byte(key))
+	f.migrating(s, 2, 3, router.MigrationRunning)
+	moved, ask := "-"+f.movedText(s), askText(s)
+	c := f.dial()
+	c.want("SET "+key+" 1", moved, "ASKING", "+OK", "SET "+key+" 1", ask, "ASKING", "+OK", "GET "+key, ask, "ASKING", "+OK", "WATCH "+key, ask,
+		"ASKING", "+OK", "MULTI", "+OK", "INCR "+key, ask, "EXEC", "-EXECABORT Transaction discarded because of previous errors.", "GET "+key, moved)
+	f.cluster.change(func(v *router.View) { v.Shards[2].Leader = "" })
+	begin := time.Now()
+	c.want("ASKING", "+OK", "GET "+key, fmt.Sprintf("-TRYAGAIN slot %d is being handed over from shard 2 to shard 3; not applied, retry", s))
+	if took := time.Since(begin); took < router.HoldMax {
+		t.Errorf("it was held for %v, want %v", took, router.HoldMax)
+	}
+	c.send("ASKING", "SET "+key+" 1")
+	eventually(t, "the write is held", func() bool { return f.server.Stats().Commands["set"] == 3 })
+	f.cluster.change(func(v *router.View) { v.Shards[2].Leader = otherID })
+	if got := c.recv() + c.recv(); got != "+OK"+ask {
+		t.Errorf("got %q, want +OK and %q", got, ask)
+	}
+}

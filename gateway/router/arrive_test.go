@@ -53,7 +53,6 @@ func TestAskedRequestGoesWhereTheSlotArrives(t *testing.T) {
 		{"the replica has not heard of it, the view has", AskedHere, MigrationRunning, seat{shard: 2, leads: true, awaits: says(apierr.KindNotOwned)}, 5, true, true},
 		{"neither has", AskedHere, MigrationRunning, seat{shard: 2, leads: true, awaits: says(apierr.KindNotOwned)}, 10, false, false},
 		{"it is over", AskedHere, MigrationOver, seat{shard: 2, leads: true, awaits: says(apierr.KindNotOwned)}, 5, false, false},
-		{"another leads the shard that gets it", AskedHere, MigrationRunning, seat{shard: 2, awaits: says(apierr.KindNotLeader)}, 5, false, false},
 		{"the slot map has it here", NotAsked, MigrationArriving, seat{shard: 2, leads: true, awaits: says(apierr.KindImporting)}, 5, true, true},
 	} {
 		w := worldOf(handing(t, c.stage, "self"), map[slot.ShardID]Replica{1: seat{shard: 1}, 2: c.second})
@@ -62,6 +61,50 @@ func TestAskedRequestGoesWhereTheSlotArrives(t *testing.T) {
 			t.Errorf("%s: %+v, %v", c.what, target, ok)
 		}
 	}
+}
+
+// The owner by the slot map would answer ASK again.
+func TestAskedRequestGoesOnToTheLeaderOfTheShardThatGetsTheSlot(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		stage  MigrationStage
+		leader string
+		second Replica
+		ok     bool
+		ask    bool
+		shard  slot.ShardID
+	}{
+		{"another node leads it", MigrationRunning, "other", seat{shard: 2}, true, true, 2},
+		{"another node leads it, no replica here", MigrationRunning, "other", nil, true, true, 2},
+		{"nobody is known to lead it", MigrationRunning, "", seat{shard: 2}, false, false, 2},
+		{"the view says that this node leads it, its replica does not", MigrationRunning, "self", seat{shard: 2}, false, false, 2},
+		{"its own by the slot map, and another node leads it", MigrationArriving, "other", seat{shard: 2}, true, false, 2},
+		{"it was aborted", MigrationOver, "other", seat{shard: 2}, true, false, 1},
+	} {
+		replicas := map[slot.ShardID]Replica{}
+		if c.second != nil {
+			replicas[2] = c.second
+		}
+		target, ok := New(worldOf(handing(t, c.stage, c.leader), replicas)).Find(5, AskedHere)
+		if ok != c.ok || target.Ask != c.ask || target.Shard != c.shard || target.Replica != nil || ok && target.Leader.ID != "other" {
+			t.Errorf("%s: %+v, %v", c.what, target, ok)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w, begin := worldOf(handing(t, MigrationRunning, ""), map[slot.ShardID]Replica{2: seat{shard: 2}}), time.Now()
+		_, err := New(w).Await(t.Context(), 5, AskedHere, begin.Add(HoldMax))
+		if err == nil || err.Kind != apierr.KindTryAgain || time.Since(begin) != HoldMax {
+			t.Errorf("no leader: %v after %v", err, time.Since(begin))
+		}
+		time.AfterFunc(300*time.Millisecond, func() {
+			w.become(handing(t, MigrationRunning, "other"), map[slot.ShardID]Replica{2: seat{shard: 2}})
+		})
+		begin = time.Now()
+		target, err := New(w).Await(t.Context(), 5, AskedHere, begin.Add(HoldMax))
+		if err != nil || !target.Ask || time.Since(begin) != 300*time.Millisecond {
+			t.Errorf("a leader after a while: %+v, %v after %v", target, err, time.Since(begin))
+		}
+	})
 }
 
 func TestRequestIsHeldUntilTheSlotHasArrived(t *testing.T) {
