@@ -286,3 +286,22 @@ func TestAskingClientIsNotSentBackToTheShardThatSentIt(t *testing.T) {
 		t.Errorf("got %q, want +OK and %q", got, ask)
 	}
 }
+
+// The slot map here does not know yet that the shard has slots.
+func TestFlushEmptiesAShardThatHasNoSlotsByAnOldSlotMap(t *testing.T) {
+	f := start(t, fixtureConfig{shards: 2})
+	c := f.dial()
+	c.want("SET "+keyIn(f, 0)+" 1", "+OK", "SET "+keyIn(f, 1)+" 1", "+OK")
+	f.cluster.change(func(v *router.View) {
+		old, err := slot.NewMap(v.Map.Epoch()+1, []slot.Assignment{{Range: slot.Range{First: 0, Last: slot.Count - 1}, Shard: 1}})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		v.Map = old
+	})
+	c.want("FLUSHALL", "+OK")
+	if f.replicas[0].store.Len() != 0 || f.replicas[1].store.Len() != 0 {
+		t.Errorf("shards hold %d and %d keys", f.replicas[0].store.Len(), f.replicas[1].store.Len())
+	}
+}
