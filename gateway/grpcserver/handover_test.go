@@ -183,3 +183,19 @@ func TestClientThatWasSentToANodeThatLeadsNoMoreIsSentOn(t *testing.T) {
 		t.Errorf("detail: %v", d)
 	}
 }
+
+// Its slot map is behind those of the nodes that send calls there.
+func TestNodeServesASlotThatHasArrivedWhateverItsSlotMapSays(t *testing.T) {
+	nodes, _, target, arrive := startHandover(t)
+	arrive()
+	key := keyAt(1, 3, "k")
+	_, err := nodes[2].server.ServeForward(within(t, testTime), forwardRequest(3, set(key, "v")))
+	expect(t, err, codes.FailedPrecondition, "not-owned", notApplied)
+	target.holds.Store(true)
+	if _, err := nodes[2].server.ServeForward(within(t, testTime), forwardRequest(3, set(key, "v"))); err != nil {
+		t.Error(err)
+	}
+	if _, err := nodes[2].cache.Set(within(t, testTime), set(key, "w")); err != nil || target.Keys() != 1 {
+		t.Errorf("%d keys, %v", target.Keys(), err)
+	}
+}

@@ -212,6 +212,3 @@ func isMoved(kind apierr.Kind) bool {
 	}
 	return false
 }
-
-// ownerOf is the shard that serves a slot as far as this node knows.
-func (s *Server) ownerOf(id slot.ID) slot.ShardID { return s.router.View().Map.Owner(id) }

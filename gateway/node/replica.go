@@ -3,6 +3,7 @@ package node
 import (
 	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/holtcache/holt/gateway/ops"
@@ -34,6 +35,24 @@ func (p replica) Read(ctx context.Context, s slot.ID, mode router.ReadMode, fn f
 
 func (p replica) AwaitOwned(ctx context.Context, s slot.ID) error {
 	return p.r.Executor().AwaitOwned(ctx, s)
+}
+
+func (p replica) Holds(s slot.ID) bool { return holds(p.r.Store(), p.r.State().Handovers, s) }
+
+func holds(st *store.Store, handovers []raftfsm.Handover, s slot.ID) bool {
+	sl := st.Slot(s)
+	sl.RLock()
+	state := sl.StateLocked()
+	sl.RUnlock()
+	if state != store.SlotImporting {
+		return state == store.SlotOwned
+	}
+	for _, h := range handovers {
+		if h.Side == raftfsm.SideTarget && slices.ContainsFunc(h.Ranges, func(r slot.Range) bool { return r.Contains(s) }) {
+			return h.Final
+		}
+	}
+	return false
 }
 
 func (p replica) Acknowledged(index uint64) int { return p.r.Acknowledged(index) }

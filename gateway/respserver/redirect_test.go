@@ -263,6 +263,32 @@ func TestFlushWaitsWhileSlotsAreHandedOver(t *testing.T) {
 	}
 }
 
+// The others have heard of the decision and send clients here; the slot map of this node gives the slot to them still.
+func TestSlotThatHasArrivedIsNotSentBackByAnOldSlotMap(t *testing.T) {
+	f := start(t, fixtureConfig{shards: 1, others: 1})
+	key := "{" + keyIn(f, 1) + "}" // by the slot map the other node's
+	s := slot.Of([]byte(keyIn(f, 1)))
+	r := newMemReplica(t, 1, []slot.Range{{First: 0, Last: slot.Count - 1}}, f.server)
+	r.lead(true)
+	r.awaitServing(t)
+	f.cluster.mu.Lock()
+	f.cluster.replicas[1] = r
+	f.cluster.mu.Unlock()
+	c := f.dial()
+	c.want("GET "+key, "-"+f.movedText(s))
+	r.holds.Store(true)
+	c.want("SET "+key+" 1", "+OK", "GET "+key, "1", "MGET "+key+" "+key+"2", "[1 (nil)]", "WATCH "+key, "+OK",
+		"MULTI", "+OK", "INCR "+key, "+QUEUED", "EXEC", "[:2]")
+	// The copy is here, and whether it counts is just being decided.
+	r.handover.say(arriving(s))
+	c.send("GET "+key, "INCR "+key)
+	eventually(t, "the read is held", func() bool { return f.server.Stats().Commands["get"] == 3 })
+	r.handover.say(nil)
+	if got := c.recv() + c.recv(); got != "2:3" {
+		t.Errorf("got %q, want 2 and :3", got)
+	}
+}
+
 // This node led the shard that gets the slot when the client was sent here.
 func TestAskingClientIsNotSentBackToTheShardThatSentIt(t *testing.T) {
 	f := start(t, fixtureConfig{shards: 1, others: 2})

@@ -107,6 +107,31 @@ func TestAskedRequestGoesOnToTheLeaderOfTheShardThatGetsTheSlot(t *testing.T) {
 	})
 }
 
+// The others know of the decision before the slot map here does, and send clients here.
+func TestSlotThatIsHeldHereIsNotSentBack(t *testing.T) {
+	for _, c := range []struct {
+		what     string
+		owner    string // the leader of the slot's shard by the slot map
+		second   seat
+		here     bool
+		arriving bool
+	}{
+		{"it is served here", "other", seat{shard: 2, leads: true, holds: true}, true, false},
+		{"it is served here, and nobody is known to lead its former shard", "", seat{shard: 2, leads: true, holds: true}, true, false},
+		{"it is here and waits for the decision", "other", seat{shard: 2, leads: true, holds: true, awaits: says(apierr.KindImporting)}, true, true},
+		{"it is copied", "other", seat{shard: 2, leads: true, awaits: says(apierr.KindImporting)}, false, false},
+		{"it is here, and another node leads", "other", seat{shard: 2, holds: true}, false, false},
+		{"it is here no more", "other", seat{shard: 2, leads: true, holds: true, awaits: says(apierr.KindNotOwned)}, false, false},
+	} {
+		v := handing(t, MigrationRunning, "self")
+		v.Shards[0].Leader = c.owner
+		target, ok := New(worldOf(v, map[slot.ShardID]Replica{2: c.second})).Find(5, NotAsked)
+		if !ok || (target.Replica != nil) != c.here || target.Arriving != c.arriving || target.Ask || !c.here && target.Leader.ID != "other" {
+			t.Errorf("%s: %+v, %v", c.what, target, ok)
+		}
+	}
+}
+
 func TestRequestIsHeldUntilTheSlotHasArrived(t *testing.T) {
 	for what, end := range map[string]struct {
 		after time.Duration

@@ -74,7 +74,12 @@ func (r *Router) Find(s slot.ID, asked Asked) (t Target, ok bool) {
 		}
 	}
 	t, ok = r.leaderOf(v, v.Map.Owner(s))
-	if ok && t.Replica != nil && v.arriving.has(s) {
+	switch {
+	case t.Replica == nil:
+		if held, here := r.findHeld(s); here {
+			return held, true
+		}
+	case v.arriving.has(s):
 		t.Arriving = true
 	}
 	return t, ok
@@ -88,6 +93,23 @@ func (r *Router) nextAsked(v *View, to slot.ShardID) (t Target, ok bool) {
 		t.Arriving = true // since a moment ago
 	}
 	t.Ask = t.Leader != nil
+	return t, ok
+}
+
+// findHeld finds the replica of this node that has a slot which the slot map here gives to others. The map is behind then: those who
+// know of the decision already send clients here, and would get them back.
+func (r *Router) findHeld(s slot.ID) (t Target, ok bool) {
+	for _, replica := range r.Leading() {
+		if !replica.Holds(s) {
+			continue
+		}
+		switch err := replica.AwaitOwned(ended, s); {
+		case err == nil:
+			return Target{Shard: replica.Shard(), Replica: replica}, true
+		case apierr.KindOf(err) == apierr.KindImporting:
+			t, ok = Target{Shard: replica.Shard(), Replica: replica, Arriving: true}, true
+		}
+	}
 	return t, ok
 }
 
