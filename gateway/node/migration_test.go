@@ -122,7 +122,7 @@ func TestSlotsMoveBetweenShardsUnderLoad(t *testing.T) {
 				left := 0
 				for _, rg := range move.ranges {
 					for s := int(rg.First); s <= int(rg.Last); s++ {
-						left += replica{r}.KeysInSlot(slot.ID(s))
+						left += keysInSlot(r, slot.ID(s))
 					}
 				}
 				return left == 0
