@@ -139,8 +139,8 @@ func (b *bench) commit() {
 	}
 	f := b.proposed[0]
 	b.proposed = b.proposed[1:]
+	defer func() { f.answer <- nil }() // also where the state machine panics: the end of the test waits for who waits for this
 	b.apply(b.term, f.record)
-	f.answer <- nil
 }
 
 func (b *bench) commitAll() {
