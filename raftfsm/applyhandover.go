@@ -130,7 +130,7 @@ func contains(ranges []slot.Range, s slot.ID) bool {
 	return i < len(ranges) && ranges[i].Contains(s)
 }
 
-// keysOf tells what becomes of the keys of slots whose state changes.
+// keysOf tells what becomes of the keys of slots whose state changes, and with them of the results of requests.
 type keysOf uint8
 
 const (
@@ -146,6 +146,9 @@ func (f *FSM) setSlots(ranges []slot.Range, state store.SlotState, keys keysOf) 
 			if n := sl.LenLocked(); keys == dropKeys && n > 0 {
 				f.snapshots.changes.Add(uint64(n))
 				sl.DropLocked()
+			}
+			if keys == dropKeys {
+				f.store.Sessions().DropLocked(slot.ID(s))
 			}
 			sl.SetStateLocked(state)
 			sl.Unlock()

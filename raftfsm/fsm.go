@@ -115,7 +115,7 @@ func (f *FSM) applyRecord(log *raft.Log, state State) {
 		err = entry.DecodeBatch(body, &f.batch)
 		if err == nil {
 			state.Version = max(state.Version, f.batch.Version)
-			f.applyBatch(header)
+			f.applyBatch(header, state.Time)
 		}
 		f.batch.Forget()
 	case entry.KindLeaseRelease:
@@ -155,21 +155,21 @@ func (f *FSM) start(log *raft.Log, header entry.Header, body []byte, state State
 }
 
 // applyBatch holds each slot once: drops, effects and the listener's part of one slot are seen together or not at all.
-func (f *FSM) applyBatch(header entry.Header) {
+func (f *FSM) applyBatch(header entry.Header, now int64) {
 	for _, r := range f.batch.Drops {
 		for s := int(r.First); s <= int(r.Last); s++ {
 			if f.sectionOf(slot.ID(s)) == nil {
-				f.applySlot(header, slot.ID(s), true, nil)
+				f.applySlot(header, slot.ID(s), true, nil, now)
 			}
 		}
 	}
 	for i := range f.batch.Sections {
 		section := &f.batch.Sections[i]
-		f.applySlot(header, section.Slot, f.dropped(section.Slot), section)
+		f.applySlot(header, section.Slot, f.dropped(section.Slot), section, now)
 	}
 }
 
-func (f *FSM) applySlot(header entry.Header, id slot.ID, drop bool, section *entry.Section) {
+func (f *FSM) applySlot(header entry.Header, id slot.ID, drop bool, section *entry.Section, now int64) {
 	sl := f.store.Slot(id)
 	f.lock(sl)
 	defer sl.Unlock()
@@ -182,9 +182,7 @@ func (f *FSM) applySlot(header entry.Header, id slot.ID, drop bool, section *ent
 	if section == nil {
 		return
 	}
-	for i := range section.Effects {
-		sl.ApplyLocked(&section.Effects[i])
-	}
+	f.applyEffectsLocked(sl, id, section.Effects, now)
 	f.snapshots.changes.Add(uint64(len(section.Effects)))
 	f.listener.SectionAppliedLocked(header, section)
 }

@@ -8,11 +8,12 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/holtcache/holt/raftfsm/session"
 	"github.com/holtcache/holt/raftfsm/store"
 )
 
 // A snapshot is the magic "HOLTSNAP" and frames (snapshotframe.go): one with the header, any number of chunks with keys
-// (snapshotchunk.go), one with the footer, nothing behind it. Header and footer are messages of storage.v1.
+// (snapshotchunk.go) or results of requests (snapshotresults.go), one with the footer, nothing behind it. Header and footer are messages of storage.v1.
 const (
 	snapshotMagic = "HOLTSNAP"
 	// snapshotPlain, layout 2, has chunks that are compressed and may come in any order. Layout 1 was never released.
@@ -20,6 +21,8 @@ const (
 	// snapshotHandovers, layout 3, tells of hand-overs of slots besides, begun or ended. It is written only where there is something
 	// to tell: a program that does not know hand-overs can read all that it could have made.
 	snapshotHandovers = 3
+	// snapshotResults, layout 4, has results of requests besides, in frames of their own. It is written only where there is one.
+	snapshotResults = 4
 )
 
 // ErrBadSnapshot marks a snapshot that is damaged or cut short.
@@ -69,7 +72,7 @@ func (f *FSM) Held() HeldStats { return f.snapshots.held.stats() }
 // Snapshot captures state and store, which costs the same whatever they hold; the slow part is left to Persist.
 func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
 	began := time.Now()
-	s := &snapshot{group: f.group, state: f.state, changes: f.snapshots.changes.Load(), own: &f.snapshots, capture: f.store.Capture(), stamps: f.store.StampKind()}
+	s := &snapshot{group: f.group, state: f.state, changes: f.snapshots.changes.Load(), own: &f.snapshots, capture: f.store.Capture(), results: f.store.Sessions().Capture(), stamps: f.store.StampKind()}
 	f.snapshots.held.add(time.Since(began))
 	return s, nil
 }
@@ -80,12 +83,13 @@ type snapshot struct {
 	changes uint64
 	own     *snapshots
 	capture *store.Capture
+	results session.Capture
 	stamps  store.StampKind
 }
 
 // Persist writes the snapshot while entries go on being applied.
 func (s *snapshot) Persist(sink raft.SnapshotSink) error {
-	w := newSnapshotWriter(s.capture, sink, s.own)
+	w := newSnapshotWriter(s.capture, s.results, sink, s.own)
 	if err := w.write(s.header()); err != nil {
 		return errors.Join(fmt.Errorf("write snapshot of group %d: %w", s.group, err), sink.Cancel())
 	}

@@ -23,6 +23,8 @@ const (
 	frameHeader = 1
 	frameChunk  = 2
 	frameFooter = 3
+	// frameResults counts as a chunk.
+	frameResults = 4
 
 	codecNone = 0
 	codecS2   = 1

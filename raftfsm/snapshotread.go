@@ -46,6 +46,9 @@ type snapshotLoader struct {
 	chunks chan frame
 	spare  chan []byte // memory of frames that are loaded
 	keys   atomic.Uint64
+	// layout and now are the header's: its format version, and the time of the last record.
+	layout uint32
+	now    int64
 
 	mu     sync.Mutex // protects the field below
 	failed error      // the first fault that a worker met
@@ -73,6 +76,7 @@ func (l *snapshotLoader) load() (State, error) {
 	if err != nil {
 		return State{}, err
 	}
+	l.layout, l.now = header.FormatVersion, header.TimeMs
 	var running sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		running.Go(l.run)
@@ -116,8 +120,8 @@ func (l *snapshotLoader) header() (*storagev1.SnapshotHeader, error) {
 	if err := proto.Unmarshal(f.body, header); err != nil || f.kind != frameHeader {
 		return nil, fmt.Errorf("%w: header: frame of kind %d: %v", ErrBadSnapshot, f.kind, err)
 	}
-	if header.FormatVersion < snapshotPlain || header.FormatVersion > snapshotHandovers {
-		return nil, fmt.Errorf("format version %d, this program reads %d to %d: run the newer program", header.FormatVersion, snapshotPlain, snapshotHandovers)
+	if header.FormatVersion < snapshotPlain || header.FormatVersion > snapshotResults {
+		return nil, fmt.Errorf("format version %d, this program reads %d to %d: run the newer program", header.FormatVersion, snapshotPlain, snapshotResults)
 	}
 	if header.StampKind > uint32(store.StampsLFU) {
 		return nil, fmt.Errorf("%w: stamps of kind %d", ErrBadSnapshot, header.StampKind)
@@ -140,11 +144,11 @@ func (l *snapshotLoader) readChunks() (footer *storagev1.SnapshotFooter, read in
 		if err != nil {
 			return nil, read, err
 		}
-		switch f.kind {
-		case frameChunk:
+		switch {
+		case f.kind == frameChunk, f.kind == frameResults && l.layout >= snapshotResults:
 			read++
 			l.chunks <- f
-		case frameFooter:
+		case f.kind == frameFooter:
 			footer = &storagev1.SnapshotFooter{}
 			if err := proto.Unmarshal(f.body, footer); err != nil {
 				return nil, read, fmt.Errorf("%w: footer: %v", ErrBadSnapshot, err)
@@ -166,9 +170,7 @@ func (l *snapshotLoader) run() {
 	for f := range l.chunks {
 		raw, err := f.unpack(buf)
 		if err == nil && l.fault() == nil {
-			var keys int
-			keys, err = loadChunk(l.store, raw)
-			l.keys.Add(uint64(keys))
+			err = l.loadFrame(&f, raw)
 		}
 		if err != nil {
 			l.fail(err)
@@ -183,6 +185,15 @@ func (l *snapshotLoader) run() {
 			}
 		}
 	}
+}
+
+func (l *snapshotLoader) loadFrame(f *frame, raw []byte) error {
+	if f.kind == frameResults {
+		return loadResults(l.store, raw, l.now)
+	}
+	keys, err := loadChunk(l.store, raw)
+	l.keys.Add(uint64(keys))
+	return err
 }
 
 func (l *snapshotLoader) fail(err error) {

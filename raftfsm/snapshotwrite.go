@@ -10,6 +10,7 @@ import (
 
 	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
 	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/session"
 	"github.com/holtcache/holt/raftfsm/store"
 )
 
@@ -22,6 +23,7 @@ const frameKeptMax = 4 * chunkBytes
 // snapshotWriter writes a capture: workers make chunks of its slots, the caller of write puts them into the stream.
 type snapshotWriter struct {
 	capture *store.Capture
+	results session.Capture
 	frames  frameWriter
 	own     *snapshots
 
@@ -35,9 +37,9 @@ type snapshotWriter struct {
 	unfinished atomic.Bool
 }
 
-func newSnapshotWriter(capture *store.Capture, to io.Writer, own *snapshots) *snapshotWriter {
+func newSnapshotWriter(capture *store.Capture, results session.Capture, to io.Writer, own *snapshots) *snapshotWriter {
 	return &snapshotWriter{
-		capture: capture, frames: frameWriter{to: to}, own: own,
+		capture: capture, results: results, frames: frameWriter{to: to}, own: own,
 		chunks: make(chan frame), spare: make(chan []byte, 2*runtime.GOMAXPROCS(0)), quit: make(chan struct{}),
 	}
 }
@@ -59,6 +61,9 @@ func (s *snapshot) header() *storagev1.SnapshotHeader {
 	if s.state.handoverHeader(h); len(h.Handovers)+len(h.Ended) > 0 {
 		h.FormatVersion = snapshotHandovers
 	}
+	if !s.results.Empty(s.state.Time) {
+		h.FormatVersion = snapshotResults
+	}
 	if s.stamps != store.StampsLRU {
 		h.StampKind = uint32(s.stamps)
 	}
@@ -76,8 +81,12 @@ func (w *snapshotWriter) write(header *storagev1.SnapshotHeader) error {
 	if err != nil {
 		return err
 	}
+	results, err := w.writeResults(header.TimeMs)
+	if err != nil {
+		return err
+	}
 	return w.message(frameFooter, &storagev1.SnapshotFooter{
-		ChunkCount: uint32(written), KeyCount: w.keys.Load(),
+		ChunkCount: uint32(written + results), KeyCount: w.keys.Load(),
 		Owned: w.slotsIn(store.SlotOwned), Frozen: w.slotsIn(store.SlotFrozen), Importing: w.slotsIn(store.SlotImporting),
 	})
 }

@@ -48,7 +48,7 @@ func foreignKey(p *entry.Part) (slot.ID, bool) {
 		}
 	}
 	for i := range p.Effects {
-		if s := slot.Of(p.Effects[i].Key); s != p.Slot {
+		if s := slot.Of(p.Effects[i].Key); s != p.Slot && p.Effects[i].Kind != entry.EffectDone {
 			return s, true
 		}
 	}
@@ -67,7 +67,7 @@ func (f *FSM) take(c *entry.Chunk, index uint64, state *State) {
 	}
 	h.Next++
 	for i := range c.Parts {
-		f.takePart(&c.Parts[i])
+		f.takePart(&c.Parts[i], state.Time)
 	}
 	if c.Final {
 		h.Final, h.FinalVersion, h.FinalTime, h.FinalIndex = true, c.Version, c.Time, index
@@ -75,7 +75,7 @@ func (f *FSM) take(c *entry.Chunk, index uint64, state *State) {
 	state.putHandover(h)
 }
 
-func (f *FSM) takePart(p *entry.Part) {
+func (f *FSM) takePart(p *entry.Part, now int64) {
 	sl := f.store.Slot(p.Slot)
 	f.lock(sl)
 	defer sl.Unlock()
@@ -88,8 +88,6 @@ func (f *FSM) takePart(p *entry.Part) {
 		sl.PutLocked(it.Key, &store.Item{Value: it.Value, Type: it.Type, Access: store.Access(it.Access), ExpireAt: it.ExpireAt, Version: it.Version})
 	}
 	// A part of a value, or an expiry, may come before the key itself was copied. The copy has it.
-	for i := range p.Effects {
-		sl.ApplyLocked(&p.Effects[i])
-	}
+	f.applyEffectsLocked(sl, p.Slot, p.Effects, now)
 	f.snapshots.changes.Add(uint64(len(p.Items) + len(p.Effects)))
 }

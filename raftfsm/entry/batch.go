@@ -59,6 +59,11 @@ func appendEffect(dst []byte, base uint64, e *Effect) []byte {
 		dst = append(dst, 0)
 	case EffectExpire:
 		dst = binary.AppendUvarint(dst, uint64(e.ExpireAt))
+	case EffectDone:
+		dst = binary.LittleEndian.AppendUint64(dst, e.Client) // drawn at random: a varint would be longer
+		dst = binary.AppendUvarint(dst, e.Sequence)
+		dst = binary.AppendUvarint(dst, uint64(e.ExpireAt))
+		dst = appendBytes(dst, e.Value)
 	default:
 		panic("entry: effect of an unknown kind")
 	}
@@ -120,6 +125,12 @@ func (d *Decoder) effect(base uint64) Effect {
 	case EffectExpire:
 		e.Type = Type(tag)
 		e.ExpireAt = int64(d.Uvarint())
+	case EffectDone:
+		e.Client = d.Uint64()
+		e.Sequence = d.Uvarint()
+		e.ExpireAt = int64(d.Uvarint())
+		e.Value = d.Bytes()
+		d.bad = d.bad || tag != 0 || len(e.Key) != 0
 	default:
 		d.bad = true
 	}

@@ -13,6 +13,7 @@ import (
 //	Expire after Expire replaces it
 //	Patch and Expire otherwise append, in order
 //	Drop removes every earlier effect on its slots and keeps a tombstone in front of the later ones
+//	Done is always kept: that a request was applied stays true whatever becomes of its keys
 //
 // The builder copies keys and values into memory of its own, which later batches do not use again: what refers to it
 // (an overlay, a held reply) may keep it.
@@ -44,6 +45,9 @@ type effectRef struct{ section, effect int }
 
 // effectOverheadBytes is what an effect costs beside its key and value: kind, tag, lengths, version, expiry.
 const effectOverheadBytes = 20
+
+// doneOverheadBytes is the same for a result, with the id.
+const doneOverheadBytes = 36
 
 // NewBuilder returns an empty builder.
 func NewBuilder() *Builder {
@@ -93,6 +97,11 @@ func (b *Builder) Add(s slot.ID, e Effect) {
 	b.version = e.Version
 	i := b.section(s)
 	effects := b.sections[i].effects
+	if e.Kind == EffectDone {
+		b.sections[i].effects = append(effects, buildEffect{Effect: e, previous: -1})
+		b.live += doneOverheadBytes + len(e.Value)
+		return
+	}
 	last := -1
 	if ref, ok := b.latest[string(e.Key)]; ok {
 		last = ref.effect
@@ -142,7 +151,7 @@ func (b *Builder) Drop(ranges []slot.Range, version uint64) {
 			continue
 		}
 		for j := range section.effects {
-			if e := &section.effects[j]; e.Kind != 0 {
+			if e := &section.effects[j]; e.Kind != 0 && e.Kind != EffectDone {
 				b.kill(e)
 				delete(b.latest, string(e.Key))
 			}

@@ -28,7 +28,7 @@ const (
 	EffectDel EffectKind = 3
 	// EffectExpire changes the expiry of a key, and nothing else.
 	EffectExpire EffectKind = 4
-	// EffectDone records the result of a request that carries an id. Reserved: request ids are not taken yet.
+	// EffectDone remembers the result of a request that carries an id. Programs that do not know it stop at it.
 	EffectDone EffectKind = 5
 )
 
@@ -44,12 +44,13 @@ const (
 	ReasonEvict Reason = 3
 )
 
-// Effect is one change of one key. Which fields count depends on the kind:
+// Effect is one change of one key, or the result of a request. Which fields count depends on the kind:
 //
 //	Set     Value, Type, ExpireAt, Version
 //	Patch   Offset, Value (the bytes to write), Version
 //	Del     Reason, Version
 //	Expire  ExpireAt, Version
+//	Done    Client, Sequence, ExpireAt (the end of the id), Value (the result), Version; no Key
 type Effect struct {
 	Kind   EffectKind
 	Type   Type
@@ -62,6 +63,8 @@ type Effect struct {
 	Offset uint64
 	// Version is the shard's counter at this change. A version is never given out twice.
 	Version uint64
+	// Client and Sequence are the id of a request: session.ID.
+	Client, Sequence uint64
 }
 
 // Section is the effects of one batch on one slot, in the order in which they apply.

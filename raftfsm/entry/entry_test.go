@@ -34,6 +34,16 @@ var sample = Batch{
 	},
 }
 
+// results is a batch with the results of requests.
+var results = Batch{
+	Version: 1 << 40,
+	Sections: []Section{{Slot: 12182, Effects: []Effect{
+		{Kind: EffectSet, Type: TypeString, Key: []byte("foo"), Value: []byte("1"), Version: 1 << 40},
+		{Kind: EffectDone, Key: []byte{}, Client: 0x0102030405060708, Sequence: 300, ExpireAt: 1700000000123, Value: []byte("result"), Version: 1 << 40},
+		{Kind: EffectDone, Key: []byte{}, Client: 1, Value: []byte{}, Version: 1 << 40},
+	}}},
+}
+
 // The encoding stands in logs on disk: these bytes may not change without a new FormatVersion.
 func TestRecordsHaveTheirGoldenBytes(t *testing.T) {
 	h := Header{Incarnation: 7, Sequence: 9, Time: 1700000000000}
@@ -42,6 +52,7 @@ func TestRecordsHaveTheirGoldenBytes(t *testing.T) {
 		data []byte
 	}{
 		{"batch", AppendBatch(nil, h, &sample)},
+		{"results", AppendBatch(nil, h, &results)},
 		{"empty batch", AppendBatch(nil, h, &Batch{Version: 1})},
 		{"executor start", EncodeExecutorStart(1700000000000, ExecutorStart{Nonce: 0x0102030405060708, Node: "node-a"})},
 		{"lease release", EncodeLeaseRelease(h)},
@@ -139,6 +150,7 @@ func TestAnotherFormatVersionIsRefusedAndNamed(t *testing.T) {
 
 func FuzzDecodeNeverPanics(f *testing.F) {
 	f.Add(AppendBatch(nil, Header{}, &sample)[headerBytes:])
+	f.Add(AppendBatch(nil, Header{}, &results)[headerBytes:])
 	f.Add(EncodeOwn(Header{}, []slot.Range{{First: 0, Last: 1}})[headerBytes:])
 	f.Add(EncodeExecutorStart(1, ExecutorStart{Node: "x"})[headerBytes:])
 	f.Fuzz(func(t *testing.T, data []byte) {

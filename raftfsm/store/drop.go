@@ -4,13 +4,14 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/store/slab"
 )
 
 // collectAtOnce is how many cells are freed under one hold of the garbage lock: some ten microseconds.
 const collectAtOnce = 256
 
-// DropLocked deletes every key of the slot. Their memory is freed later, by Maintain.
+// DropLocked deletes every key of the slot, not the results of requests. Their memory is freed later, by Maintain.
 func (sl *Slot) DropLocked() {
 	sl.beforeWriteLocked()
 	keys, expiring := sl.LenLocked(), sl.store.counts[sl.id].expiring()
@@ -26,7 +27,7 @@ func (sl *Slot) DropLocked() {
 	sl.table = table{heap: sl.heap}
 }
 
-// Replace takes over everything that loaded holds, slot by slot, in place of what s held; loaded, which has the seed of
+// Replace takes over everything that loaded holds, results of requests included, slot by slot, in place of what s held; loaded, which has the seed of
 // s, is used up. An open capture goes on seeing the old keys.
 func (s *Store) Replace(loaded *Store) {
 	if s.seed != loaded.seed {
@@ -46,6 +47,7 @@ func (s *Store) Replace(loaded *Store) {
 		to.table = from.table
 		to.account(from.LenLocked(), loaded.counts[i].expiring(), from.bytes)
 		s.nextExpiry[i].Store(loaded.nextExpiry[i].Load())
+		s.sessions.TakeLocked(slot.ID(i), loaded.sessions)
 		to.Unlock()
 		from.table = table{}
 	}

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/session"
 	"github.com/holtcache/holt/raftfsm/store/slab"
 )
 
@@ -16,6 +17,8 @@ import (
 type Store struct {
 	slots [slot.Count]Slot
 	seed  uint64
+	// sessions lies beside the keys, under the same locks. Nothing that is done to keys touches it, but for Replace.
+	sessions *session.Table
 	// counts has the number of keys of each slot, groups that of each countGroup slots, total that of all. Slots that are
 	// being imported, those in hidden, count in counts only.
 	counts [slot.Count]count
@@ -74,7 +77,7 @@ func New() *Store { return NewSeeded(0) }
 // NewSeeded is New with a seed for the hash of the keys. With a seed that clients do not know they cannot choose keys
 // that collide. Replicas with the same seed give the same SCAN cursors.
 func NewSeeded(seed uint64) *Store {
-	s := &Store{seed: seed}
+	s := &Store{seed: seed, sessions: session.New()}
 	s.moving.wasteMin = wasteMin
 	heap := slab.New()
 	for i := range s.slots {
@@ -93,6 +96,9 @@ func (s *Store) Empty() *Store {
 }
 
 func (s *Store) hash(key []byte) uint64 { return hash64(s.seed, key) }
+
+// Sessions are the results of requests on the slots. The lock of a slot guards its part of them, too.
+func (s *Store) Sessions() *session.Table { return s.sessions }
 
 // Slot returns the part of the store that holds one slot.
 func (s *Store) Slot(id slot.ID) *Slot { return &s.slots[id] }

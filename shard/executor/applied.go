@@ -14,7 +14,9 @@ func (e *Executor) SectionAppliedLocked(h entry.Header, section *entry.Section) 
 	e.tellTaps(section.Slot, func(t Tap) { t.EffectsLocked(section.Slot, section.Effects) })
 	if e.cfg.Observer != nil {
 		for i := range section.Effects {
-			e.cfg.Observer.KeyChanged(section.Effects[i].Key)
+			if eff := &section.Effects[i]; eff.Kind != entry.EffectDone {
+				e.cfg.Observer.KeyChanged(eff.Key)
+			}
 		}
 	}
 	for i := range section.Effects {

@@ -101,7 +101,10 @@ func (e *Executor) evaluate(ctx context.Context, ten *tenure, r *Request) (done 
 	e.tx.reset(r, e.clock.Now())
 	before := e.version
 	err := e.ownedOrErr(r)
-	if err == nil {
+	if err == nil && r.Until != 0 {
+		err = e.repeat(r)
+	}
+	if err == nil && !r.repeated {
 		err = e.do(r)
 	}
 	wait := false
@@ -113,15 +116,20 @@ func (e *Executor) evaluate(ctx context.Context, ten *tenure, r *Request) (done 
 		r.state.Store(stateEvaluated)
 		return !r.requeue()
 	}
+	if err == nil && r.Until != 0 && len(e.tx.writes) > 0 {
+		err = e.tx.remember(r)
+	}
 	if err != nil {
 		e.version = before // nobody has seen the versions
 	}
 	r.wrote = err == nil && len(e.tx.writes) > 0
+	wrote := r.wrote
+	r.wrote = wrote || r.repeated // who gives up on a repetition does not know what became of the attempt before
 	r.state.Store(stateEvaluated)
 	switch {
 	case err != nil:
 		r.settle(err)
-	case !r.wrote:
+	case !wrote:
 		r.saw = e.tx.saw
 		e.finishRead(ctx, ten, r)
 	default:
@@ -161,7 +169,7 @@ func (e *Executor) do(r *Request) (err *apierr.Error) {
 
 // enter adds the request's writes to the open batch.
 func (e *Executor) enter(r *Request) {
-	b := e.batchFor(e.tx.sizeBytes())
+	b := e.batchFor(e.tx.sizeBytes() + len(r.Result))
 	e.tx.commit(b.id)
 	e.mu.Lock()
 	b.requests = append(b.requests, r)

@@ -3,6 +3,7 @@ package executor
 import (
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/entry"
+	"github.com/holtcache/holt/raftfsm/session"
 	"github.com/holtcache/holt/raftfsm/store"
 )
 
@@ -16,6 +17,8 @@ type slotOverlay struct {
 	keys map[string]pending
 	// dropped is the batch that empties the slot, if one is pending: a key that is not in keys is absent then.
 	dropped BatchID
+	// done is the results of requests whose batches are pending. The emptying of the slot leaves them: they were applied.
+	done map[session.ID]pendingDone
 	// deletions counts the deletions that were ever entered here, of whatever key.
 	deletions uint64
 	// change is a record on its way because of which the slot is not served, nil where there is none.
@@ -27,6 +30,28 @@ type pending struct {
 	item    store.Item
 	deleted bool
 	batch   BatchID
+}
+
+// pendingDone is the result of a request that is evaluated and not yet applied.
+type pendingDone struct {
+	result []byte
+	batch  BatchID
+}
+
+func (o *slotOverlay) putDone(id session.ID, p pendingDone) {
+	if o.done == nil {
+		o.done = make(map[session.ID]pendingDone, 1)
+	}
+	o.done[id] = p
+}
+
+// doneApplied forgets a result that is remembered beside the store from now on, if it is of that batch.
+func (o *slotOverlay) doneApplied(id session.ID, batch BatchID) {
+	if p, pending := o.done[id]; pending && p.batch == batch {
+		if delete(o.done, id); len(o.done) == 0 {
+			o.done = nil
+		}
+	}
 }
 
 // look returns a key's pending value; found tells whether one is pending (a pending deletion is one).
@@ -63,6 +88,10 @@ func (o *slotOverlay) drop(batch BatchID, stored int) {
 // batch has put over it stays.
 func (o *slotOverlay) applied(batch BatchID, section *entry.Section) {
 	for i := range section.Effects {
+		if e := &section.Effects[i]; e.Kind == entry.EffectDone {
+			o.doneApplied(session.ID{Client: e.Client, Sequence: e.Sequence}, batch)
+			continue
+		}
 		if p, ok := o.keys[string(section.Effects[i].Key)]; ok && p.batch == batch {
 			delete(o.keys, string(section.Effects[i].Key))
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/holtcache/holt/proto/apierr"
 	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/session"
 )
 
 // Ack says when a write is acknowledged. The zero value is AckMajority.
@@ -32,6 +33,16 @@ type Request struct {
 	// anew each time. A panic in it answers the request with an internal error and changes nothing.
 	Do func(tx *Tx)
 
+	// ID names the request to all its attempts, and Until is the end of the id in milliseconds of the shard's clock: until then
+	// an attempt finds what an earlier one was answered, and applies nothing. Until 0: the request has no id. Errors speak
+	// of this attempt only: one that says "not applied" says nothing of earlier ones. Not for AllSlots.
+	ID    session.ID
+	Until int64
+	// Result is what the request is answered, in the caller's form. Where there is an id Do sets it; after the waiter has
+	// returned without an Err it is the answer, of an earlier attempt where Repeated is set. It is not to be changed.
+	Result   []byte
+	Repeated bool
+
 	// Err is the answer, valid after the waiter has returned: nil means done as asked.
 	Err *apierr.Error
 	// Acked is how the write was acknowledged, which may be better than asked for.
@@ -44,6 +55,9 @@ type Request struct {
 	// ticket is the request's place in the order of submission, which repeated evaluations keep.
 	ticket uint64
 	wrote  bool
+	// found is the result of an earlier attempt, which Run's goroutine sets before the request waits for that one's batch.
+	found    []byte
+	repeated bool
 	// saw is the latest batch whose pending values a request without effects has read.
 	saw BatchID
 }
@@ -71,7 +85,9 @@ func (r *Request) requeue() bool {
 // settle answers the request with an error, or as done where it has no effects.
 func (r *Request) settle(err *apierr.Error) {
 	if r.claim() {
-		r.Err = err
+		if r.Err = err; err == nil && r.repeated {
+			r.Result, r.Repeated = r.found, true
+		}
 		r.waiter.done()
 	}
 }

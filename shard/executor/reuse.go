@@ -8,6 +8,7 @@ func (r *Request) Reset() bool {
 		return false
 	}
 	r.state.Store(stateQueued)
+	r.Result, r.Repeated, r.found, r.repeated = nil, false, nil, false
 	r.Index, r.wrote, r.saw, r.waiter = 0, false, BatchID{}, nil
 	return true
 }

@@ -3,6 +3,7 @@ package executor
 import (
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/entry"
+	"github.com/holtcache/holt/raftfsm/session"
 	"github.com/holtcache/holt/raftfsm/store"
 )
 
@@ -19,6 +20,8 @@ type Tx struct {
 	scratch []byte
 	// growth is by how much the writes make the store grow, where there is a limit.
 	growth int64
+	// done is the effect by which the result of the request is remembered, nil where it has no id.
+	done *entry.Effect
 	// peeks tells that a look at a key is no use of it.
 	peeks bool
 }
@@ -48,7 +51,7 @@ type write struct {
 }
 
 func (tx *Tx) reset(r *Request, now int64) {
-	tx.slot, tx.now, tx.saw = r.Slot, now, BatchID{}
+	tx.slot, tx.now, tx.saw, tx.done = r.Slot, now, BatchID{}, nil
 	clear(tx.writes)
 	tx.writes = tx.writes[:0]
 	tx.scratch = tx.scratch[:0]
@@ -221,6 +224,9 @@ func (tx *Tx) commit(batch BatchID) {
 			tx.e.builder.Add(tx.slot, w.effect)
 		}
 	}
+	if tx.done != nil {
+		tx.e.builder.Add(tx.slot, *tx.done)
+	}
 	sl := tx.e.store.Slot(tx.slot)
 	over := &tx.e.overlay.slots[tx.slot]
 	sl.Lock()
@@ -231,6 +237,9 @@ func (tx *Tx) commit(batch BatchID) {
 		case contains(w.drop, tx.slot):
 			over.drop(batch, sl.LenLocked())
 		}
+	}
+	if d := tx.done; d != nil {
+		over.putDone(session.ID{Client: d.Client, Sequence: d.Sequence}, pendingDone{result: d.Value, batch: batch})
 	}
 	sl.Unlock()
 	for i := range tx.writes {

@@ -94,7 +94,7 @@ func (f *shardMachine) report() StateReport {
 	s := f.fsm.State()
 	return StateReport{
 		Applied: s.Applied, Incarnation: s.Incarnation, Sequence: s.Sequence, Version: s.Version,
-		Keys: f.store.Len(), Expires: f.store.Expires(), Bytes: f.store.UsedBytes(), Digest: fmt.Sprintf("%016x", f.store.Digest()+s.Digest()),
+		Keys: f.store.Len(), Expires: f.store.Expires(), Bytes: f.store.UsedBytes(), Digest: fmt.Sprintf("%016x", raftfsm.Digest(f.store, s)),
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 
 	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm"
 	"github.com/holtcache/holt/raftfsm/entry"
+	"github.com/holtcache/holt/raftfsm/session"
 	"github.com/holtcache/holt/raftfsm/store"
 )
 
@@ -38,7 +40,43 @@ func (c *copier) slot(ctx context.Context, id slot.ID) error {
 		}
 		cursor = next
 	}
+	return c.results(ctx, id)
+}
+
+// results copies the results of requests on a slot that is armed: those that come later are effects.
+func (c *copier) results(ctx context.Context, id slot.ID) error {
+	var after *session.ID
+	for more := true; more; {
+		if err := c.wait(ctx); err != nil {
+			return err
+		}
+		var size int
+		if after, more, size = c.someResults(id, after); size == 0 {
+			return nil
+		}
+		if err := c.throttle.wait(ctx, size); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// someResults copies a portion of the results behind an id and returns the last one's.
+func (c *copier) someResults(id slot.ID, after *session.ID) (last *session.ID, more bool, bytes int) {
+	sl := c.store.Slot(id)
+	sl.RLock()
+	defer sl.RUnlock()
+	done, more := c.store.Sessions().CopyLocked(nil, id, after, portionKeys, portionBytes)
+	if len(done) == 0 {
+		return nil, false, 0
+	}
+	effects := make([]entry.Effect, len(done))
+	for i := range done {
+		effects[i] = raftfsm.EffectOf(&done[i], 0)
+		bytes += itemOverheadBytes + len(done[i].Result)
+	}
+	c.queue.resultsLocked(id, effects)
+	return &done[len(done)-1].ID, more, bytes
 }
 
 // portion copies one portion and returns the cursor of the next one, 0 for none.

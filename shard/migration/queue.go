@@ -82,6 +82,17 @@ func (q *queue) itemsLocked(s slot.ID, items []entry.Item) {
 	wake(q.data)
 }
 
+// resultsLocked appends results of requests on a slot. The slot is locked.
+func (q *queue) resultsLocked(s slot.ID, effects []entry.Effect) {
+	q.mu.Lock()
+	if q.err == nil {
+		results := entry.Part{Slot: s, Effects: effects}
+		q.appendLocked(&results)
+	}
+	q.mu.Unlock()
+	wake(q.data)
+}
+
 // EffectsLocked appends the effects of a batch on a slot.
 func (q *queue) EffectsLocked(s slot.ID, effects []entry.Effect) {
 	q.mu.Lock()

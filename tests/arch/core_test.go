@@ -21,7 +21,7 @@ var coreForbids = []string{
 // the slabs are anonymous memory maps that are unmapped when nobody has them any more, and the store changes access stamps
 // in them atomically.
 var coreOnlyIn = map[string][]string{
-	"sync/...":    {"raftfsm/store", "raftfsm/store/slab", "raftfsm/meta"},
+	"sync/...":    {"raftfsm/store", "raftfsm/store/slab", "raftfsm/session", "raftfsm/meta"},
 	"syscall":     {"raftfsm/store/slab"},
 	"runtime/...": {"raftfsm/store/slab"},
 	"unsafe":      {"raftfsm/store"},

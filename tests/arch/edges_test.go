@@ -19,10 +19,10 @@ var edges = map[string][]string{
 	"proto/holt/node/v1":    {"proto/holt/cache/v1", "proto/holt/cluster/v1"},
 
 	"raftfsm/entry": {"proto/slot"},
-	"raftfsm/store": {"raftfsm/store/slab", "raftfsm/entry", "proto/slot"},
+	"raftfsm/store": {"raftfsm/store/slab", "raftfsm/entry", "raftfsm/session", "proto/slot"},
 	// Anonymous memory maps: memory, not input and output. It knows nothing of keys.
 	"raftfsm/store/slab": {},
-	"raftfsm/session":    {"raftfsm/entry", "proto/slot"},
+	"raftfsm/session":    {"proto/slot"},
 	"raftfsm/meta":       {"proto/slot", "proto/apierr", "proto/holt/storage/v1"},
 	"raftfsm":            {"raftfsm/...", "proto/..."},
 
@@ -34,11 +34,11 @@ var edges = map[string][]string{
 	"shard/gossip":              {"proto/slot"},
 	"shard/feed":                {"raftfsm/entry", "proto/slot"},
 	// Simulation drives the executor with another consensus below it: no shard package, no Raft.
-	"shard/executor":  {"raftfsm", "raftfsm/entry", "raftfsm/store", "proto/slot", "proto/apierr"},
+	"shard/executor":  {"raftfsm", "raftfsm/entry", "raftfsm/session", "raftfsm/store", "proto/slot", "proto/apierr"},
 	"shard":           {"shard/executor", "shard/feed", "shard/logstore", "shard/transport", "raftfsm/...", "proto/slot", "proto/apierr"},
 	"shard/placement": {"raftfsm/meta", "proto/..."},
 	// It knows raft as little as the executor does.
-	"shard/migration": {"shard/executor", "raftfsm", "raftfsm/entry", "raftfsm/meta", "raftfsm/store", "proto/slot", "proto/apierr", "proto/holt/storage/v1"},
+	"shard/migration": {"shard/executor", "raftfsm", "raftfsm/entry", "raftfsm/meta", "raftfsm/session", "raftfsm/store", "proto/slot", "proto/apierr", "proto/holt/storage/v1"},
 	"shard/host":      {"shard/...", "raftfsm/...", "proto/..."},
 
 	"gateway/resp":        {},

@@ -40,6 +40,7 @@ var directedBugs = slices.Concat(
 	controlBugs,
 	migrationBugs,
 	routeBugs,
+	sessionBugs,
 )
 
 // again is the defect of a name, to be found at another level.
@@ -142,7 +143,7 @@ var coreBugs = []bug{
 	{"readsBeforeStart", "27", []edit{{executorPkg + "/start.go", "	e.phase = phaseStarting\n", "	e.phase = phaseStarting\n	e.tenure.Store(&tenure{term: e.term, incarnation: e.inc})\n"}}, executorPkg, "^TestStartIsProposedOnce"},
 	{"dropNotInOverlay", "22", []edit{{executorPkg + "/tx.go", "			over.drop(batch, sl.LenLocked())\n", ""}}, executorPkg, "^TestFlushIsSeen"},
 	{"expiryLostInASet", "22", []edit{{"raftfsm/entry/builder.go", "effects[last].ExpireAt, effects[last].Version = e.ExpireAt, e.Version", "effects[last].Version = e.Version"}}, "raftfsm/entry", "^TestComposedBatchEquals"},
-	{"dropKeepsWhatWasBefore", "22", []edit{{"raftfsm/entry/builder.go", "if e := &section.effects[j]; e.Kind != 0 {", "if e := &section.effects[j]; e.Kind == EffectDel {"}}, "raftfsm/entry", "^TestComposedBatchEquals"},
+	{"dropKeepsWhatWasBefore", "22", []edit{{"raftfsm/entry/builder.go", "if e := &section.effects[j]; e.Kind != 0 && e.Kind != EffectDone {", "if e := &section.effects[j]; e.Kind == EffectDel {"}}, "raftfsm/entry", "^TestComposedBatchEquals"},
 	{"readsWhatItDoesNotOwn", "24", []edit{{executorPkg + "/read.go", " || v.over != nil && !served(v.slot, v.over) {", " {"}}, executorPkg, "^TestSlotThatIsNotOwned"},
 	{"writesWhatItDoesNotOwn", "24", []edit{{executorPkg + "/evaluate.go", "	ok := served(sl, &e.overlay.slots[r.Slot])\n", "	ok := true\n"}}, executorPkg, "^TestSlotThatIsNotOwned"},
 	{"spinOnEndedIncarnation", "25", []edit{{executorPkg + "/evaluate.go", "if e.tenure.Load() != ten { // what", "if ten == nil { // what"}}, executorPkg, "^TestEffectFreeRequestDoesNotSpin"},
@@ -160,7 +161,7 @@ var coreBugs = []bug{
 	sl.Lock()
 	defer sl.Unlock()
 	if drop {`}}, fsmPkg, "^TestListenerHearsOfEffects"},
-	{"mgetTear", "25", []edit{{fsmFile, "		sl.ApplyLocked(&section.Effects[i])\n", "		sl.ApplyLocked(&section.Effects[i])\n		sl.Unlock()\n		sl.Lock()\n"}}, executorPkg, "^TestReadersNeverSeeHalf"},
+	{"mgetTear", "25", []edit{{"raftfsm/results.go", "			sl.ApplyLocked(e)\n", "			sl.ApplyLocked(e)\n			sl.Unlock()\n			sl.Lock()\n"}}, executorPkg, "^TestReadersNeverSeeHalf"},
 	{"mgetTearInOverlay", "25", []edit{{executorPkg + "/tx.go", "		case w.drop == nil:\n", "		case w.drop == nil:\n			sl.Unlock()\n			sl.Lock()\n"}}, executorPkg, "^TestReadersNeverSeeHalf"},
 	{"readWithoutTheLock", "25", []edit{{executorPkg + "/read.go", "	fn(v)\n	return true", "	v.slot.RUnlock()\n	fn(v)\n	v.slot.RLock()\n	return true"}}, executorPkg, "^TestReadersNeverSeeHalf"},
 	{"adoptEarly", "3", []edit{{executorPkg + "/append.go", "	if !e.appended.passes(index, h) ||", `	if h.Kind == entry.KindExecutorStart {

@@ -230,6 +230,7 @@ func (w *coreWorld) heal() {
 		w.fail("the last write got outcome %d: %v", last.out, last.request.Err)
 		return
 	}
+	w.resolve(best)
 	w.drive(best, func() bool { return false })
 }
 

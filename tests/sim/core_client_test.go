@@ -9,6 +9,7 @@ import (
 	"github.com/holtcache/holt/proto/apierr"
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/entry"
+	"github.com/holtcache/holt/raftfsm/session"
 	"github.com/holtcache/holt/shard/executor"
 )
 
@@ -74,7 +75,9 @@ type coreOp struct {
 	version    uint64
 	seen       [2][]uint32
 	has        [2]bool
-	number     int64  // reply of an INCR
+	number     int64   // reply of an INCR
+	attemptOf  *coreOp // the first attempt of an INCR, itself where it is the first
+	until      int64
 	value      string // what a register read saw
 	batch      executor.BatchID
 	ackTerm    int
@@ -186,9 +189,13 @@ func (w *coreWorld) ask(o *coreOp, node int) *coreOp {
 		w.progress(o)
 		return o
 	}
+	w.repeatable(o)
 	o.request, o.waiter = &executor.Request{Slot: o.slot(), Do: func(tx *executor.Tx) { w.evaluate(o, tx) }}, executor.NewWaiter()
 	if o.async {
 		o.request.Ack = executor.AckAsync
+	}
+	if first := o.attemptOf; first != nil {
+		o.request.ID, o.request.Until = session.ID{Client: 1, Sequence: uint64(first.id)}, first.until
 	}
 	o.request.AllSlots = o.kind == coreRegFlush && o.id%2 == 0
 	if err := o.replica.exec.Submit(o.waiter, o.request); err != nil {
@@ -235,7 +242,8 @@ func (w *coreWorld) evaluate(o *coreOp, tx *executor.Tx) {
 		item, _ := tx.Get([]byte(coreCounter))
 		o.number, _ = strconv.ParseInt(string(item.Value), 10, 64)
 		o.number++
-		o.version = tx.Set([]byte(coreCounter), strconv.AppendInt(nil, o.number, 10), entry.TypeString, 0)
+		o.request.Result = strconv.AppendInt(nil, o.number, 10)
+		o.version = tx.Set([]byte(coreCounter), o.request.Result, entry.TypeString, 0)
 	case coreRegSet:
 		o.value = strconv.Itoa(int(o.id))
 		o.version = tx.Set([]byte(coreRegister), []byte(o.value), entry.TypeString, 0)
@@ -356,6 +364,7 @@ func (w *coreWorld) progress(o *coreOp) {
 func (w *coreWorld) settle(o *coreOp, err *apierr.Error) {
 	switch {
 	case err == nil:
+		w.repeated(o)
 		o.ackTerm = o.replica.node.term
 		if o.request.Acked == executor.AckAsync {
 			w.stat.asyncAcked++

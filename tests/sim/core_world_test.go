@@ -45,7 +45,10 @@ type coreWorld struct {
 	ops   []*coreOp
 	open  []*coreOp // ops without outcome
 	conns [5]coreConn
-	ctx   context.Context
+	// increments are the first attempts of all increments, unresolved how many stay unknown since their ids have ended.
+	increments []*coreOp
+	unresolved int
+	ctx        context.Context
 
 	nonce uint64
 	step  int
@@ -69,7 +72,7 @@ type coreWorld struct {
 // coreStats counts what happened, so that a run in which nothing happened does not pass for a good one.
 type coreStats struct {
 	acked, asyncAcked, notApplied, unknown, reads, effectFree, elections, starts, skipped, refused, installed, installedOnLeaders,
-	crashes, releases, shortStarts, abandoned, lostAsync, expired, registers, evicted, refusedOOM int
+	crashes, releases, shortStarts, abandoned, lostAsync, expired, registers, evicted, refusedOOM, repeats, repeated int
 }
 
 // coreNode is what of a node survives a crash, and the replica that runs now.
@@ -447,6 +450,7 @@ func (s *coreStats) fields() map[string]*int {
 		"releases": &s.releases, "starts without a wait": &s.shortStarts, "abandoned": &s.abandoned, "async writes lost": &s.lostAsync,
 		"reads of an expired key": &s.expired, "register operations": &s.registers,
 		"evicted keys": &s.evicted, "requests refused for want of memory": &s.refusedOOM,
+		"repeated increments": &s.repeats, "increments that were found applied": &s.repeated,
 	}
 }
 

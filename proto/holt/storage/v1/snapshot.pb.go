@@ -49,9 +49,9 @@ type SnapshotHeader struct {
 	Assigned bool `protobuf:"varint,13,opt,name=assigned,proto3" json:"assigned,omitempty"`
 	// How the keys' access stamps are read: 2 as counters (LFU), otherwise as clocks (LRU).
 	StampKind uint32 `protobuf:"varint,14,opt,name=stamp_kind,json=stampKind,proto3" json:"stamp_kind,omitempty"`
-	// Hand-overs of slots that have begun and not ended, by ascending migration. Only layout 3 has them.
+	// Hand-overs of slots that have begun and not ended, by ascending migration. Layout 2 does not have them.
 	Handovers []*SnapshotHandover `protobuf:"bytes,15,rep,name=handovers,proto3" json:"handovers,omitempty"`
-	// The highest migration that has ended at each slot, in ascending order of slots. Only layout 3 has them.
+	// The highest migration that has ended at each slot, in ascending order of slots. Layout 2 does not have them.
 	Ended         []*SnapshotEnded `protobuf:"bytes,16,rep,name=ended,proto3" json:"ended,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -387,9 +387,9 @@ type SnapshotFooter struct {
 	KeyCount uint64 `protobuf:"varint,2,opt,name=key_count,json=keyCount,proto3" json:"key_count,omitempty"`
 	// Slots that the shard owns, in ascending order, neighbours joined.
 	Owned []*SlotRange `protobuf:"bytes,3,rep,name=owned,proto3" json:"owned,omitempty"`
-	// Slots that the shard is handing over, likewise. Only layout 3 has them.
+	// Slots that the shard is handing over, likewise. Layout 2 does not have them.
 	Frozen []*SlotRange `protobuf:"bytes,4,rep,name=frozen,proto3" json:"frozen,omitempty"`
-	// Slots that the shard is taking over, likewise. Only layout 3 has them.
+	// Slots that the shard is taking over, likewise. Layout 2 does not have them.
 	Importing     []*SlotRange `protobuf:"bytes,5,rep,name=importing,proto3" json:"importing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
