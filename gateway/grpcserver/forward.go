@@ -88,8 +88,8 @@ func (s *Server) ServeForward(ctx context.Context, f *nodev1.ForwardRequest) (re
 // arrived finds the replica of this node that serves a forwarded call, and waits until it does where the slot is being handed
 // over to it.
 func (s *Server) arrived(ctx context.Context, c *call, shard slot.ShardID) (router.Replica, error) {
-	owner := s.ownerOf(c.slot)
-	if owner != shard && c.asked == router.NotAsked {
+	target, known := s.router.Find(c.slot, c.asked)
+	if target.Shard != shard && c.asked == router.NotAsked {
 		return nil, c.fail(apierr.New(apierr.KindNotOwned, "slot %d is not served by shard %d; not applied, ask for the slot map again", c.slot, shard), shard, router.Node{})
 	}
 	if s.loading() {
@@ -98,7 +98,6 @@ func (s *Server) arrived(ctx context.Context, c *call, shard slot.ShardID) (rout
 	if replica, here := s.stale(c); here && c.asked == router.NotAsked {
 		return replica, nil
 	}
-	target, known := s.router.Find(c.slot, c.asked)
 	if !known || target.Replica == nil {
 		return nil, c.notLeader(shard, target.Leader)
 	}

@@ -164,3 +164,38 @@ func TestStaleReadOfASlotThatHasLeftFindsItsNewShard(t *testing.T) {
 		}
 	}
 }
+
+// migrate notes in a node's view that all slots go from shard 2 to shard 3.
+func (n *node) migrate() {
+	n.cluster.change(func(v *router.View) {
+		v.AddMigration(router.Migration{ID: 1, From: 2, To: 3, Ranges: []slot.Range{{First: 0, Last: slot.Count - 1}}, Stage: router.MigrationRunning})
+	})
+}
+
+func TestClientThatWasSentToANodeThatLeadsNoMoreIsSentOn(t *testing.T) {
+	nodes, _, _, _ := startHandover(t)
+	nodes[0].migrate()
+	request := set(keyAt(1, 3, "k"), "v")
+	request.Options = &cachev1.CallOptions{NoForward: true, Asking: true}
+	_, err := nodes[0].cache.Set(within(t, testTime), request)
+	d := expect(t, err, codes.FailedPrecondition, "ask", notApplied)
+	if d.ShardId != 3 || d.LeaderNodeId != nodeID(2) || d.LeaderGrpcAddr != "grpc-2:6380" || d.Retry != cachev1.RetryAdvice_RETRY_ADVICE_AT_LEADER {
+		t.Errorf("detail: %v", d)
+	}
+}
+
+// Its slot map is behind those of the nodes that send calls there.
+func TestNodeServesASlotThatHasArrivedWhateverItsSlotMapSays(t *testing.T) {
+	nodes, _, target, arrive := startHandover(t)
+	arrive()
+	key := keyAt(1, 3, "k")
+	_, err := nodes[2].server.ServeForward(within(t, testTime), forwardRequest(3, set(key, "v")))
+	expect(t, err, codes.FailedPrecondition, "not-owned", notApplied)
+	target.holds.Store(true)
+	if _, err := nodes[2].server.ServeForward(within(t, testTime), forwardRequest(3, set(key, "v"))); err != nil {
+		t.Error(err)
+	}
+	if _, err := nodes[2].cache.Set(within(t, testTime), set(key, "w")); err != nil || target.Keys() != 1 {
+		t.Errorf("%d keys, %v", target.Keys(), err)
+	}
+}

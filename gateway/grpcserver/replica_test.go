@@ -95,6 +95,8 @@ type memReplica struct {
 	log   *memLog
 	exec  *executor.Executor
 	store *store.Store
+	// holds is what Holds says.
+	holds atomic.Bool
 }
 
 var _ router.Replica = (*memReplica)(nil)
@@ -143,6 +145,7 @@ func newMemReplica(t *testing.T, id slot.ShardID, node string, slots []slot.Rang
 
 func (r *memReplica) Shard() slot.ShardID            { return r.id }
 func (r *memReplica) Leads() bool                    { return r.log.leads.Load() }
+func (r *memReplica) Holds(slot.ID) bool             { return r.holds.Load() }
 func (r *memReplica) Acknowledged(uint64) int        { return 0 }
 func (r *memReplica) Keys() int                      { return r.store.Len() }
 func (r *memReplica) KeysInSlot(slot.ID) int         { return 0 }

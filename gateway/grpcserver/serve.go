@@ -57,6 +57,8 @@ func (s *Server) attempt(ctx context.Context, c *call) (any, error) {
 		return nil, c.fail(down, target.Shard, router.Node{})
 	case target.Replica != nil:
 		return s.local(ctx, c, target.Replica)
+	case c.noForward && target.Ask:
+		return nil, s.failAt(c, target.Shard, apierr.AskShard(c.slot, target.Shard))
 	case c.noForward:
 		return nil, c.notLeader(target.Shard, target.Leader)
 	}
@@ -210,6 +212,3 @@ func isMoved(kind apierr.Kind) bool {
 	}
 	return false
 }
-
-// ownerOf is the shard that serves a slot as far as this node knows.
-func (s *Server) ownerOf(id slot.ID) slot.ShardID { return s.router.View().Map.Owner(id) }

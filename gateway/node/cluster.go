@@ -9,6 +9,7 @@ import (
 	"github.com/holtcache/holt/gateway/router"
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/meta"
+	"github.com/holtcache/holt/shard"
 	"github.com/holtcache/holt/shard/gossip"
 	"github.com/holtcache/holt/shard/host"
 )
@@ -67,11 +68,31 @@ func (c *cluster) refresh(h *host.Host, g hints) {
 	for _, m := range state.Migrations() {
 		view.AddMigration(router.Migration{ID: m.ID, From: m.From, To: m.To, Ranges: m.Ranges, Stage: stageOf(m)})
 	}
-	replicas := map[slot.ShardID]router.Replica{}
+	replicas := map[slot.ShardID]*shard.Replica{}
 	for _, r := range h.Replicas() {
-		replicas[r.Group()] = replica{r}
+		replicas[r.Group()] = r
 	}
-	c.publish(view, replicas)
+	c.update(view, replicas)
+}
+
+// update publishes a view with the replicas that this node has by now, and lets go of those that it had before. It is called by one
+// goroutine at a time.
+func (c *cluster) update(view *router.View, replicas map[slot.ShardID]*shard.Replica) {
+	before := *c.replicas.Load()
+	now := map[slot.ShardID]router.Replica{}
+	for id, r := range replicas {
+		if p, ok := before[id].(*replica); ok && p.r.Load() == r {
+			now[id] = p
+		} else {
+			now[id] = newReplica(id, r)
+		}
+	}
+	c.publish(view, now)
+	for id, old := range before {
+		if p, ok := old.(*replica); ok && now[id] != old {
+			p.r.Store(nil)
+		}
+	}
 }
 
 // stageOf is how far a migration has come for those who route requests.

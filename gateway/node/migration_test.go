@@ -24,6 +24,11 @@ import (
 func startMigration(t *testing.T, n *Node, from, to slot.ShardID, ranges []slot.Range) uint64 {
 	t.Helper()
 	h := n.host.Load()
+	await(t, "both shards have formed", func() bool { // they serve before
+		source, _ := h.State().Shard(from)
+		target, _ := h.State().Shard(to)
+		return source.Phase == meta.ShardFormed && target.Phase == meta.ShardFormed
+	})
 	for {
 		state := h.State()
 		result, err := h.Propose(t.Context(), &storagev1.MetaCommand{Command: &storagev1.MetaCommand_StartMigrations{StartMigrations: &storagev1.StartMigrations{
@@ -122,7 +127,7 @@ func TestSlotsMoveBetweenShardsUnderLoad(t *testing.T) {
 				left := 0
 				for _, rg := range move.ranges {
 					for s := int(rg.First); s <= int(rg.Last); s++ {
-						left += replica{r}.KeysInSlot(slot.ID(s))
+						left += keysInSlot(r, slot.ID(s))
 					}
 				}
 				return left == 0

@@ -3,10 +3,13 @@ package node
 import (
 	"bytes"
 	"context"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/holtcache/holt/gateway/ops"
 	"github.com/holtcache/holt/gateway/router"
+	"github.com/holtcache/holt/proto/apierr"
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm"
 	"github.com/holtcache/holt/raftfsm/store"
@@ -14,57 +17,127 @@ import (
 	"github.com/holtcache/holt/shard/executor"
 )
 
-// replica is a shard's replica as the protocol servers see it.
-type replica struct{ r *shard.Replica }
+// replica is a shard's replica as the protocol servers see it. A connection keeps it for as long as it lasts, idle or not, so the
+// replica behind it, which has all the keys, is let go of when it leaves this node.
+type replica struct {
+	shard slot.ShardID
+	r     atomic.Pointer[shard.Replica] // nil once it has left
+}
 
-var _ router.Replica = replica{}
+var _ router.Replica = (*replica)(nil)
 
-func (p replica) Shard() slot.ShardID { return p.r.Group() }
+func newReplica(id slot.ShardID, r *shard.Replica) *replica {
+	p := &replica{shard: id}
+	p.r.Store(r)
+	return p
+}
 
-func (p replica) Leads() bool {
-	_, leads := p.r.Leader()
+// errLeft refuses what is asked of a replica that has left.
+func (p *replica) errLeft() *apierr.Error {
+	return apierr.New(apierr.KindNotLeader, "shard %d: its replica has left this node; not applied, ask for the slot map again", p.shard)
+}
+
+func (p *replica) Shard() slot.ShardID { return p.shard }
+
+func (p *replica) Leads() bool {
+	r := p.r.Load()
+	if r == nil {
+		return false
+	}
+	_, leads := r.Leader()
 	return leads
 }
 
-func (p replica) NewFlight() router.Flight { return &flight{r: p.r, waiter: executor.NewWaiter()} }
+func (p *replica) NewFlight() router.Flight { return &flight{replica: p, waiter: executor.NewWaiter()} }
 
-func (p replica) Read(ctx context.Context, s slot.ID, mode router.ReadMode, fn func(ops.Reader)) error {
-	return p.r.Executor().Read(ctx, s, executor.ReadMode(mode), func(v *executor.View) { fn(v) })
+func (p *replica) Read(ctx context.Context, s slot.ID, mode router.ReadMode, fn func(ops.Reader)) error {
+	r := p.r.Load()
+	if r == nil {
+		return p.errLeft()
+	}
+	return r.Executor().Read(ctx, s, executor.ReadMode(mode), func(v *executor.View) { fn(v) })
 }
 
-func (p replica) AwaitOwned(ctx context.Context, s slot.ID) error {
-	return p.r.Executor().AwaitOwned(ctx, s)
+func (p *replica) AwaitOwned(ctx context.Context, s slot.ID) error {
+	r := p.r.Load()
+	if r == nil {
+		return p.errLeft()
+	}
+	return r.Executor().AwaitOwned(ctx, s)
 }
 
-func (p replica) Acknowledged(index uint64) int { return p.r.Acknowledged(index) }
+func (p *replica) Holds(s slot.ID) bool {
+	r := p.r.Load()
+	return r != nil && holds(r.Store(), r.State().Handovers, s)
+}
+
+func holds(st *store.Store, handovers []raftfsm.Handover, s slot.ID) bool {
+	sl := st.Slot(s)
+	sl.RLock()
+	state := sl.StateLocked()
+	sl.RUnlock()
+	if state != store.SlotImporting {
+		return state == store.SlotOwned
+	}
+	for _, h := range handovers {
+		if h.Side == raftfsm.SideTarget && slices.ContainsFunc(h.Ranges, func(r slot.Range) bool { return r.Contains(s) }) {
+			return h.Final
+		}
+	}
+	return false
+}
+
+func (p *replica) Acknowledged(index uint64) int {
+	r := p.r.Load()
+	if r == nil {
+		return 0
+	}
+	return r.Acknowledged(index)
+}
 
 // Keys leaves out those of slots that are on their way here: the shard that serves them counts them.
-func (p replica) Keys() int {
-	keys := p.r.Store().Len()
-	for _, h := range p.r.State().Handovers {
+func (p *replica) Keys() int {
+	r := p.r.Load()
+	if r == nil {
+		return 0
+	}
+	keys := r.Store().Len()
+	for _, h := range r.State().Handovers {
 		if h.Side != raftfsm.SideTarget {
 			continue
 		}
-		for _, r := range h.Ranges {
-			for s := int(r.First); s <= int(r.Last); s++ {
-				keys -= p.KeysInSlot(slot.ID(s))
+		for _, rg := range h.Ranges {
+			for s := int(rg.First); s <= int(rg.Last); s++ {
+				keys -= keysInSlot(r, slot.ID(s))
 			}
 		}
 	}
 	return max(keys, 0)
 }
 
-func (p replica) KeysInSlot(s slot.ID) int {
-	sl := p.r.Store().Slot(s)
+func (p *replica) KeysInSlot(s slot.ID) int {
+	r := p.r.Load()
+	if r == nil {
+		return 0
+	}
+	return keysInSlot(r, s)
+}
+
+func keysInSlot(r *shard.Replica, s slot.ID) int {
+	sl := r.Store().Slot(s)
 	sl.RLock()
 	defer sl.RUnlock()
 	return sl.LenLocked()
 }
 
 // ListKeys lists keys of a slot step by step, so that writers wait for one step at most.
-func (p replica) ListKeys(s slot.ID, limit int) [][]byte {
+func (p *replica) ListKeys(s slot.ID, limit int) [][]byte {
+	r := p.r.Load()
+	if r == nil {
+		return nil
+	}
 	var keys [][]byte
-	sl, now := p.r.Store().Slot(s), p.r.Executor().Now()
+	sl, now := r.Store().Slot(s), r.Executor().Now()
 	for cursor := uint64(0); len(keys) < limit; {
 		sl.RLock()
 		cursor = sl.ScanLocked(cursor, func(key []byte, item store.Item) {
@@ -82,12 +155,12 @@ func (p replica) ListKeys(s slot.ID, limit int) [][]byte {
 
 // flight is the ops that one connection has on one replica.
 type flight struct {
-	r      *shard.Replica
-	waiter *executor.Waiter
-	timer  *time.Timer
-	open   []*carrier
-	batch  []*executor.Request // space of Submit
-	free   []*carrier
+	replica *replica
+	waiter  *executor.Waiter
+	timer   *time.Timer
+	open    []*carrier
+	batch   []*executor.Request // space of Submit
+	free    []*carrier
 }
 
 // carrier is a request of the executor that carries an op; it is used again.
@@ -116,6 +189,10 @@ func (f *flight) carrier(op *router.Op) *carrier {
 
 // Submit queues ops for evaluation in order; with an error none is taken.
 func (f *flight) Submit(ops ...*router.Op) error {
+	r := f.replica.r.Load()
+	if r == nil {
+		return f.replica.errLeft()
+	}
 	first := len(f.open)
 	f.batch = f.batch[:0]
 	for _, op := range ops {
@@ -123,7 +200,7 @@ func (f *flight) Submit(ops ...*router.Op) error {
 		f.open = append(f.open, c)
 		f.batch = append(f.batch, &c.request)
 	}
-	err := f.r.Executor().Submit(f.waiter, f.batch...)
+	err := r.Executor().Submit(f.waiter, f.batch...)
 	clear(f.batch)
 	if err != nil {
 		for _, c := range f.open[first:] {
@@ -151,7 +228,7 @@ func (f *flight) Wait(deadline time.Time) {
 		for _, c := range f.open {
 			requests = append(requests, &c.request)
 		}
-		f.waiter.GiveUp(f.r.Group(), requests...)
+		f.waiter.GiveUp(f.replica.shard, requests...)
 		f.waiter = executor.NewWaiter()
 	}
 	f.timer.Stop()

@@ -145,7 +145,7 @@ func (c *conn) whileLoading(spec *command.Spec, args [][]byte) *apierr.Error {
 		return crossed
 	}
 	if t, ok := c.server.cfg.Router.Find(s, c.asked); ok && t.Leader != nil {
-		return c.movedTo(s, t.Leader)
+		return c.sentTo(s, t)
 	}
 	return errLoading
 }

@@ -29,15 +29,8 @@ func (c *conn) flush(args [][]byte) resp.Value {
 		return errorReply(errSyntax)
 	}
 	first := c.used
-	v := c.server.cfg.Router.View()
 	for _, replica := range c.server.cfg.Router.Leading() {
-		ranges := v.Map.Ranges(replica.Shard())
-		if len(v.Migrations) > 0 {
-			ranges = []slot.Range{{First: 0, Last: slot.Count - 1}} // the shard takes its own, which the map may not know
-		}
-		if len(ranges) > 0 {
-			c.flushShard(replica, ranges)
-		}
+		c.flushShard(replica) // also where it has no slots by the slot map, which may be behind
 	}
 	c.submit()
 	c.wait()
@@ -63,11 +56,11 @@ func (c *conn) flush(args [][]byte) resp.Value {
 	return reply
 }
 
-// flushShard queues the op that empties the slots that a shard serves.
-func (c *conn) flushShard(replica router.Replica, ranges []slot.Range) {
+// flushShard queues the op that empties what a shard serves.
+func (c *conn) flushShard(replica router.Replica) {
 	e := c.newEntry()
 	e.write = func(tx ops.Tx) resp.Value {
-		tx.Flush(ranges)
+		tx.Flush([]slot.Range{{First: 0, Last: slot.Count - 1}}) // of which the shard takes its own
 		return resp.OK()
 	}
 	e.op.AllSlots, e.op.Ack = true, c.ack

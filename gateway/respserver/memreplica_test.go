@@ -36,6 +36,8 @@ type memReplica struct {
 	// beforeRead, where set, runs before each read is evaluated.
 	beforeRead atomic.Pointer[func()]
 	acked      atomic.Int64
+	// holds is what Holds says.
+	holds atomic.Bool
 	// handover refuses what is asked of slots on their way.
 	handover handover
 }
@@ -147,6 +149,7 @@ func (r *memReplica) awaitServing(t testing.TB) {
 
 func (r *memReplica) Shard() slot.ShardID { return r.shard }
 func (r *memReplica) Leads() bool         { return r.log.leads.Load() }
+func (r *memReplica) Holds(slot.ID) bool  { return r.holds.Load() }
 func (r *memReplica) Keys() int           { return r.store.Len() }
 
 func (r *memReplica) KeysInSlot(s slot.ID) int {

@@ -108,7 +108,7 @@ func (c *conn) queueErr(r *row, args [][]byte) error {
 	}
 	t.keyed, t.slot = true, s
 	if target, ok := c.server.cfg.Router.Find(s, c.asked); ok && target.Leader != nil {
-		return c.movedTo(s, target.Leader)
+		return c.sentTo(s, target)
 	}
 	return nil
 }

@@ -262,3 +262,72 @@ func TestFlushWaitsWhileSlotsAreHandedOver(t *testing.T) {
 		t.Errorf("got %q, %d keys are left", got, f.replicas[0].store.Len())
 	}
 }
+
+// The others have heard of the decision and send clients here; the slot map of this node gives the slot to them still.
+func TestSlotThatHasArrivedIsNotSentBackByAnOldSlotMap(t *testing.T) {
+	f := start(t, fixtureConfig{shards: 1, others: 1})
+	key := "{" + keyIn(f, 1) + "}" // by the slot map the other node's
+	s := slot.Of([]byte(keyIn(f, 1)))
+	r := newMemReplica(t, 1, []slot.Range{{First: 0, Last: slot.Count - 1}}, f.server)
+	r.lead(true)
+	r.awaitServing(t)
+	f.cluster.mu.Lock()
+	f.cluster.replicas[1] = r
+	f.cluster.mu.Unlock()
+	c := f.dial()
+	c.want("GET "+key, "-"+f.movedText(s))
+	r.holds.Store(true)
+	c.want("SET "+key+" 1", "+OK", "GET "+key, "1", "MGET "+key+" "+key+"2", "[1 (nil)]", "WATCH "+key, "+OK",
+		"MULTI", "+OK", "INCR "+key, "+QUEUED", "EXEC", "[:2]")
+	// The copy is here, and whether it counts is just being decided.
+	r.handover.say(arriving(s))
+	c.send("GET "+key, "INCR "+key)
+	eventually(t, "the read is held", func() bool { return f.server.Stats().Commands["get"] == 3 })
+	r.handover.say(nil)
+	if got := c.recv() + c.recv(); got != "2:3" {
+		t.Errorf("got %q, want 2 and :3", got)
+	}
+}
+
+// This node led the shard that gets the slot when the client was sent here.
+func TestAskingClientIsNotSentBackToTheShardThatSentIt(t *testing.T) {
+	f := start(t, fixtureConfig{shards: 1, others: 2})
+	key := keyIn(f, 1)
+	s := slot.Of([]byte(key))
+	f.migrating(s, 2, 3, router.MigrationRunning)
+	moved, ask := "-"+f.movedText(s), askText(s)
+	c := f.dial()
+	c.want("SET "+key+" 1", moved, "ASKING", "+OK", "SET "+key+" 1", ask, "ASKING", "+OK", "GET "+key, ask, "ASKING", "+OK", "WATCH "+key, ask,
+		"ASKING", "+OK", "MULTI", "+OK", "INCR "+key, ask, "EXEC", "-EXECABORT Transaction discarded because of previous errors.", "GET "+key, moved)
+	f.cluster.change(func(v *router.View) { v.Shards[2].Leader = "" })
+	begin := time.Now()
+	c.want("ASKING", "+OK", "GET "+key, fmt.Sprintf("-TRYAGAIN slot %d is being handed over from shard 2 to shard 3; not applied, retry", s))
+	if took := time.Since(begin); took < router.HoldMax {
+		t.Errorf("it was held for %v, want %v", took, router.HoldMax)
+	}
+	c.send("ASKING", "SET "+key+" 1")
+	eventually(t, "the write is held", func() bool { return f.server.Stats().Commands["set"] == 3 })
+	f.cluster.change(func(v *router.View) { v.Shards[2].Leader = otherID })
+	if got := c.recv() + c.recv(); got != "+OK"+ask {
+		t.Errorf("got %q, want +OK and %q", got, ask)
+	}
+}
+
+// The slot map here does not know yet that the shard has slots.
+func TestFlushEmptiesAShardThatHasNoSlotsByAnOldSlotMap(t *testing.T) {
+	f := start(t, fixtureConfig{shards: 2})
+	c := f.dial()
+	c.want("SET "+keyIn(f, 0)+" 1", "+OK", "SET "+keyIn(f, 1)+" 1", "+OK")
+	f.cluster.change(func(v *router.View) {
+		old, err := slot.NewMap(v.Map.Epoch()+1, []slot.Assignment{{Range: slot.Range{First: 0, Last: slot.Count - 1}, Shard: 1}})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		v.Map = old
+	})
+	c.want("FLUSHALL", "+OK")
+	if f.replicas[0].store.Len() != 0 || f.replicas[1].store.Len() != 0 {
+		t.Errorf("shards hold %d and %d keys", f.replicas[0].store.Len(), f.replicas[1].store.Len())
+	}
+}

@@ -64,7 +64,8 @@ func (e *entry) fail(err *apierr.Error) {
 	e.flight, e.reply = nil, errorReply(err)
 }
 
-// target is the replica here that leads the slot's shard; where there is none the error is MOVED, CLUSTERDOWN or TRYAGAIN.
+// target is the replica here that leads the slot's shard; where there is none the error is MOVED, ASK, CLUSTERDOWN or
+// TRYAGAIN.
 func (c *conn) target(s slot.ID, asked router.Asked) (router.Replica, *apierr.Error) {
 	r := c.server.cfg.Router
 	t, ok := r.Find(s, asked)
@@ -76,12 +77,15 @@ func (c *conn) target(s slot.ID, asked router.Asked) (router.Replica, *apierr.Er
 		}
 	}
 	if t.Leader != nil {
-		return nil, c.movedTo(s, t.Leader)
+		return nil, c.sentTo(s, t)
 	}
 	return t.Replica, nil
 }
 
-// movedTo is the MOVED error that names a node.
-func (c *conn) movedTo(s slot.ID, n *router.Node) *apierr.Error {
-	return apierr.Moved(s, endpointOf(n, c.local).String())
+// sentTo is the MOVED or ASK error that sends a client to the leader that a target names.
+func (c *conn) sentTo(s slot.ID, t router.Target) *apierr.Error {
+	if t.Ask {
+		return apierr.Ask(s, endpointOf(t.Leader, c.local).String())
+	}
+	return apierr.Moved(s, endpointOf(t.Leader, c.local).String())
 }

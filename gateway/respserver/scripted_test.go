@@ -34,6 +34,7 @@ func (r *scriptedReplica) Expire([]byte, int64) bool        { return false }
 func (r *scriptedReplica) Flush([]slot.Range)               {}
 func (r *scriptedReplica) Patch([]byte, int, []byte) uint64 { return 0 }
 
+func (r *scriptedReplica) Holds(slot.ID) bool                        { return false }
 func (r *scriptedReplica) AwaitOwned(context.Context, slot.ID) error { return nil }
 
 func (r *scriptedReplica) Deletions() (incarnation, count uint64) { return 0, 0 }

@@ -53,12 +53,80 @@ func TestAskedRequestGoesWhereTheSlotArrives(t *testing.T) {
 		{"the replica has not heard of it, the view has", AskedHere, MigrationRunning, seat{shard: 2, leads: true, awaits: says(apierr.KindNotOwned)}, 5, true, true},
 		{"neither has", AskedHere, MigrationRunning, seat{shard: 2, leads: true, awaits: says(apierr.KindNotOwned)}, 10, false, false},
 		{"it is over", AskedHere, MigrationOver, seat{shard: 2, leads: true, awaits: says(apierr.KindNotOwned)}, 5, false, false},
-		{"another leads the shard that gets it", AskedHere, MigrationRunning, seat{shard: 2, awaits: says(apierr.KindNotLeader)}, 5, false, false},
 		{"the slot map has it here", NotAsked, MigrationArriving, seat{shard: 2, leads: true, awaits: says(apierr.KindImporting)}, 5, true, true},
 	} {
 		w := worldOf(handing(t, c.stage, "self"), map[slot.ShardID]Replica{1: seat{shard: 1}, 2: c.second})
 		target, ok := New(w).Find(c.slot, c.asked)
 		if !ok || (target.Replica != nil) != c.here || target.Arriving != c.arriving || target.Replica == nil && target.Leader.ID != "other" {
+			t.Errorf("%s: %+v, %v", c.what, target, ok)
+		}
+	}
+}
+
+// The owner by the slot map would answer ASK again.
+func TestAskedRequestGoesOnToTheLeaderOfTheShardThatGetsTheSlot(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		stage  MigrationStage
+		leader string
+		second Replica
+		ok     bool
+		ask    bool
+		shard  slot.ShardID
+	}{
+		{"another node leads it", MigrationRunning, "other", seat{shard: 2}, true, true, 2},
+		{"another node leads it, no replica here", MigrationRunning, "other", nil, true, true, 2},
+		{"nobody is known to lead it", MigrationRunning, "", seat{shard: 2}, false, false, 2},
+		{"the view says that this node leads it, its replica does not", MigrationRunning, "self", seat{shard: 2}, false, false, 2},
+		{"its own by the slot map, and another node leads it", MigrationArriving, "other", seat{shard: 2}, true, false, 2},
+		{"it was aborted", MigrationOver, "other", seat{shard: 2}, true, false, 1},
+	} {
+		replicas := map[slot.ShardID]Replica{}
+		if c.second != nil {
+			replicas[2] = c.second
+		}
+		target, ok := New(worldOf(handing(t, c.stage, c.leader), replicas)).Find(5, AskedHere)
+		if ok != c.ok || target.Ask != c.ask || target.Shard != c.shard || target.Replica != nil || ok && target.Leader.ID != "other" {
+			t.Errorf("%s: %+v, %v", c.what, target, ok)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w, begin := worldOf(handing(t, MigrationRunning, ""), map[slot.ShardID]Replica{2: seat{shard: 2}}), time.Now()
+		_, err := New(w).Await(t.Context(), 5, AskedHere, begin.Add(HoldMax))
+		if err == nil || err.Kind != apierr.KindTryAgain || time.Since(begin) != HoldMax {
+			t.Errorf("no leader: %v after %v", err, time.Since(begin))
+		}
+		time.AfterFunc(300*time.Millisecond, func() {
+			w.become(handing(t, MigrationRunning, "other"), map[slot.ShardID]Replica{2: seat{shard: 2}})
+		})
+		begin = time.Now()
+		target, err := New(w).Await(t.Context(), 5, AskedHere, begin.Add(HoldMax))
+		if err != nil || !target.Ask || time.Since(begin) != 300*time.Millisecond {
+			t.Errorf("a leader after a while: %+v, %v after %v", target, err, time.Since(begin))
+		}
+	})
+}
+
+// The others know of the decision before the slot map here does, and send clients here.
+func TestSlotThatIsHeldHereIsNotSentBack(t *testing.T) {
+	for _, c := range []struct {
+		what     string
+		owner    string // the leader of the slot's shard by the slot map
+		second   seat
+		here     bool
+		arriving bool
+	}{
+		{"it is served here", "other", seat{shard: 2, leads: true, holds: true}, true, false},
+		{"it is served here, and nobody is known to lead its former shard", "", seat{shard: 2, leads: true, holds: true}, true, false},
+		{"it is here and waits for the decision", "other", seat{shard: 2, leads: true, holds: true, awaits: says(apierr.KindImporting)}, true, true},
+		{"it is copied", "other", seat{shard: 2, leads: true, awaits: says(apierr.KindImporting)}, false, false},
+		{"it is here, and another node leads", "other", seat{shard: 2, holds: true}, false, false},
+		{"it is here no more", "other", seat{shard: 2, leads: true, holds: true, awaits: says(apierr.KindNotOwned)}, false, false},
+	} {
+		v := handing(t, MigrationRunning, "self")
+		v.Shards[0].Leader = c.owner
+		target, ok := New(worldOf(v, map[slot.ShardID]Replica{2: c.second})).Find(5, NotAsked)
+		if !ok || (target.Replica != nil) != c.here || target.Arriving != c.arriving || target.Ask || !c.here && target.Leader.ID != "other" {
 			t.Errorf("%s: %+v, %v", c.what, target, ok)
 		}
 	}

@@ -76,6 +76,9 @@ type Replica interface {
 	// an *apierr.Error: Importing where ctx ends before, Ask where the slot is being handed to another shard, else why the
 	// slot is not on its way here. With a context that has ended it tells how things stand now.
 	AwaitOwned(ctx context.Context, s slot.ID) error
+	// Holds tells at no cost whether the replica has all of a slot: the slot is its shard's, or was handed over to the last byte
+	// and waits for the decision. Whether the replica leads, or serves the slot, it does not tell.
+	Holds(s slot.ID) bool
 	// Acknowledged is how many other replicas hold the log up to index, for WAIT.
 	Acknowledged(index uint64) int
 	// Keys is how many keys the replica holds, and KeysInSlot how many of them in one slot.

@@ -35,6 +35,9 @@ type Target struct {
 	Arriving bool
 	// Leader is set where another node does.
 	Leader *Node
+	// Ask: the slot is being handed over to Leader's shard and is not that shard's by the slot map. A client is sent there for one
+	// command.
+	Ask bool
 }
 
 // Asked says how a request came here.
@@ -61,15 +64,51 @@ func (r *Router) Changed() <-chan struct{} { return r.cluster.Changed() }
 
 // Find says where a request on a slot is served now; ok is false where nobody is known to lead the shard.
 func (r *Router) Find(s slot.ID, asked Asked) (t Target, ok bool) {
+	v := r.cluster.View()
 	if asked == AskedHere {
 		if t, ok = r.findArriving(s); ok {
 			return t, true
 		}
+		if m, moving := v.MigrationOf(s); moving && m.Stage == MigrationRunning {
+			return r.nextAsked(v, m.To)
+		}
 	}
-	v := r.cluster.View()
 	t, ok = r.leaderOf(v, v.Map.Owner(s))
-	if ok && t.Replica != nil && v.arriving.has(s) {
+	switch {
+	case t.Replica == nil:
+		if held, here := r.findHeld(s); here {
+			return held, true
+		}
+	case v.arriving.has(s):
 		t.Arriving = true
+	}
+	return t, ok
+}
+
+// nextAsked is where a request goes on that was sent here by ASK, for a shard that is not led here: to its leader. The owner by
+// the slot map would send it back here.
+func (r *Router) nextAsked(v *View, to slot.ShardID) (t Target, ok bool) {
+	t, ok = r.leaderOf(v, to)
+	if t.Replica != nil {
+		t.Arriving = true // since a moment ago
+	}
+	t.Ask = t.Leader != nil
+	return t, ok
+}
+
+// findHeld finds the replica of this node that has a slot which the slot map here gives to others. The map is behind then: those who
+// know of the decision already send clients here, and would get them back.
+func (r *Router) findHeld(s slot.ID) (t Target, ok bool) {
+	for _, replica := range r.Leading() {
+		if !replica.Holds(s) {
+			continue
+		}
+		switch err := replica.AwaitOwned(ended, s); {
+		case err == nil:
+			return Target{Shard: replica.Shard(), Replica: replica}, true
+		case apierr.KindOf(err) == apierr.KindImporting:
+			t, ok = Target{Shard: replica.Shard(), Replica: replica, Arriving: true}, true
+		}
 	}
 	return t, ok
 }

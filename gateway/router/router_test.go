@@ -55,6 +55,8 @@ type seat struct {
 	leads bool
 	// awaits is what AwaitOwned says; nil: that the slot is served.
 	awaits func(ctx context.Context) error
+	// holds is what Holds says.
+	holds bool
 }
 
 func (s seat) AwaitOwned(ctx context.Context, _ slot.ID) error {
@@ -66,6 +68,7 @@ func (s seat) AwaitOwned(ctx context.Context, _ slot.ID) error {
 
 func (s seat) Shard() slot.ShardID                                             { return s.shard }
 func (s seat) Leads() bool                                                     { return s.leads }
+func (s seat) Holds(slot.ID) bool                                              { return s.holds }
 func (s seat) NewFlight() Flight                                               { return nil }
 func (s seat) Read(context.Context, slot.ID, ReadMode, func(ops.Reader)) error { return nil }
 func (s seat) Acknowledged(uint64) int                                         { return 0 }

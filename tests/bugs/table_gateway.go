@@ -4,6 +4,7 @@ package main
 const (
 	respserverPkg = "gateway/respserver"
 	grpcserverPkg = "gateway/grpcserver"
+	routerPkg     = "gateway/router"
 	stablePkg     = "shard/logstore"
 )
 
@@ -36,6 +37,12 @@ var gatewayBugs = []bug{
 		respserverPkg, "^TestStaleReadsOfASlotThatHasLeftAreSentOn$"},
 	{"askedForgotten", "ASKING", []edit{{grpcserverPkg + "/forward.go", "request.Asking = c.asked == router.AskedHere || c.handed == shard", "request.Asking = c.asked == router.AskedHere"}},
 		grpcserverPkg, "^TestCallsFollowASlotThatIsHandedOver$"},
+	{"sentBackByAnOldMap", "ASKING", []edit{{routerPkg + "/router.go", "if held, here := r.findHeld(s); here {", "if held, here := r.findHeld(s); here && asked == AskedHere {"}},
+		respserverPkg, "^TestSlotThatHasArrivedIsNotSentBackByAnOldSlotMap$"},
+	{"askedSentBack", "ASKING", []edit{{routerPkg + "/router.go", "moving && m.Stage == MigrationRunning {", "moving && m.Stage == 0 {"}},
+		respserverPkg, "^TestAskingClientIsNotSentBackToTheShardThatSentIt$"},
+	{"flushByAnOldMap", "34", []edit{{respserverPkg + "/keyspace.go", "		c.flushShard(replica) //", "		if len(c.server.cfg.Router.View().Map.Ranges(replica.Shard())) > 0 {\n			c.flushShard(replica)\n		} //"}},
+		respserverPkg, "^TestFlushEmptiesAShardThatHasNoSlotsByAnOldSlotMap$"},
 	{"voteInTwoSteps", "raft #661", []edit{
 		{stablePkg + "/group.go", "		defer g.mu.Unlock()\n		g.staged = value\n		return nil\n", `		g.staged = value
 		g.mu.Unlock()

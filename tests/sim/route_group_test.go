@@ -205,6 +205,10 @@ func (r *routeReplica) AwaitOwned(ctx context.Context, s slot.ID) error {
 	return r.exec.AwaitOwned(ctx, s)
 }
 
+func (r *routeReplica) Holds(s slot.ID) bool {
+	return slices.ContainsFunc(r.store.Owned(), func(owned slot.Range) bool { return owned.Contains(s) })
+}
+
 // Nobody asks for these here.
 func (r *routeReplica) ListKeys(slot.ID, int) [][]byte { panic(fmt.Sprint("shard ", r.group.id)) }
 func (r *routeReplica) NewFlight() router.Flight       { panic(io.ErrUnexpectedEOF) }
