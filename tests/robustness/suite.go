@@ -54,6 +54,9 @@ func runSuite(ctx context.Context, args []string) error {
 	var failures, empty []string
 	for i := 0; ctx.Err() == nil && s.goOn(); i++ {
 		res, err := s.next(ctx)
+		if ctx.Err() != nil {
+			break
+		}
 		if err != nil {
 			return err
 		}
