@@ -80,10 +80,7 @@ func (a *attempt) carry(ctx context.Context) error {
 		return a.orTooFast(ctx, err)
 	}
 	a.t.progress.stage(StageCatchingUp)
-	if err := a.awaitShortQueue(ctx); err != nil {
-		return a.orTooFast(ctx, err)
-	}
-	if err := a.freeze(ctx); err != nil {
+	if err := a.freezeOnceShort(ctx); err != nil {
 		return a.orTooFast(ctx, err)
 	}
 	return a.orTooLong(ctx, a.finish)
@@ -116,7 +113,9 @@ func (a *attempt) finish(ctx context.Context) error {
 	if !frozen {
 		return errors.New("the slots are not frozen")
 	}
-	a.queue.finish(h.FreezeVersion, state.Time)
+	if err := a.queue.finish(h.FreezeVersion, state.Time); err != nil {
+		return err
+	}
 	return a.awaitEnd(ctx)
 }
 
@@ -177,6 +176,21 @@ func (a *attempt) copy(ctx context.Context) error {
 	return err
 }
 
+// freezeOnceShort freezes the slots when little is left to send: again and again, while too much comes between the look and
+// the freeze.
+func (a *attempt) freezeOnceShort(ctx context.Context) error {
+	for {
+		err := a.awaitShortQueue(ctx)
+		if err == nil {
+			err = a.freeze(ctx)
+		}
+		if !errors.Is(err, errNotShort) {
+			return err
+		}
+		a.t.progress.failed(err)
+	}
+}
+
 // awaitShortQueue returns when what is left takes no time to send: slots are frozen for as long as that takes.
 func (a *attempt) awaitShortQueue(ctx context.Context) error {
 	for {
@@ -210,8 +224,7 @@ func (a *attempt) freeze(ctx context.Context) error {
 			if group.State().Incarnation != a.queue.attempt.Incarnation {
 				return errRestarted
 			}
-			_, err := a.queue.waiting()
-			return err
+			return a.stillShort()
 		},
 		Make: func(h entry.Header) []byte {
 			return entry.EncodeFreeze(h, entry.Freeze{Migration: a.migration.ID, To: a.migration.To, Ranges: a.migration.Ranges})
@@ -229,6 +242,16 @@ func (a *attempt) freeze(ctx context.Context) error {
 	return nil
 }
 
+// stillShort returns nil where what waits is sent at once, as awaitShortQueue has found it before. What has come since may be
+// as much as is sent without the target's word: a source that is written to without a pause would never freeze otherwise.
+func (a *attempt) stillShort() error {
+	waiting, err := a.queue.waiting()
+	if err == nil && (waiting > max(a.queue.limits.FreezeBytes, a.queue.limits.WindowBytes) || !a.sender.reaches()) {
+		return errNotShort
+	}
+	return err
+}
+
 // froze notes since when the slots are frozen. From here on the target is looked for until there is a decision.
 func (a *attempt) froze(since time.Time) {
 	a.sender.patient.Store(true)
@@ -237,6 +260,7 @@ func (a *attempt) froze(since time.Time) {
 	}
 	a.t.progress.update(func(p *progress) { p.frozenAt = a.t.frozenAt })
 	a.t.progress.stage(StageFrozen)
+	a.t.progress.failed(nil)
 }
 
 func (a *attempt) confirm(ctx context.Context) error {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -260,6 +261,77 @@ func TestMigrationIsAbortedWhereSlotsChangeTooFast(t *testing.T) {
 	}
 	w.at(StepCopied, again)
 	if m := w.ended(w.start(1, 2, half)); m.Phase != meta.MigrationAborted {
+		t.Errorf("the migration is %v: %s", m.Phase, m.Reason)
+	}
+}
+
+// queueOf is the queue of the attempt that a replica makes.
+func queueOf(r *replica, id uint64) *queue {
+	r.driver.mu.Lock()
+	t := r.driver.running[id]
+	r.driver.mu.Unlock()
+	t.progress.mu.Lock()
+	defer t.progress.mu.Unlock()
+	return t.progress.queue
+}
+
+// Changes that were on their way before the freeze may still be too many for the queue.
+func TestQueueThatOverflowsWhileTheFreezeIsAppliedIsCopiedAgain(t *testing.T) {
+	w := newWorld(t)
+	want := w.fill(1000)
+	const id = 1
+	w.at(StepFrozen, func(r *replica) {
+		q := queueOf(r, id)
+		w.await("all that is queued has arrived", func() bool { waiting, _ := q.waiting(); return waiting == 0 })
+		q.mu.Lock()
+		q.failLocked(errOverflow)
+		q.mu.Unlock()
+	})
+	if got := w.start(1, 2, half); got != id {
+		t.Fatalf("migration %d", got)
+	}
+	m := w.ends(id, want)
+	if m.Phase != meta.MigrationCommitted || m.Final.Counter != 2 {
+		t.Errorf("the migration is %v (%s) by attempt %v, want it committed by the second", m.Phase, m.Reason, m.Final)
+	}
+}
+
+// Slots are frozen for as long as what waits takes to send, so what has come since the last look counts.
+func TestNothingIsFrozenWhileMuchWaits(t *testing.T) {
+	w := newWorld(t, func(w *world) {
+		w.limits = Limits{ChunkBytes: 1 << 10, WindowBytes: 16 << 10, FreezeBytes: 1 << 10, UnreachableMax: patience, AnswerMax: patience}
+	})
+	w.fill(100)
+	const id = 1
+	k := w.key("load:0:0")
+	for i := 0; !half.Contains(k.slot); i++ {
+		k = w.key(fmt.Sprintf("load:0:%d", i))
+	}
+	value := make([]byte, 8<<10)
+	var frozen atomic.Bool
+	w.at(StepBeforeFreeze, func(r *replica) {
+		w.groups[2].hold()
+		for range 8 {
+			k.do(func(tx *executor.Tx) { tx.Set(k.name, value, entry.TypeString, 0) })
+		}
+		w.spawn(func(context.Context) {
+			defer w.groups[2].free()
+			w.await("the freeze is put off", func() bool {
+				p := r.driver.Progress()
+				return len(p) == 1 && p[0].Err != "" || frozen.Load()
+			})
+		})
+	})
+	w.at(StepFrozen, func(r *replica) {
+		frozen.Store(true)
+		if waiting, err := queueOf(r, id).waiting(); err != nil || waiting > w.limits.WindowBytes {
+			t.Errorf("slots are frozen while %d bytes wait (%v)", waiting, err)
+		}
+	})
+	if got := w.start(1, 2, half); got != id {
+		t.Fatalf("migration %d", got)
+	}
+	if m := w.ended(id); m.Phase != meta.MigrationCommitted {
 		t.Errorf("the migration is %v: %s", m.Phase, m.Reason)
 	}
 }

@@ -15,6 +15,8 @@ var (
 	errOverflow = errors.New("the slots change faster than the target takes the changes")
 	// errSuperseded ends an attempt of which the target has heard a later one: another node leads the source.
 	errSuperseded = errors.New("the target takes a later attempt")
+	// errNotShort puts off a freeze: the slots would be frozen for as long as everything that waits takes.
+	errNotShort = errors.New("too much waits for the target, or it is not reached")
 	// errForgotten ends an attempt that the target cannot go on with.
 	errForgotten = errors.New("the target asks for chunks that are not kept any more")
 )
@@ -130,15 +132,20 @@ func (q *queue) sealLocked() {
 	q.open = nil
 }
 
-// finish appends the final chunk, with what is left. No slot changes any more: they are frozen.
-func (q *queue) finish(version uint64, now int64) {
+// finish appends the final chunk, with what is left. No slot changes any more: they are frozen. A queue that was given up has
+// lost what stands before the final chunk, and gets none.
+func (q *queue) finish(version uint64, now int64) error {
 	q.mu.Lock()
+	defer wake(q.data)
+	defer q.mu.Unlock()
+	if q.err != nil {
+		return q.err
+	}
 	q.sealLocked()
 	last := &q.chunks[len(q.chunks)-1]
 	last.Final, last.Version, last.Time = true, version, now
 	q.ended = true
-	q.mu.Unlock()
-	wake(q.data)
+	return nil
 }
 
 // smallChunksMax is how many chunks may be on their way when one is closed that is not full: one that is worked on, one that
@@ -149,6 +156,9 @@ const smallChunksMax = 2
 func (q *queue) next() (Chunk, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.err != nil {
+		return Chunk{}, false
+	}
 	if q.sent == len(q.chunks) && len(q.open) > 0 && q.sent < smallChunksMax {
 		q.sealLocked()
 	}
@@ -176,6 +186,8 @@ func (q *queue) resume(a Ack) (done bool, err error) {
 	switch {
 	case a.Final:
 		return true, nil
+	case q.err != nil:
+		return false, q.err
 	case a.Attempt.After(q.attempt):
 		return false, errSuperseded
 	case a.Attempt != q.attempt:
@@ -198,6 +210,8 @@ func (q *queue) acknowledge(a Ack) (done bool, err error) {
 	switch {
 	case a.Final && a.Attempt != q.attempt:
 		return true, nil
+	case q.err != nil:
+		return false, q.err
 	case a.Attempt.After(q.attempt):
 		return false, errSuperseded
 	case a.Attempt != q.attempt || a.Next < q.first || a.Next > q.first+uint64(q.sent):
