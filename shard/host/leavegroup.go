@@ -47,6 +47,7 @@ func (h *Host) leaveGroup(r *shard.Replica) error {
 	delete(h.replicas, id)
 	h.mu.Unlock()
 	h.signal()
+	h.stopDriving(id)
 	if err := r.Close(); err != nil {
 		h.cfg.Logger.Error("a replica that is to leave this node could not be closed; restart this node", "shard", id, "err", err)
 		return err

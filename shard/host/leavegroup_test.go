@@ -178,12 +178,21 @@ func TestReplicaOfADissolvedShardIsDeleted(t *testing.T) {
 	}}})
 	await(t, "the second shard has formed", h, func() bool { s, _ := h.State().Shard(2); return s.Phase == meta.ShardFormed })
 	await(t, "the folder knows that it has formed", h, func() bool { formed, err := f.formed("2"); return err == nil && formed })
+	driver, _ := h.driver(2)
 	propose(&storagev1.MetaCommand{Command: &storagev1.MetaCommand_DissolveShard{DissolveShard: &storagev1.DissolveShard{Id: 2}}})
 	await(t, "its replica is deleted", h, func() bool {
 		mark, err := f.mark("2")
 		_, open := h.Replica(2)
 		return err == nil && mark.GetPhase() == removed && !open && !exists(f.path(filepath.Join(shardsFolder, "2"))) && !f.hasVoted(2)
 	})
+	select { // it holds the replica, and so all of its memory
+	case <-driver.done:
+	default:
+		t.Error("the driver of the replica's migrations still runs")
+	}
+	if _, driven := h.driver(2); driven {
+		t.Error("streams to the replica are still taken")
+	}
 	if _, open := h.Replica(1); !open || f.WAL.Has(2) || !f.WAL.Has(1) {
 		t.Errorf("first shard open: %v; the log has %v", open, f.WAL.Groups())
 	}
