@@ -130,6 +130,46 @@ func TestMigrationIsResumedWhereTheTargetsLeaderMoved(t *testing.T) {
 }
 
 // A new leader of the source knows nothing of what its predecessor has sent, so it begins anew and the target forgets.
+// The stream on which it came hears nothing of it any more, so the next one has to say so.
+func TestFinalChunkThatIsAppliedBehindItsStreamIsNoticed(t *testing.T) {
+	w := newWorld(t)
+	want := w.fill(500)
+	const id = 1
+	target := w.groups[2]
+	w.at(StepFrozen, func(r *replica) {
+		q := queueOf(r, id)
+		w.await("all that is queued has arrived", func() bool { waiting, _ := q.waiting(); return waiting == 0 })
+		target.hold()
+	})
+	w.at(StepFinalSent, func(*replica) {
+		w.spawn(func(context.Context) {
+			w.await("the final chunk is in the log", func() bool {
+				target.mu.Lock()
+				defer target.mu.Unlock()
+				return len(target.pending) == 1
+			})
+			w.setBroken(true)
+			w.await("the stream has ended", func() bool {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				return len(w.streams) == 0
+			})
+			target.free()
+			w.await("it is applied", func() bool {
+				h, _ := target.led().State().Handover(id)
+				return h.Final
+			})
+			w.setBroken(false)
+		})
+	})
+	if got := w.start(1, 2, half); got != id {
+		t.Fatalf("migration %d", got)
+	}
+	if m := w.ends(id, want); m.Phase != meta.MigrationCommitted {
+		t.Errorf("the migration is %v: %s", m.Phase, m.Reason)
+	}
+}
+
 func TestNewLeaderOfTheSourceBeginsANewAttempt(t *testing.T) {
 	w := newWorld(t)
 	want := w.fill(1000)

@@ -18,6 +18,9 @@ func (d *Driver) Receive(ctx context.Context, open Open, c Carrier) error {
 	if err != nil {
 		return err
 	}
+	if h.Final { // the stream on which it came may have ended before it was applied
+		d.signal()
+	}
 	if err := c.Send(ackOf(h)); err != nil {
 		return err
 	}
