@@ -170,6 +170,37 @@ func TestFinalChunkThatIsAppliedBehindItsStreamIsNoticed(t *testing.T) {
 	}
 }
 
+// The source has nothing more to send, so nothing that it does tells the target that its stream is of no use.
+func TestStreamEndsWithTheLeadershipOfTheTarget(t *testing.T) {
+	w := newWorld(t, func(w *world) { w.limits.AnswerMax = 2 * patience })
+	want := w.fill(500)
+	const id = 1
+	target := w.groups[2]
+	w.at(StepFrozen, func(r *replica) {
+		q := queueOf(r, id)
+		w.await("all that is queued has arrived", func() bool { waiting, _ := q.waiting(); return waiting == 0 })
+		target.hold()
+	})
+	w.at(StepFinalSent, func(*replica) {
+		w.spawn(func(context.Context) {
+			w.await("the final chunk is lost", func() bool {
+				target.mu.Lock()
+				defer target.mu.Unlock()
+				lost := len(target.pending) == 1
+				target.settleLocked(0)
+				return lost
+			})
+			target.electOther()
+		})
+	})
+	if got := w.start(1, 2, half); got != id {
+		t.Fatalf("migration %d", got)
+	}
+	if m := w.ends(id, want); m.Phase != meta.MigrationCommitted {
+		t.Errorf("the migration is %v: %s", m.Phase, m.Reason)
+	}
+}
+
 func TestNewLeaderOfTheSourceBeginsANewAttempt(t *testing.T) {
 	w := newWorld(t)
 	want := w.fill(1000)
