@@ -57,10 +57,13 @@ func (e *Executor) refusal(s slot.ID) *apierr.Error {
 }
 
 // refusalOfAll is refusal for requests that are about whole slots: those that are about to leave have a copy elsewhere by
-// now, and those that have arrived whole are nobody else's any more.
+// now, and those that have arrived whole are nobody else's any more. It runs on Run's goroutine.
 func (e *Executor) refusalOfAll() *apierr.Error {
 	refused := func() *apierr.Error {
 		return apierr.New(apierr.KindTryAgain, "shard %d: slots are being handed over; not applied, repeat in a moment", e.cfg.Shard)
+	}
+	if e.activating > 0 {
+		return refused()
 	}
 	for _, h := range e.handovers() {
 		if h.Side == raftfsm.SideSource || h.Final {
