@@ -22,8 +22,10 @@ type attempt struct {
 }
 
 var (
-	errDecided   = errors.New("the migration was decided")
-	errRestarted = errors.New("the executor of the source has started again")
+	errDecided = errors.New("the migration was decided")
+	// errUnconfirmed puts off a freeze. What is copied stays good meanwhile.
+	errUnconfirmed = errors.New("the meta group does not say whether the migration still runs")
+	errRestarted   = errors.New("the executor of the source has started again")
 )
 
 // send makes one attempt and returns nil once the migration is decided: the state machine says what is to be done then.
@@ -176,18 +178,22 @@ func (a *attempt) copy(ctx context.Context) error {
 	return err
 }
 
-// freezeOnceShort freezes the slots when little is left to send: again and again, while too much comes between the look and
-// the freeze.
+// freezeOnceShort freezes the slots when little is left to send. It tries again while too much comes between the look and
+// the freeze, and while the meta group cannot be asked.
 func (a *attempt) freezeOnceShort(ctx context.Context) error {
+	var pause backoff
 	for {
 		err := a.awaitShortQueue(ctx)
 		if err == nil {
 			err = a.freeze(ctx)
 		}
-		if !errors.Is(err, errNotShort) {
+		unconfirmed := errors.Is(err, errUnconfirmed)
+		if !unconfirmed && !errors.Is(err, errNotShort) {
 			return err
 		}
-		a.t.progress.failed(err)
+		if a.t.failed(ctx, err); unconfirmed {
+			pause.wait(ctx)
+		}
 	}
 }
 
@@ -268,7 +274,7 @@ func (a *attempt) confirm(ctx context.Context) error {
 	defer cancel()
 	latest, err := a.t.d.cfg.Meta.Latest(ctx)
 	if err != nil {
-		return fmt.Errorf("confirm: %w", err)
+		return fmt.Errorf("%w: %w", errUnconfirmed, err)
 	}
 	if m, ok := latest.Migration(a.migration.ID); !ok || m.Phase != meta.MigrationRunning {
 		return fmt.Errorf("confirm: the meta group says that the migration is %s", m.Phase)

@@ -407,6 +407,25 @@ func TestNothingIsFrozenWhileMuchWaits(t *testing.T) {
 	}
 }
 
+// What is copied stays good while nobody can be asked.
+func TestCopyStaysWhileTheMetaGroupDoesNotAnswer(t *testing.T) {
+	w := newWorld(t)
+	want := w.fill(500)
+	w.at(StepCopied, func(r *replica) {
+		w.meta.answer(false)
+		w.spawn(func(context.Context) {
+			w.await("the freeze is put off", func() bool {
+				p := r.driver.Progress()
+				return len(p) == 1 && p[0].Err != ""
+			})
+			w.meta.answer(true)
+		})
+	})
+	if m := w.ends(w.start(1, 2, half), want); m.Phase != meta.MigrationCommitted || m.Final.Counter != 1 {
+		t.Errorf("the migration is %v (%s) by attempt %v, want it committed by the first", m.Phase, m.Reason, m.Final)
+	}
+}
+
 // PROTOCOL rule 24: what the driver knows of the meta group may be old, so it asks before it freezes.
 func TestNothingIsFrozenOnAnOldWordOfTheMetaGroup(t *testing.T) {
 	w := newWorld(t)
