@@ -159,6 +159,27 @@ func TestReplicaComesBackOnTheMetaLeadersWordAlone(t *testing.T) {
 	}
 }
 
+// Two replicas on one log would each overwrite what the other has acknowledged.
+func TestReplicaThatCouldNotBeClosedIsNotOpenedAgain(t *testing.T) {
+	now := withShard(t, clusterOf(t, "a", "b", "c", "self"), meta.ShardFormed, "a", "b", "self")
+	h, _ := outsider(t, nil)
+	must(t, h.cfg.Folder.setMark("1", &storagev1.GroupMark{Phase: bootstrapped, InitialMembers: []string{"a", "b", "self"}}))
+	s, _ := now.State().Shard(1)
+	if err := h.closeForGood(1, func() error { return nil }); err != nil || h.checkClosed(1) != nil {
+		t.Errorf("closed: %v, %v", err, h.checkClosed(1))
+	}
+	hangs := errors.New("raft did not stop")
+	if err := h.closeForGood(1, func() error { return hangs }); !errors.Is(err, hangs) {
+		t.Errorf("closed: %v, want %v", err, hangs)
+	}
+	if err := h.openAssigned(s); !errors.Is(err, hangs) {
+		t.Errorf("opened: %v, want %v", err, hangs)
+	}
+	if mark, err := h.cfg.Folder.mark("1"); err != nil || mark.Phase != bootstrapped {
+		t.Errorf("the mark is %v, %v", mark, err)
+	}
+}
+
 // A shard that was dissolved is closed and deleted wherever it was, and nothing of it comes back.
 func TestReplicaOfADissolvedShardIsDeleted(t *testing.T) {
 	f := openTestFolder(t, FolderConfig{Dir: t.TempDir()})
