@@ -58,7 +58,7 @@ func (t *task) attempt(ctx context.Context, cancel context.CancelCauseFunc, runn
 	a := &attempt{t: t, migration: m, queue: newQueue(id, t.d.cfg.Limits)}
 	a.sender = newSender(t.d.cfg.Wire, Open{Migration: m.ID, From: m.From, To: m.To}, a.queue, func() { t.step(StepFinalSent) })
 	running.Go(func() {
-		if err := a.sender.run(ctx); err != nil && !errors.Is(err, errOverflow) { // of that the queue tells
+		if err := a.sender.run(ctx); err != nil && !errors.Is(err, errOverflow) && !errors.Is(err, errStuck) { // of those the queue tells
 			cancel(err)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -304,6 +305,24 @@ func TestNewLeaderOfTheSourceAsksForAnAbortWhereManyKeysAreFrozen(t *testing.T) 
 	// Where everything has arrived nothing is copied again.
 	w.at(StepFinalApplied, func(*replica) { w.groups[1].electOther() })
 	if m := w.ends(w.start(1, 2, half), want); m.Phase != meta.MigrationCommitted {
+		t.Errorf("the migration is %v: %s", m.Phase, m.Reason)
+	}
+}
+
+// No stream carries the chunk, and the target is reached each time.
+func TestMigrationIsAbortedWhereAChunkNeverArrives(t *testing.T) {
+	w := newWorld(t, func(w *world) {
+		w.largest = 16 << 10
+		w.limits = Limits{ChunkBytes: 1 << 10, StuckMax: 3, UnreachableMax: patience}
+	})
+	w.fill(100)
+	k := w.key("large")
+	for i := 0; !half.Contains(k.slot); i++ {
+		k = w.key(fmt.Sprintf("large:%d", i))
+	}
+	k.do(func(tx *executor.Tx) { tx.Set(k.name, make([]byte, 32<<10), entry.TypeString, 0) })
+	m := w.ended(w.start(1, 2, half))
+	if m.Phase != meta.MigrationAborted || !strings.Contains(m.Reason, errStuck.Error()) {
 		t.Errorf("the migration is %v: %s", m.Phase, m.Reason)
 	}
 }

@@ -17,6 +17,8 @@ var (
 	errSuperseded = errors.New("the target takes a later attempt")
 	// errNotShort puts off a freeze: the slots would be frozen for as long as everything that waits takes.
 	errNotShort = errors.New("too much waits for the target, or it is not reached")
+	// errStuck ends an attempt of which the target takes a chunk on no stream.
+	errStuck = errors.New("the target is reached and takes no chunk")
 	// errForgotten ends an attempt that the target cannot go on with.
 	errForgotten = errors.New("the target asks for chunks that are not kept any more")
 )
@@ -244,20 +246,42 @@ func (q *queue) waiting() (bytes int, err error) {
 	return q.bytes, q.err
 }
 
-// silent tells for how long the target has owed an answer.
-func (q *queue) silent(now time.Time) time.Duration {
+// answerRate is how many bytes a second arrive on the slowest link that is given time: a chunk of one large value needs more
+// of it than the answer.
+const answerRate = 4 << 20
+
+// silent tells for how long the target has owed an answer, and whether that is too long.
+func (q *queue) silent(now time.Time) (silence time.Duration, tooLong bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.sent == 0 {
-		return 0
+		return 0, false
 	}
-	return now.Sub(q.since)
+	silence = now.Sub(q.since)
+	return silence, silence > q.limits.AnswerMax+time.Duration(q.sentBytes)*time.Second/answerRate
+}
+
+// arrived is the first chunk that the target is not known to have; waiting tells whether it is there to be sent.
+func (q *queue) arrived() (first uint64, waiting bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.first, len(q.chunks) > 0
 }
 
 func (q *queue) counts() queueStats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.stats
+}
+
+// fail ends the attempt unless it has ended, and returns why it has.
+func (q *queue) fail(err error) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err == nil {
+		q.failLocked(err)
+	}
+	return q.err
 }
 
 // failLocked ends the attempt and lets go of its memory.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm"
@@ -192,6 +193,24 @@ func TestQueueThatWasGivenUpSendsNoFinalChunk(t *testing.T) {
 	for name, answer := range map[string]func(Ack) (bool, error){"a new stream": q.resume, "a late answer": q.acknowledge} {
 		if done, err := answer(Ack{Attempt: first, Next: 2}); done || !errors.Is(err, errOverflow) {
 			t.Errorf("%s: done %v, %v; want %v", name, done, err, errOverflow)
+		}
+	}
+}
+
+// A large chunk takes a slow link longer than an answer takes.
+func TestSilenceIsMeasuredByWhatIsOnItsWay(t *testing.T) {
+	q := newQueue(first, Limits{}.withDefaults())
+	if _, tooLong := q.silent(time.Now().Add(time.Hour)); tooLong {
+		t.Error("nothing was sent, and its answer is late")
+	}
+	q.armLocked(1)
+	q.EffectsLocked(1, effect(string(make([]byte, 10*answerRate))))
+	if sent := q.take(); len(sent) != 1 {
+		t.Fatalf("%d chunks are sent, want 1", len(sent))
+	}
+	for after, want := range map[time.Duration]bool{time.Second: false, 10 * time.Second: false, 15 * time.Second: true} {
+		if silence, tooLong := q.silent(q.since.Add(after)); tooLong != want || silence != after {
+			t.Errorf("after %v: silent for %v, too long: %v, want %v", after, silence, tooLong, want)
 		}
 	}
 }
