@@ -86,14 +86,21 @@ func (n *Node) assemble() error {
 	if err != nil {
 		return err
 	}
-	n.peers = grpc.NewServer(
-		grpc.MaxRecvMsgSize(messageBytesMax), grpc.MaxSendMsgSize(messageBytesMax), grpc.MaxConcurrentStreams(1024),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second}), grpc.ConnectionTimeout(5*time.Second),
-	)
+	n.peers = newPeers()
 	nodev1.RegisterNodeServiceServer(n.peers, &nodeService{n: n})
 	n.port = newClusterPort(n.listen.cluster, n.serveRaft)
 	n.http = n.httpServer()
 	return nil
+}
+
+// newPeers is the server that other nodes call. One that vanishes without a word must not keep its streams here, so silence is
+// met as the other end of a connection meets it (newNodes).
+func newPeers() *grpc.Server {
+	return grpc.NewServer(
+		grpc.MaxRecvMsgSize(messageBytesMax), grpc.MaxSendMsgSize(messageBytesMax), grpc.MaxConcurrentStreams(1024),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second}), grpc.ConnectionTimeout(5*time.Second),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 3 * time.Second}),
+	)
 }
 
 // serveRaft takes over a connection of Raft frames.

@@ -131,6 +131,9 @@ func (e *Executor) evaluateControl(c *pendingControl) {
 	e.open = nil
 	if change != nil {
 		e.begin(change)
+		if change.to == 0 {
+			e.activating++
+		}
 	}
 	c.change = change
 	b.control = c

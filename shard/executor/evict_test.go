@@ -2,6 +2,7 @@ package executor
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -60,6 +61,29 @@ func (b *bench) has(key string) bool {
 	defer sl.RUnlock()
 	_, ok := sl.GetLocked([]byte(key))
 	return ok
+}
+
+// Keys of frozen slots cannot go. That most keys are in such does not make the others fewer.
+func TestFewServedKeysAreFoundAmongManyFrozenOnes(t *testing.T) {
+	b := newLeader(t, func(c *Config) { c.Random = rand.New(rand.NewPCG(1, 2)).Uint64 })
+	b.fill(200, never)
+	var frozen []string
+	for i := range 180 {
+		frozen = append(frozen, fmt.Sprint("key-", i))
+	}
+	b.done("freeze", freezing(1, 7, frozen...))
+	b.limit(AllKeysRandom, 0)
+	for i := range 40 {
+		w := b.setExpiring(fmt.Sprintf("{key-%d}new-%d", 180+i%20, i), 100, 0)
+		b.settle()
+		if w.Err != nil && w.Err.Kind == apierr.KindAsk {
+			t.Fatalf("the slot of write %d is frozen: the script is wrong", i)
+		}
+		b.wantApplied(fmt.Sprintf("write %d", i), w)
+	}
+	if st := b.exec.Stats(); st.Evicted == 0 {
+		t.Error("nothing was evicted")
+	}
 }
 
 func (b *bench) wantOOM(what string, a *asked) {

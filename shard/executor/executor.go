@@ -60,6 +60,9 @@ type Executor struct {
 	sealed   []sealedBatch
 	tx       Tx
 	release  *releaseNote
+	// activating counts activations from their evaluation until their slots are served: an applied one is in no batch any
+	// more, and its hand-over is over.
+	activating int
 	// requestsTurn tells that a control record came last: requests and control records take turns.
 	requestsTurn bool
 	retryAt      time.Time

@@ -84,6 +84,7 @@ func (e *Executor) handleActivated(n *activatedNote) {
 	e.version = max(e.version, n.version)
 	e.eachOverlay(n.change.ranges, func(o *slotOverlay) { o.deletions++ })
 	e.end(n.change)
+	e.activating--
 	e.signalHanded()
 }
 

@@ -340,6 +340,44 @@ func TestFlushOfAllSlotsLeavesAloneWhatChangesHands(t *testing.T) {
 	}
 }
 
+// An activation may be applied while requests are evaluated: its slots are the store's then, and are not served yet.
+func TestFlushOfAllSlotsWaitsForAnActivationThatWasApplied(t *testing.T) {
+	b := newTarget(t)
+	activate := b.control(activating(1))
+	b.driver.Step()
+	applies := b.submit("own", func(*Tx) { b.commitAll() })
+	flush := b.submitAs(&Request{AllSlots: true, Do: func(tx *Tx) { tx.Flush(slot.Split(1)) }})
+	b.driver.Step()
+	activate.wantApplied("the activation")
+	b.commitAll()
+	b.wantApplied("what came first", applies)
+	if !flush.answered() || flush.Err == nil || flush.Err.Kind != apierr.KindTryAgain {
+		t.Errorf("the flush is answered with %v, want try again; k holds %q", flush.Err, b.stored("k"))
+	}
+	again := b.submitAs(&Request{AllSlots: true, Do: func(tx *Tx) { tx.Flush(slot.Split(1)) }})
+	b.driver.Step()
+	b.commitAll()
+	b.wantApplied("the flush that is repeated", again)
+	if k := b.stored("k"); k != "" {
+		t.Errorf("k holds %q after the flush", k)
+	}
+}
+
+// The next incarnation counts anew.
+func TestActivationThatWasDroppedHoldsBackNoFlush(t *testing.T) {
+	b := newTarget(t)
+	activate := b.control(activating(1))
+	b.driver.Step()
+	b.fail(ErrRefused)
+	b.serve()
+	activate.wantOutcome("the activation", apierr.OutcomeNotApplied)
+	b.done("discard", discarding(1))
+	flush := b.submitAs(&Request{AllSlots: true, Do: func(tx *Tx) { tx.Flush(slot.Split(1)) }})
+	b.driver.Step()
+	b.commitAll()
+	b.wantApplied("the flush", flush)
+}
+
 // Keys of slots that change hands are neither expired nor evicted by one of the two shards.
 func TestExpiryAndEvictionLeaveAloneWhatChangesHands(t *testing.T) {
 	b := newLeader(t)

@@ -14,16 +14,21 @@ func served(sl *store.Slot, over *slotOverlay) bool {
 	return sl.StateLocked() == store.SlotOwned && over.change == nil
 }
 
+// serves is served for who does not hold the lock.
+func (e *Executor) serves(s slot.ID) bool {
+	sl := e.store.Slot(s)
+	sl.RLock()
+	defer sl.RUnlock()
+	return served(sl, &e.overlay.slots[s])
+}
+
 // servedOf is that part of slots.
 func (e *Executor) servedOf(ranges []slot.Range) (part []slot.Range) {
 	for _, r := range ranges {
 		for s := int(r.First); s <= int(r.Last); s++ {
-			sl, id := e.store.Slot(slot.ID(s)), slot.ID(s)
-			sl.RLock()
-			ok := served(sl, &e.overlay.slots[s])
-			sl.RUnlock()
+			id := slot.ID(s)
 			switch last := len(part) - 1; {
-			case !ok:
+			case !e.serves(id):
 			case last >= 0 && int(part[last].Last)+1 == s:
 				part[last].Last = id
 			default:
@@ -57,10 +62,13 @@ func (e *Executor) refusal(s slot.ID) *apierr.Error {
 }
 
 // refusalOfAll is refusal for requests that are about whole slots: those that are about to leave have a copy elsewhere by
-// now, and those that have arrived whole are nobody else's any more.
+// now, and those that have arrived whole are nobody else's any more. It runs on Run's goroutine.
 func (e *Executor) refusalOfAll() *apierr.Error {
 	refused := func() *apierr.Error {
 		return apierr.New(apierr.KindTryAgain, "shard %d: slots are being handed over; not applied, repeat in a moment", e.cfg.Shard)
+	}
+	if e.activating > 0 {
+		return refused()
 	}
 	for _, h := range e.handovers() {
 		if h.Side == raftfsm.SideSource || h.Final {

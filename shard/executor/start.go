@@ -36,6 +36,7 @@ func (e *Executor) handleStarted(s *startedNote) {
 
 func (e *Executor) adopt(s *startedNote) {
 	e.clearOverlay()
+	e.activating = 0
 	e.builder.Reset()
 	e.inc, e.seq, e.version, e.assigned = s.state.Incarnation, 0, s.state.Version, s.state.Assigned
 	e.clock.Observe(s.state.Time)

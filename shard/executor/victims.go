@@ -15,6 +15,9 @@ const (
 	sampleOwnMax = 8
 	sampleMax    = 16
 	samplesMax   = 64
+	// unservedMax is how many samples may be passed over because all their keys are in slots that are frozen or not served yet:
+	// enough where nine keys of ten are.
+	unservedMax = 256
 )
 
 // victim is a key that may be evicted.
@@ -47,7 +50,7 @@ func (v *victims) next(e *Executor, ev *Eviction) (victim, bool) {
 	if !ev.Policy.random() {
 		samples = min(max(ev.Samples, 1), samplesMax)
 	}
-	for try := range sampleMax {
+	for try, unserved := 0, 0; try < sampleMax && unserved < unservedMax; {
 		v.sampled = e.store.Sample(v.sampled[:0], samples, e.random, ev.Policy.volatile())
 		if len(v.sampled) == 0 {
 			return victim{}, false
@@ -56,12 +59,19 @@ func (v *victims) next(e *Executor, ev *Eviction) (victim, bool) {
 			c := &v.sampled[i]
 			v.offer(c, ev.rank(c.Access, c.ExpireAt, now))
 		}
+		counts := false
 		for v.n > 0 {
 			best := v.takeBest()
 			if bytes, may := e.mayEvict(ev, &best, now, try < sampleOwnMax); may {
 				best.bytes = bytes
 				return best, true
 			}
+			counts = counts || e.serves(best.slot)
+		}
+		if counts {
+			try++
+		} else {
+			unserved++
 		}
 	}
 	return victim{}, false

@@ -98,7 +98,7 @@ func outsider(t *testing.T, o *others) (*Host, *rumours) {
 			Folder: openFolder(t, t.TempDir()), Self: nodeForTest("self", 1), Gossip: r, Nodes: o, Book: NewBook(),
 			Logger: slog.New(slog.DiscardHandler),
 		},
-		replicas: map[slot.ShardID]*shard.Replica{}, failed: map[slot.ShardID]string{},
+		replicas: map[slot.ShardID]*shard.Replica{}, failed: map[slot.ShardID]string{}, unclosed: map[slot.ShardID]error{},
 		changed: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
 	h.ctx, h.cancel = context.WithCancel(t.Context())

@@ -148,6 +148,9 @@ func (h *Host) note(id slot.ShardID, message string, err error) {
 }
 
 func (h *Host) openAssigned(s meta.Shard) error {
+	if err := h.checkClosed(s.ID); err != nil {
+		return err
+	}
 	name := groupName(s.ID)
 	mark, err := h.cfg.Folder.mark(name)
 	if err != nil {

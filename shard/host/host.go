@@ -67,6 +67,7 @@ type Host struct {
 	replicas map[slot.ShardID]*shard.Replica
 	drivers  map[slot.ShardID]driving // of their migrations
 	failed   map[slot.ShardID]string  // why a replica could not be opened or removed, so that it is logged once
+	unclosed map[slot.ShardID]error   // why a replica that left could not be closed
 	changed  chan struct{}            // closed and replaced at every change
 	wake     chan struct{}            // for the goroutine that opens replicas
 	closed   bool                     // nothing is loaded any more
@@ -103,6 +104,7 @@ func New(cfg Config) (*Host, error) {
 		replicas: map[slot.ShardID]*shard.Replica{},
 		drivers:  map[slot.ShardID]driving{},
 		failed:   map[slot.ShardID]string{},
+		unclosed: map[slot.ShardID]error{},
 		changed:  make(chan struct{}),
 		wake:     make(chan struct{}, 1),
 	}

@@ -47,8 +47,8 @@ func (h *Host) leaveGroup(r *shard.Replica) error {
 	delete(h.replicas, id)
 	h.mu.Unlock()
 	h.signal()
-	if err := r.Close(); err != nil {
-		h.cfg.Logger.Error("a replica that is to leave this node could not be closed; restart this node", "shard", id, "err", err)
+	h.stopDriving(id)
+	if err := h.closeForGood(id, r.Close); err != nil {
 		return err
 	}
 	if err := h.checkLeft(id, leader); err != nil {
@@ -63,6 +63,29 @@ func (h *Host) leaveGroup(r *shard.Replica) error {
 		}
 	}
 	h.cfg.Logger.Info("replica removed", "shard", id)
+	return nil
+}
+
+// closeForGood closes a replica that is to leave. One that cannot be closed may still write to its log: this process opens no
+// other one there.
+func (h *Host) closeForGood(id slot.ShardID, closeReplica func() error) error {
+	err := closeReplica()
+	if err != nil {
+		h.cfg.Logger.Error("a replica that is to leave this node could not be closed; restart this node", "shard", id, "err", err)
+		h.mu.Lock()
+		h.unclosed[id] = err
+		h.mu.Unlock()
+	}
+	return err
+}
+
+// checkClosed returns nil if no replica of before may still write to a group's log.
+func (h *Host) checkClosed(id slot.ShardID) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.unclosed[id]; err != nil {
+		return fmt.Errorf("shard %d: the replica that was here could not be closed and may still write to the log; restart this node: %w", id, err)
+	}
 	return nil
 }
 

@@ -159,6 +159,27 @@ func TestReplicaComesBackOnTheMetaLeadersWordAlone(t *testing.T) {
 	}
 }
 
+// Two replicas on one log would each overwrite what the other has acknowledged.
+func TestReplicaThatCouldNotBeClosedIsNotOpenedAgain(t *testing.T) {
+	now := withShard(t, clusterOf(t, "a", "b", "c", "self"), meta.ShardFormed, "a", "b", "self")
+	h, _ := outsider(t, nil)
+	must(t, h.cfg.Folder.setMark("1", &storagev1.GroupMark{Phase: bootstrapped, InitialMembers: []string{"a", "b", "self"}}))
+	s, _ := now.State().Shard(1)
+	if err := h.closeForGood(1, func() error { return nil }); err != nil || h.checkClosed(1) != nil {
+		t.Errorf("closed: %v, %v", err, h.checkClosed(1))
+	}
+	hangs := errors.New("raft did not stop")
+	if err := h.closeForGood(1, func() error { return hangs }); !errors.Is(err, hangs) {
+		t.Errorf("closed: %v, want %v", err, hangs)
+	}
+	if err := h.openAssigned(s); !errors.Is(err, hangs) {
+		t.Errorf("opened: %v, want %v", err, hangs)
+	}
+	if mark, err := h.cfg.Folder.mark("1"); err != nil || mark.Phase != bootstrapped {
+		t.Errorf("the mark is %v, %v", mark, err)
+	}
+}
+
 // A shard that was dissolved is closed and deleted wherever it was, and nothing of it comes back.
 func TestReplicaOfADissolvedShardIsDeleted(t *testing.T) {
 	f := openTestFolder(t, FolderConfig{Dir: t.TempDir()})
@@ -178,12 +199,21 @@ func TestReplicaOfADissolvedShardIsDeleted(t *testing.T) {
 	}}})
 	await(t, "the second shard has formed", h, func() bool { s, _ := h.State().Shard(2); return s.Phase == meta.ShardFormed })
 	await(t, "the folder knows that it has formed", h, func() bool { formed, err := f.formed("2"); return err == nil && formed })
+	driver, _ := h.driver(2)
 	propose(&storagev1.MetaCommand{Command: &storagev1.MetaCommand_DissolveShard{DissolveShard: &storagev1.DissolveShard{Id: 2}}})
 	await(t, "its replica is deleted", h, func() bool {
 		mark, err := f.mark("2")
 		_, open := h.Replica(2)
 		return err == nil && mark.GetPhase() == removed && !open && !exists(f.path(filepath.Join(shardsFolder, "2"))) && !f.hasVoted(2)
 	})
+	select { // it holds the replica, and so all of its memory
+	case <-driver.done:
+	default:
+		t.Error("the driver of the replica's migrations still runs")
+	}
+	if _, driven := h.driver(2); driven {
+		t.Error("streams to the replica are still taken")
+	}
 	if _, open := h.Replica(1); !open || f.WAL.Has(2) || !f.WAL.Has(1) {
 		t.Errorf("first shard open: %v; the log has %v", open, f.WAL.Groups())
 	}

@@ -42,7 +42,7 @@ func (h *Host) drive(r *shard.Replica) {
 	}()
 }
 
-// stopDriving ends what drive has begun; the replica may be closed then.
+// stopDriving ends what drive has begun. Nothing of it holds the replica any more, which may be closed then.
 func (h *Host) stopDriving(id slot.ShardID) {
 	h.mu.Lock()
 	d, ok := h.drivers[id]
@@ -109,13 +109,19 @@ func (w *migrationWire) Carry(ctx context.Context, open migration.Open) (migrati
 
 // ReceiveMigration takes the chunks of a migration to a shard that this node leads.
 func (h *Host) ReceiveMigration(ctx context.Context, open migration.Open, c migration.Carrier) error {
-	h.mu.Lock()
-	d, ok := h.drivers[open.To]
-	h.mu.Unlock()
+	d, ok := h.driver(open.To)
 	if !ok {
 		return apierr.New(apierr.KindNotLeader, "shard %d has no replica on this node; nothing was taken, retry at its leader", open.To)
 	}
 	return d.Receive(ctx, open, c)
+}
+
+// driver is what drives the migrations of this node's replica of a shard.
+func (h *Host) driver(id slot.ShardID) (driving, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	d, ok := h.drivers[id]
+	return d, ok
 }
 
 // MigrationsHere lists how far the migrations have come that this node drives, by id, the source's side first.

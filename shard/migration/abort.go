@@ -27,8 +27,12 @@ func (a *attempt) orTooLong(ctx context.Context, carry func(context.Context) err
 	return a.abort(ctx, reason)
 }
 
-// orTooFast asks for an abort where attempt after attempt has ended because the slots change too fast.
+// orTooFast asks for an abort where attempt after attempt has ended because the slots change too fast, and where the target
+// takes a chunk on no stream: another attempt would come to the same.
 func (a *attempt) orTooFast(ctx context.Context, err error) error {
+	if errors.Is(err, errStuck) {
+		return a.abort(ctx, err.Error())
+	}
 	if !errors.Is(err, errOverflow) {
 		return err
 	}

@@ -22,8 +22,10 @@ type attempt struct {
 }
 
 var (
-	errDecided   = errors.New("the migration was decided")
-	errRestarted = errors.New("the executor of the source has started again")
+	errDecided = errors.New("the migration was decided")
+	// errUnconfirmed puts off a freeze. What is copied stays good meanwhile.
+	errUnconfirmed = errors.New("the meta group does not say whether the migration still runs")
+	errRestarted   = errors.New("the executor of the source has started again")
 )
 
 // send makes one attempt and returns nil once the migration is decided: the state machine says what is to be done then.
@@ -56,7 +58,7 @@ func (t *task) attempt(ctx context.Context, cancel context.CancelCauseFunc, runn
 	a := &attempt{t: t, migration: m, queue: newQueue(id, t.d.cfg.Limits)}
 	a.sender = newSender(t.d.cfg.Wire, Open{Migration: m.ID, From: m.From, To: m.To}, a.queue, func() { t.step(StepFinalSent) })
 	running.Go(func() {
-		if err := a.sender.run(ctx); err != nil && !errors.Is(err, errOverflow) { // of that the queue tells
+		if err := a.sender.run(ctx); err != nil && !errors.Is(err, errOverflow) && !errors.Is(err, errStuck) { // of those the queue tells
 			cancel(err)
 		}
 	})
@@ -80,10 +82,7 @@ func (a *attempt) carry(ctx context.Context) error {
 		return a.orTooFast(ctx, err)
 	}
 	a.t.progress.stage(StageCatchingUp)
-	if err := a.awaitShortQueue(ctx); err != nil {
-		return a.orTooFast(ctx, err)
-	}
-	if err := a.freeze(ctx); err != nil {
+	if err := a.freezeOnceShort(ctx); err != nil {
 		return a.orTooFast(ctx, err)
 	}
 	return a.orTooLong(ctx, a.finish)
@@ -116,7 +115,9 @@ func (a *attempt) finish(ctx context.Context) error {
 	if !frozen {
 		return errors.New("the slots are not frozen")
 	}
-	a.queue.finish(h.FreezeVersion, state.Time)
+	if err := a.queue.finish(h.FreezeVersion, state.Time); err != nil {
+		return err
+	}
 	return a.awaitEnd(ctx)
 }
 
@@ -177,6 +178,25 @@ func (a *attempt) copy(ctx context.Context) error {
 	return err
 }
 
+// freezeOnceShort freezes the slots when little is left to send. It tries again while too much comes between the look and
+// the freeze, and while the meta group cannot be asked.
+func (a *attempt) freezeOnceShort(ctx context.Context) error {
+	var pause backoff
+	for {
+		err := a.awaitShortQueue(ctx)
+		if err == nil {
+			err = a.freeze(ctx)
+		}
+		unconfirmed := errors.Is(err, errUnconfirmed)
+		if !unconfirmed && !errors.Is(err, errNotShort) {
+			return err
+		}
+		if a.t.failed(ctx, err); unconfirmed {
+			pause.wait(ctx)
+		}
+	}
+}
+
 // awaitShortQueue returns when what is left takes no time to send: slots are frozen for as long as that takes.
 func (a *attempt) awaitShortQueue(ctx context.Context) error {
 	for {
@@ -210,8 +230,7 @@ func (a *attempt) freeze(ctx context.Context) error {
 			if group.State().Incarnation != a.queue.attempt.Incarnation {
 				return errRestarted
 			}
-			_, err := a.queue.waiting()
-			return err
+			return a.stillShort()
 		},
 		Make: func(h entry.Header) []byte {
 			return entry.EncodeFreeze(h, entry.Freeze{Migration: a.migration.ID, To: a.migration.To, Ranges: a.migration.Ranges})
@@ -229,6 +248,16 @@ func (a *attempt) freeze(ctx context.Context) error {
 	return nil
 }
 
+// stillShort returns nil where what waits is sent at once, as awaitShortQueue has found it before. What has come since may be
+// as much as is sent without the target's word: a source that is written to without a pause would never freeze otherwise.
+func (a *attempt) stillShort() error {
+	waiting, err := a.queue.waiting()
+	if err == nil && (waiting > max(a.queue.limits.FreezeBytes, a.queue.limits.WindowBytes) || !a.sender.reaches()) {
+		return errNotShort
+	}
+	return err
+}
+
 // froze notes since when the slots are frozen. From here on the target is looked for until there is a decision.
 func (a *attempt) froze(since time.Time) {
 	a.sender.patient.Store(true)
@@ -237,6 +266,7 @@ func (a *attempt) froze(since time.Time) {
 	}
 	a.t.progress.update(func(p *progress) { p.frozenAt = a.t.frozenAt })
 	a.t.progress.stage(StageFrozen)
+	a.t.progress.failed(nil)
 }
 
 func (a *attempt) confirm(ctx context.Context) error {
@@ -244,7 +274,7 @@ func (a *attempt) confirm(ctx context.Context) error {
 	defer cancel()
 	latest, err := a.t.d.cfg.Meta.Latest(ctx)
 	if err != nil {
-		return fmt.Errorf("confirm: %w", err)
+		return fmt.Errorf("%w: %w", errUnconfirmed, err)
 	}
 	if m, ok := latest.Migration(a.migration.ID); !ok || m.Phase != meta.MigrationRunning {
 		return fmt.Errorf("confirm: the meta group says that the migration is %s", m.Phase)

@@ -38,7 +38,8 @@ func newSender(wire Wire, open Open, q *queue, finalSent func()) *sender {
 // run carries until the target has the final chunk, ctx ends, or the attempt cannot go on.
 func (s *sender) run(ctx context.Context) error {
 	var pause backoff
-	for ctx.Err() == nil {
+	for stuck := 0; ctx.Err() == nil; {
+		before, _ := s.queue.arrived()
 		reached, err := s.stream(ctx)
 		switch {
 		case err == nil:
@@ -53,8 +54,14 @@ func (s *sender) run(ctx context.Context) error {
 		if err := s.lost(reached, err); err != nil {
 			return err
 		}
-		if reached {
-			pause = backoff{}
+		switch now, waiting := s.queue.arrived(); {
+		case now != before:
+			stuck, pause = 0, backoff{}
+		case reached && waiting:
+			stuck++
+		}
+		if stuck >= s.queue.limits.StuckMax && !s.patient.Load() {
+			return s.queue.fail(fmt.Errorf("%w: %d streams ended without one: %w", errStuck, stuck, err))
 		}
 		pause.wait(ctx)
 	}
@@ -182,7 +189,7 @@ func (s *sender) watch(ctx context.Context, received, sent <-chan error) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case now := <-ticker.C:
-			if silence := s.queue.silent(now); silence > s.queue.limits.AnswerMax {
+			if silence, tooLong := s.queue.silent(now); tooLong {
 				return fmt.Errorf("the target has not answered for %v", silence.Round(time.Millisecond))
 			}
 		}

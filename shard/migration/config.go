@@ -31,6 +31,9 @@ type Limits struct {
 	QueueBytesMax int
 	// OverflowsMax is how many attempts may end like that before the migration is aborted. Default 3.
 	OverflowsMax int
+	// StuckMax is how many streams may end one after another without a chunk that has arrived, before the migration is aborted:
+	// a chunk may be larger than what nodes take from each other. Default 20: with the pauses between them, over ten seconds.
+	StuckMax int
 	// FreezeBytes is how much may wait when the slots are frozen: what is sent in the pause. Default 128 KiB: half a chunk.
 	FreezeBytes int
 	// FrozenMax is how long slots stay frozen without a decision before an abort is proposed. The decision that is recorded
@@ -51,6 +54,7 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.QueueBytes, 8<<20)
 	setDefault(&l.QueueBytesMax, 128<<20)
 	setDefault(&l.OverflowsMax, 3)
+	setDefault(&l.StuckMax, 20)
 	setDefault(&l.FreezeBytes, 128<<10)
 	setDefault(&l.FrozenMax, 10*time.Second)
 	setDefault(&l.FrozenKeysMax, 100_000)

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -129,6 +131,77 @@ func TestMigrationIsResumedWhereTheTargetsLeaderMoved(t *testing.T) {
 }
 
 // A new leader of the source knows nothing of what its predecessor has sent, so it begins anew and the target forgets.
+// The stream on which it came hears nothing of it any more, so the next one has to say so.
+func TestFinalChunkThatIsAppliedBehindItsStreamIsNoticed(t *testing.T) {
+	w := newWorld(t)
+	want := w.fill(500)
+	const id = 1
+	target := w.groups[2]
+	w.at(StepFrozen, func(r *replica) {
+		q := queueOf(r, id)
+		w.await("all that is queued has arrived", func() bool { waiting, _ := q.waiting(); return waiting == 0 })
+		target.hold()
+	})
+	w.at(StepFinalSent, func(*replica) {
+		w.spawn(func(context.Context) {
+			w.await("the final chunk is in the log", func() bool {
+				target.mu.Lock()
+				defer target.mu.Unlock()
+				return len(target.pending) == 1
+			})
+			w.setBroken(true)
+			w.await("the stream has ended", func() bool {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				return len(w.streams) == 0
+			})
+			target.free()
+			w.await("it is applied", func() bool {
+				h, _ := target.led().State().Handover(id)
+				return h.Final
+			})
+			w.setBroken(false)
+		})
+	})
+	if got := w.start(1, 2, half); got != id {
+		t.Fatalf("migration %d", got)
+	}
+	if m := w.ends(id, want); m.Phase != meta.MigrationCommitted {
+		t.Errorf("the migration is %v: %s", m.Phase, m.Reason)
+	}
+}
+
+// The source has nothing more to send, so nothing that it does tells the target that its stream is of no use.
+func TestStreamEndsWithTheLeadershipOfTheTarget(t *testing.T) {
+	w := newWorld(t, func(w *world) { w.limits.AnswerMax = 2 * patience })
+	want := w.fill(500)
+	const id = 1
+	target := w.groups[2]
+	w.at(StepFrozen, func(r *replica) {
+		q := queueOf(r, id)
+		w.await("all that is queued has arrived", func() bool { waiting, _ := q.waiting(); return waiting == 0 })
+		target.hold()
+	})
+	w.at(StepFinalSent, func(*replica) {
+		w.spawn(func(context.Context) {
+			w.await("the final chunk is lost", func() bool {
+				target.mu.Lock()
+				defer target.mu.Unlock()
+				lost := len(target.pending) == 1
+				target.settleLocked(0)
+				return lost
+			})
+			target.electOther()
+		})
+	})
+	if got := w.start(1, 2, half); got != id {
+		t.Fatalf("migration %d", got)
+	}
+	if m := w.ends(id, want); m.Phase != meta.MigrationCommitted {
+		t.Errorf("the migration is %v: %s", m.Phase, m.Reason)
+	}
+}
+
 func TestNewLeaderOfTheSourceBeginsANewAttempt(t *testing.T) {
 	w := newWorld(t)
 	want := w.fill(1000)
@@ -236,6 +309,24 @@ func TestNewLeaderOfTheSourceAsksForAnAbortWhereManyKeysAreFrozen(t *testing.T) 
 	}
 }
 
+// No stream carries the chunk, and the target is reached each time.
+func TestMigrationIsAbortedWhereAChunkNeverArrives(t *testing.T) {
+	w := newWorld(t, func(w *world) {
+		w.largest = 16 << 10
+		w.limits = Limits{ChunkBytes: 1 << 10, StuckMax: 3, UnreachableMax: patience}
+	})
+	w.fill(100)
+	k := w.key("large")
+	for i := 0; !half.Contains(k.slot); i++ {
+		k = w.key(fmt.Sprintf("large:%d", i))
+	}
+	k.do(func(tx *executor.Tx) { tx.Set(k.name, make([]byte, 32<<10), entry.TypeString, 0) })
+	m := w.ended(w.start(1, 2, half))
+	if m.Phase != meta.MigrationAborted || !strings.Contains(m.Reason, errStuck.Error()) {
+		t.Errorf("the migration is %v: %s", m.Phase, m.Reason)
+	}
+}
+
 // The changes of slots that nobody takes fast enough must not fill the memory.
 func TestMigrationIsAbortedWhereSlotsChangeTooFast(t *testing.T) {
 	w := newWorld(t, func(w *world) {
@@ -261,6 +352,96 @@ func TestMigrationIsAbortedWhereSlotsChangeTooFast(t *testing.T) {
 	w.at(StepCopied, again)
 	if m := w.ended(w.start(1, 2, half)); m.Phase != meta.MigrationAborted {
 		t.Errorf("the migration is %v: %s", m.Phase, m.Reason)
+	}
+}
+
+// queueOf is the queue of the attempt that a replica makes.
+func queueOf(r *replica, id uint64) *queue {
+	r.driver.mu.Lock()
+	t := r.driver.running[id]
+	r.driver.mu.Unlock()
+	t.progress.mu.Lock()
+	defer t.progress.mu.Unlock()
+	return t.progress.queue
+}
+
+// Changes that were on their way before the freeze may still be too many for the queue.
+func TestQueueThatOverflowsWhileTheFreezeIsAppliedIsCopiedAgain(t *testing.T) {
+	w := newWorld(t)
+	want := w.fill(1000)
+	const id = 1
+	w.at(StepFrozen, func(r *replica) {
+		q := queueOf(r, id)
+		w.await("all that is queued has arrived", func() bool { waiting, _ := q.waiting(); return waiting == 0 })
+		q.mu.Lock()
+		q.failLocked(errOverflow)
+		q.mu.Unlock()
+	})
+	if got := w.start(1, 2, half); got != id {
+		t.Fatalf("migration %d", got)
+	}
+	m := w.ends(id, want)
+	if m.Phase != meta.MigrationCommitted || m.Final.Counter != 2 {
+		t.Errorf("the migration is %v (%s) by attempt %v, want it committed by the second", m.Phase, m.Reason, m.Final)
+	}
+}
+
+// Slots are frozen for as long as what waits takes to send, so what has come since the last look counts.
+func TestNothingIsFrozenWhileMuchWaits(t *testing.T) {
+	w := newWorld(t, func(w *world) {
+		w.limits = Limits{ChunkBytes: 1 << 10, WindowBytes: 16 << 10, FreezeBytes: 1 << 10, UnreachableMax: patience, AnswerMax: patience}
+	})
+	w.fill(100)
+	const id = 1
+	k := w.key("load:0:0")
+	for i := 0; !half.Contains(k.slot); i++ {
+		k = w.key(fmt.Sprintf("load:0:%d", i))
+	}
+	value := make([]byte, 8<<10)
+	var frozen atomic.Bool
+	w.at(StepBeforeFreeze, func(r *replica) {
+		w.groups[2].hold()
+		for range 8 {
+			k.do(func(tx *executor.Tx) { tx.Set(k.name, value, entry.TypeString, 0) })
+		}
+		w.spawn(func(context.Context) {
+			defer w.groups[2].free()
+			w.await("the freeze is put off", func() bool {
+				p := r.driver.Progress()
+				return len(p) == 1 && p[0].Err != "" || frozen.Load()
+			})
+		})
+	})
+	w.at(StepFrozen, func(r *replica) {
+		frozen.Store(true)
+		if waiting, err := queueOf(r, id).waiting(); err != nil || waiting > w.limits.WindowBytes {
+			t.Errorf("slots are frozen while %d bytes wait (%v)", waiting, err)
+		}
+	})
+	if got := w.start(1, 2, half); got != id {
+		t.Fatalf("migration %d", got)
+	}
+	if m := w.ended(id); m.Phase != meta.MigrationCommitted {
+		t.Errorf("the migration is %v: %s", m.Phase, m.Reason)
+	}
+}
+
+// What is copied stays good while nobody can be asked.
+func TestCopyStaysWhileTheMetaGroupDoesNotAnswer(t *testing.T) {
+	w := newWorld(t)
+	want := w.fill(500)
+	w.at(StepCopied, func(r *replica) {
+		w.meta.answer(false)
+		w.spawn(func(context.Context) {
+			w.await("the freeze is put off", func() bool {
+				p := r.driver.Progress()
+				return len(p) == 1 && p[0].Err != ""
+			})
+			w.meta.answer(true)
+		})
+	})
+	if m := w.ends(w.start(1, 2, half), want); m.Phase != meta.MigrationCommitted || m.Final.Counter != 1 {
+		t.Errorf("the migration is %v (%s) by attempt %v, want it committed by the first", m.Phase, m.Reason, m.Final)
 	}
 }
 

@@ -11,7 +11,7 @@
 // Run is one. While the replica serves it has one more for each migration of the shard, and a source that sends has three
 // beside that: the sender, who also waits for the target's answers in another one, and the watch over the record. All of them
 // have ended when Run returns. Receive runs in its caller's, with one beside it that answers, and one for each chunk in the
-// log; they end before it returns. The FSM goroutine calls the queue of an attempt, which never blocks.
+// log; they end before it returns. One more reads the stream and ends with it. The FSM goroutine calls the queue of an attempt, which never blocks.
 //
 // Lock order: slot, queue. The other locks of the package are held for a few assignments and by nobody who holds another.
 package migration

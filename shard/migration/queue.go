@@ -15,6 +15,10 @@ var (
 	errOverflow = errors.New("the slots change faster than the target takes the changes")
 	// errSuperseded ends an attempt of which the target has heard a later one: another node leads the source.
 	errSuperseded = errors.New("the target takes a later attempt")
+	// errNotShort puts off a freeze: the slots would be frozen for as long as everything that waits takes.
+	errNotShort = errors.New("too much waits for the target, or it is not reached")
+	// errStuck ends an attempt of which the target takes a chunk on no stream.
+	errStuck = errors.New("the target is reached and takes no chunk")
 	// errForgotten ends an attempt that the target cannot go on with.
 	errForgotten = errors.New("the target asks for chunks that are not kept any more")
 )
@@ -141,15 +145,20 @@ func (q *queue) sealLocked() {
 	q.open = nil
 }
 
-// finish appends the final chunk, with what is left. No slot changes any more: they are frozen.
-func (q *queue) finish(version uint64, now int64) {
+// finish appends the final chunk, with what is left. No slot changes any more: they are frozen. A queue that was given up has
+// lost what stands before the final chunk, and gets none.
+func (q *queue) finish(version uint64, now int64) error {
 	q.mu.Lock()
+	defer wake(q.data)
+	defer q.mu.Unlock()
+	if q.err != nil {
+		return q.err
+	}
 	q.sealLocked()
 	last := &q.chunks[len(q.chunks)-1]
 	last.Final, last.Version, last.Time = true, version, now
 	q.ended = true
-	q.mu.Unlock()
-	wake(q.data)
+	return nil
 }
 
 // smallChunksMax is how many chunks may be on their way when one is closed that is not full: one that is worked on, one that
@@ -160,6 +169,9 @@ const smallChunksMax = 2
 func (q *queue) next() (Chunk, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.err != nil {
+		return Chunk{}, false
+	}
 	if q.sent == len(q.chunks) && len(q.open) > 0 && q.sent < smallChunksMax {
 		q.sealLocked()
 	}
@@ -187,6 +199,8 @@ func (q *queue) resume(a Ack) (done bool, err error) {
 	switch {
 	case a.Final:
 		return true, nil
+	case q.err != nil:
+		return false, q.err
 	case a.Attempt.After(q.attempt):
 		return false, errSuperseded
 	case a.Attempt != q.attempt:
@@ -209,6 +223,8 @@ func (q *queue) acknowledge(a Ack) (done bool, err error) {
 	switch {
 	case a.Final && a.Attempt != q.attempt:
 		return true, nil
+	case q.err != nil:
+		return false, q.err
 	case a.Attempt.After(q.attempt):
 		return false, errSuperseded
 	case a.Attempt != q.attempt || a.Next < q.first || a.Next > q.first+uint64(q.sent):
@@ -241,20 +257,42 @@ func (q *queue) waiting() (bytes int, err error) {
 	return q.bytes, q.err
 }
 
-// silent tells for how long the target has owed an answer.
-func (q *queue) silent(now time.Time) time.Duration {
+// answerRate is how many bytes a second arrive on the slowest link that is given time: a chunk of one large value needs more
+// of it than the answer.
+const answerRate = 4 << 20
+
+// silent tells for how long the target has owed an answer, and whether that is too long.
+func (q *queue) silent(now time.Time) (silence time.Duration, tooLong bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.sent == 0 {
-		return 0
+		return 0, false
 	}
-	return now.Sub(q.since)
+	silence = now.Sub(q.since)
+	return silence, silence > q.limits.AnswerMax+time.Duration(q.sentBytes)*time.Second/answerRate
+}
+
+// arrived is the first chunk that the target is not known to have; waiting tells whether it is there to be sent.
+func (q *queue) arrived() (first uint64, waiting bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.first, len(q.chunks) > 0
 }
 
 func (q *queue) counts() queueStats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.stats
+}
+
+// fail ends the attempt unless it has ended, and returns why it has.
+func (q *queue) fail(err error) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err == nil {
+		q.failLocked(err)
+	}
+	return q.err
 }
 
 // failLocked ends the attempt and lets go of its memory.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm"
@@ -31,6 +32,13 @@ func (q *queue) take() (chunks []Chunk) {
 	return chunks
 }
 
+func mustFinish(t *testing.T, q *queue) {
+	t.Helper()
+	if err := q.finish(9, 10); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestEffectsOfSlotsThatAreNotCopiedYetStayOut(t *testing.T) {
 	q := smallQueue()
 	q.EffectsLocked(1, effect("before"))
@@ -54,7 +62,7 @@ func TestEmptyingOfASlotStandsBetweenTheEffectsBeforeItAndThoseBehindIt(t *testi
 	q.EffectsLocked(1, effect("before"))
 	q.DroppedLocked(1)
 	q.EffectsLocked(1, effect("after"))
-	q.finish(9, 10)
+	mustFinish(t, q)
 	var order []string
 	for _, chunk := range q.take() {
 		parts, err := entry.DecodeParts(chunk.Parts)
@@ -80,7 +88,7 @@ func TestChangesBehindTheFinalChunkAreNotSent(t *testing.T) {
 	q := smallQueue()
 	q.armLocked(1)
 	q.EffectsLocked(1, effect("last"))
-	q.finish(9, 10)
+	mustFinish(t, q)
 	q.EffectsLocked(1, effect("later"))
 	q.DroppedLocked(1)
 	chunks := q.take()
@@ -159,6 +167,51 @@ func TestQueueThatIsTooLongEndsItsAttempt(t *testing.T) {
 	}
 	if waiting, err := q.waiting(); !errors.Is(err, errOverflow) || waiting != 0 {
 		t.Errorf("%d bytes wait, %v; want none and %v", waiting, err, errOverflow)
+	}
+}
+
+// Everything before it was thrown away: a target that took the final chunk would commit without it.
+func TestQueueThatWasGivenUpSendsNoFinalChunk(t *testing.T) {
+	q := smallQueue()
+	q.armLocked(1)
+	q.EffectsLocked(1, effect("sent"))
+	if sent := q.take(); len(sent) != 1 {
+		t.Fatalf("sent %+v, want one chunk", sent)
+	}
+	if _, err := q.acknowledge(Ack{Attempt: first, Next: 1}); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		q.EffectsLocked(1, effect("0123456789"))
+	}
+	if err := q.finish(9, 10); !errors.Is(err, errOverflow) {
+		t.Errorf("the final chunk is queued: %v, want %v", err, errOverflow)
+	}
+	if sent := q.take(); len(sent) != 0 {
+		t.Errorf("sent %+v, want nothing", sent)
+	}
+	for name, answer := range map[string]func(Ack) (bool, error){"a new stream": q.resume, "a late answer": q.acknowledge} {
+		if done, err := answer(Ack{Attempt: first, Next: 2}); done || !errors.Is(err, errOverflow) {
+			t.Errorf("%s: done %v, %v; want %v", name, done, err, errOverflow)
+		}
+	}
+}
+
+// A large chunk takes a slow link longer than an answer takes.
+func TestSilenceIsMeasuredByWhatIsOnItsWay(t *testing.T) {
+	q := newQueue(first, Limits{}.withDefaults())
+	if _, tooLong := q.silent(time.Now().Add(time.Hour)); tooLong {
+		t.Error("nothing was sent, and its answer is late")
+	}
+	q.armLocked(1)
+	q.EffectsLocked(1, effect(string(make([]byte, 10*answerRate))))
+	if sent := q.take(); len(sent) != 1 {
+		t.Fatalf("%d chunks are sent, want 1", len(sent))
+	}
+	for after, want := range map[time.Duration]bool{time.Second: false, 10 * time.Second: false, 15 * time.Second: true} {
+		if silence, tooLong := q.silent(q.since.Add(after)); tooLong != want || silence != after {
+			t.Errorf("after %v: silent for %v, too long: %v, want %v", after, silence, tooLong, want)
+		}
 	}
 }
 

@@ -18,6 +18,9 @@ func (d *Driver) Receive(ctx context.Context, open Open, c Carrier) error {
 	if err != nil {
 		return err
 	}
+	if h.Final { // the stream on which it came may have ended before it was applied
+		d.signal()
+	}
 	if err := c.Send(ackOf(h)); err != nil {
 		return err
 	}
@@ -33,13 +36,32 @@ func (d *Driver) Receive(ctx context.Context, open Open, c Carrier) error {
 			cancel(err)
 		}
 	})
+	chunks := make(chan Chunk)
+	go func() { cancel(forward(ctx, c, chunks)) }()
+	for {
+		select {
+		case chunk := <-chunks:
+			if err := r.take(ctx, chunk); err != nil {
+				return causeOf(ctx, err)
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// forward hands on what comes on a stream until that ends or ctx does. It cannot be stopped while it waits for a chunk, and the
+// source may have none to send: so Receive does not wait for it, and the stream ends when Receive has returned.
+func forward(ctx context.Context, c Carrier, chunks chan<- Chunk) error {
 	for {
 		chunk, err := c.Recv()
 		if err != nil {
-			return causeOf(ctx, err)
+			return err
 		}
-		if err := r.take(ctx, chunk); err != nil {
-			return causeOf(ctx, err)
+		select {
+		case chunks <- chunk:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }

@@ -56,7 +56,7 @@ type Stream interface {
 	Recv() (Ack, error)
 }
 
-// Carrier is the target's end of a stream.
+// Carrier is the target's end of a stream. Receive's caller ends the stream when that returns, and Recv with it.
 type Carrier interface {
 	Recv() (Chunk, error)
 	Send(a Ack) error

@@ -62,6 +62,10 @@ func (w *world) setBroken(broken bool) {
 func (s *stream) Send(c Chunk) error {
 	times := 1
 	s.w.mu.Lock()
+	if s.w.largest > 0 && len(c.Parts) > s.w.largest {
+		s.w.mu.Unlock()
+		return errBroken
+	}
 	s.w.carried++
 	if s.w.twice {
 		times = 2

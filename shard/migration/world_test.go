@@ -30,6 +30,7 @@ type world struct {
 	streams map[*stream]bool
 	broken  bool // no stream opens
 	twice   bool // chunks are carried twice
+	largest int  // chunks that are larger break their stream; 0: none does
 	carried int
 }
 

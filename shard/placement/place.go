@@ -149,7 +149,8 @@ func changes(state *meta.State, set ReplicaSet) bool {
 	return !slices.Equal(s.Replicas, set.Replicas)
 }
 
-// move takes the next steps of one shard until it has to wait for something.
+// move takes the next steps of one shard until it has to wait for something, or this node leads the meta group no more: another
+// controller acts by then, on a plan of its own.
 func (c *Controller) move(ctx context.Context, nodes []Node, set ReplicaSet, prefers map[string]int) move {
 	m := move{shard: set.Shard}
 	for range stepsMax {
@@ -165,6 +166,9 @@ func (c *Controller) move(ctx context.Context, nodes []Node, set ReplicaSet, pre
 			m.settled = seen
 			return m
 		case ShardAwait:
+			return m
+		}
+		if !c.Meta.Leading() {
 			return m
 		}
 		if err := c.takeStep(ctx, set.Shard, step, group); err != nil {

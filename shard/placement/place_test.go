@@ -201,6 +201,26 @@ func TestReplicasArePlacedWhateverControllerDies(t *testing.T) {
 	}
 }
 
+// Steps follow each other in one round, and each may take seconds.
+func TestControllerThatLeadsNoMoreTakesNoFurtherStep(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world, run func(string) (*Controller, *logLines)) {
+		formed(t, w, 1, "d")
+		w.drain("c")
+		taken := -1
+		w.after = func(action string) {
+			if action == "SetReplicas" {
+				w.leader = "b"
+				taken = len(w.actions)
+			}
+		}
+		run("a")
+		pass(time.Minute)
+		if actions := w.done(); len(actions) != taken {
+			t.Errorf("actions %q, want none after the first %d", actions, taken)
+		}
+	})
+}
+
 func TestFewShardsChangeTheirReplicasAtATime(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world, run func(string) (*Controller, *logLines)) {
 		formed(t, w, 3*movingMax, "d")
