@@ -24,7 +24,7 @@ var (
 func needsAll(t *testing.T) {
 	t.Helper()
 	if !*all {
-		t.Skip("make networkfaults runs it (-args -all); make robustness has faults of this kind too")
+		t.Skip("make networkfaults, or make elastic, runs it (-args -all); make robustness has faults of this kind too")
 	}
 }
 

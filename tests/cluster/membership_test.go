@@ -135,6 +135,7 @@ func TestNodeIsReplacedUnderLoadAndNoRequestFails(t *testing.T) {
 // Membership changes and the deaths of leaders at once: replicas go from node to node while leaders are killed in the midst of
 // it, and clients of both kinds read what they should.
 func TestHistoriesAreLinearizableWhileReplicasMoveAndLeadersDie(t *testing.T) {
+	needsAll(t)
 	c := cluster.Start(t, cluster.Options{})
 	c.Join()
 	shards := c.ShardIDs()
@@ -159,6 +160,7 @@ func TestHistoriesAreLinearizableWhileReplicasMoveAndLeadersDie(t *testing.T) {
 
 // Replicas leave a node that drains, and come back to it when another drains: it begins them empty, and they are whole.
 func TestReplicasComeBackToANodeThatHeldThemBefore(t *testing.T) {
+	needsAll(t)
 	c := cluster.Start(t, cluster.Options{})
 	fourth := c.Join()
 	values := put(t, c, "to and fro")
@@ -249,6 +251,7 @@ func TestRemovalGoesOnWhenControllersAreKilled(t *testing.T) {
 // Shards with a single replica move too: for a moment there are two votes. The meta group of two nodes has one voter, which
 // hands over and goes.
 func TestNodeOfAClusterWithSingleReplicasIsRemoved(t *testing.T) {
+	needsAll(t)
 	c := cluster.Start(t, cluster.Options{Nodes: 2, Settings: &clusterv1.Settings{HeartbeatMs: calm.HeartbeatMs, Replicas: 1, Shards: 4}})
 	run := followers(t, c, c.ShardIDs())
 	progress(t, run, "before the removal", 50)

@@ -60,6 +60,7 @@ func TestClusterGrowsAndShrinksUnderLoadAndNoRequestFails(t *testing.T) {
 
 // Whoever controls the rebalance, it comes to its end.
 func TestRebalanceGoesOnWhenItsControllerIsKilled(t *testing.T) {
+	needsAll(t)
 	c := cluster.Start(t, cluster.Options{})
 	run := work(t, c, c.ShardIDs())
 	progress(t, run, "before the fourth node joins", 50)
