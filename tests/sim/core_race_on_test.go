@@ -3,7 +3,7 @@
 package sim
 
 // coreRunsDefault is small under the race detector, which makes a run twenty times as long.
-const coreRunsDefault = 40
+const coreRunsDefault = 20
 
 // handRunsDefault likewise.
-const handRunsDefault = 6
+const handRunsDefault = 3
