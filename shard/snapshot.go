@@ -128,7 +128,7 @@ func (m *member) save(pace raftfsm.Pace) error {
 	}
 	covered := m.logBytes.Load()
 	m.saves.begin()
-	err := m.raft.Snapshot().Error()
+	err := m.takeSnapshot()
 	if errors.Is(err, raft.ErrNothingNewToSnapshot) {
 		err = nil
 	}
@@ -138,4 +138,22 @@ func (m *member) save(pace raftfsm.Pace) error {
 	}
 	m.snapAt.Store(covered)
 	return nil
+}
+
+// transferPause is between two attempts while raft refuses snapshots.
+const transferPause = 20 * time.Millisecond
+
+// takeSnapshot has raft take a snapshot. Raft refuses one while it hands its leadership over, which ends by itself.
+func (m *member) takeSnapshot() error {
+	for {
+		err := m.raft.Snapshot().Error()
+		if !errors.Is(err, raft.ErrLeadershipTransferInProgress) {
+			return err
+		}
+		select {
+		case <-time.After(transferPause):
+		case <-m.ctx.Done():
+			return errClosing
+		}
+	}
 }
