@@ -25,3 +25,23 @@ type Listener interface {
 	// Restored says that a snapshot has replaced store and state.
 	Restored(state State)
 }
+
+// Deaf is a listener that does nothing, for state machines that nobody waits for: a log that is replayed, a snapshot that
+// is looked at.
+type Deaf struct{}
+
+var _ Listener = Deaf{}
+
+func (Deaf) SectionAppliedLocked(entry.Header, *entry.Section) {}
+
+func (Deaf) SlotDroppedLocked(entry.Header, slot.ID) {}
+
+func (Deaf) HandoverChanged(State) {}
+
+func (Deaf) Applied(entry.Header, uint64) {}
+
+func (Deaf) Skipped(entry.Header) {}
+
+func (Deaf) Started(entry.ExecutorStart, uint64, bool, State) {}
+
+func (Deaf) Restored(State) {}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm"
-	"github.com/holtcache/holt/raftfsm/entry"
 	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/raftfsm/store"
 	"github.com/holtcache/holt/shard"
@@ -47,7 +46,7 @@ func machineOf(id slot.ShardID) machine {
 		return &metaMachine{m: meta.New()}
 	}
 	st := store.New()
-	return &shardMachine{store: st, fsm: raftfsm.New(uint64(id), st, deaf{})}
+	return &shardMachine{store: st, fsm: raftfsm.New(uint64(id), st, raftfsm.Deaf{})}
 }
 
 type metaMachine struct{ m *meta.Machine }
@@ -97,19 +96,6 @@ func (f *shardMachine) report() StateReport {
 		Keys: f.store.Len(), Expires: f.store.Expires(), Bytes: f.store.UsedBytes(), Digest: fmt.Sprintf("%016x", raftfsm.Digest(f.store, s)),
 	}
 }
-
-// deaf is a listener for which nothing is applied.
-type deaf struct{}
-
-var _ raftfsm.Listener = deaf{}
-
-func (deaf) SectionAppliedLocked(entry.Header, *entry.Section)        {}
-func (deaf) SlotDroppedLocked(entry.Header, slot.ID)                  {}
-func (deaf) HandoverChanged(raftfsm.State)                            {}
-func (deaf) Applied(entry.Header, uint64)                             {}
-func (deaf) Skipped(entry.Header)                                     {}
-func (deaf) Started(entry.ExecutorStart, uint64, bool, raftfsm.State) {}
-func (deaf) Restored(raftfsm.State)                                   {}
 
 // replay feeds a machine the entries from..to of a log.
 func replay(m machine, log *logstore.LogView, from, to uint64) error {

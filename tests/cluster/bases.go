@@ -17,7 +17,7 @@ func basesIn(dir string, id uint64) []model.Base {
 	var bases []model.Base
 	for _, s := range snapshots {
 		st := store.New()
-		fsm := raftfsm.New(id, st, deaf{})
+		fsm := raftfsm.New(id, st, raftfsm.Deaf{})
 		state, err := s.Open()
 		if err == nil {
 			err = fsm.Restore(state)
@@ -43,8 +43,3 @@ func baseOf(index uint64, state raftfsm.State, st *store.Store) model.Base {
 	}
 	return base
 }
-
-// deaf is a listener that nobody needs.
-type deaf struct{ raftfsm.Listener }
-
-func (deaf) Restored(raftfsm.State) {}

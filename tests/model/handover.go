@@ -59,7 +59,7 @@ type held struct {
 // followHandovers applies the entries of a shard as its replicas did, and notes what they made of migrations.
 func followHandovers(entries []Entry, sources, targets map[uint64]*sideOf) (err error) {
 	st := store.New()
-	fsm := raftfsm.New(1, st, deaf{})
+	fsm := raftfsm.New(1, st, raftfsm.Deaf{})
 	at := uint64(0)
 	defer func() {
 		if p := recover(); p != nil { // as on every replica
@@ -166,16 +166,3 @@ func Merged(shards [][]entry.Effect) ([]entry.Effect, error) {
 	slices.SortStableFunc(all, func(a, b entry.Effect) int { return cmp.Compare(a.Version, b.Version) })
 	return all, nil
 }
-
-// deaf is a listener for which nothing is applied.
-type deaf struct{}
-
-var _ raftfsm.Listener = deaf{}
-
-func (deaf) SectionAppliedLocked(entry.Header, *entry.Section)        {}
-func (deaf) SlotDroppedLocked(entry.Header, slot.ID)                  {}
-func (deaf) HandoverChanged(raftfsm.State)                            {}
-func (deaf) Applied(entry.Header, uint64)                             {}
-func (deaf) Skipped(entry.Header)                                     {}
-func (deaf) Started(entry.ExecutorStart, uint64, bool, raftfsm.State) {}
-func (deaf) Restored(raftfsm.State)                                   {}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm"
-	"github.com/holtcache/holt/raftfsm/entry"
 	"github.com/holtcache/holt/raftfsm/store"
 )
 
@@ -179,7 +178,7 @@ type handGhost struct {
 
 func newHandGhost(group int) *handGhost {
 	st := store.New()
-	return &handGhost{fsm: raftfsm.New(uint64(handShard(group)), st, handDeaf{}), store: st}
+	return &handGhost{fsm: raftfsm.New(uint64(handShard(group)), st, raftfsm.Deaf{}), store: st}
 }
 
 // follow applies what has been committed since, and tells whether there was anything.
@@ -207,16 +206,6 @@ func handSlotState(st *store.Store, key string) store.SlotState {
 	defer sl.RUnlock()
 	return sl.StateLocked()
 }
-
-type handDeaf struct{}
-
-func (handDeaf) SectionAppliedLocked(entry.Header, *entry.Section)        {}
-func (handDeaf) SlotDroppedLocked(entry.Header, slot.ID)                  {}
-func (handDeaf) HandoverChanged(raftfsm.State)                            {}
-func (handDeaf) Applied(entry.Header, uint64)                             {}
-func (handDeaf) Skipped(entry.Header)                                     {}
-func (handDeaf) Started(entry.ExecutorStart, uint64, bool, raftfsm.State) {}
-func (handDeaf) Restored(raftfsm.State)                                   {}
 
 // runHand runs one seed in a bubble of virtual time.
 func runHand(t *testing.T, seed uint64, steps int, broken handBroken) (violation string, stat handStats) {

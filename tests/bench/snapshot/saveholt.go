@@ -20,17 +20,6 @@ import (
 // benchGroup is the group whose snapshot it is.
 const benchGroup = 7
 
-// deaf is a state machine's listener that does nothing.
-type deaf struct{}
-
-func (deaf) SectionAppliedLocked(entry.Header, *entry.Section)        {}
-func (deaf) SlotDroppedLocked(entry.Header, slot.ID)                  {}
-func (deaf) HandoverChanged(raftfsm.State)                            {}
-func (deaf) Applied(entry.Header, uint64)                             {}
-func (deaf) Skipped(entry.Header)                                     {}
-func (deaf) Started(entry.ExecutorStart, uint64, bool, raftfsm.State) {}
-func (deaf) Restored(raftfsm.State)                                   {}
-
 // saveHolt writes a snapshot through the state machine and the snapshot store, as raft does for SAVE, and loads it into an
 // empty replica.
 func (p *plan) saveHolt(dir string, d data) (one saved, err error) {
@@ -74,7 +63,7 @@ func (p *plan) saveHolt(dir string, d data) (one saved, err error) {
 		return one, err
 	}
 	to := store.New()
-	if err := raftfsm.New(benchGroup, to, deaf{}).Restore(state); err != nil {
+	if err := raftfsm.New(benchGroup, to, raftfsm.Deaf{}).Restore(state); err != nil {
 		return one, err
 	}
 	one.load, one.bytes = time.Since(began), meta.Size
@@ -86,7 +75,7 @@ func (p *plan) saveHolt(dir string, d data) (one saved, err error) {
 }
 
 func write(from *store.Store, snapshots raft.SnapshotStore) (id string, took time.Duration, err error) {
-	f := raftfsm.New(benchGroup, from, deaf{})
+	f := raftfsm.New(benchGroup, from, raftfsm.Deaf{})
 	f.SetSnapshotPace(raftfsm.PaceFull)
 	began := time.Now()
 	s, err := f.Snapshot()
