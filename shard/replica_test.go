@@ -42,6 +42,7 @@ type node struct {
 	transport *transport.Transport
 	confirmer *shard.Confirmer
 	disk      *crashstore.Disk
+	wire      *transport.Group
 	replica   *shard.Replica
 	wg        sync.WaitGroup
 }
@@ -130,6 +131,7 @@ func (c *trio) start(id string, disk *crashstore.Disk) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	n.wire = wire
 	first := members
 	if _, spare := c.votesFrom[id]; spare {
 		first = nil
