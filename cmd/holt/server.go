@@ -57,7 +57,7 @@ give --join then too where addresses change.`,
 	f.StringVar(&cfg.Listen.GRPC, "grpc", cfg.Listen.GRPC, "address for gRPC clients and for holt cluster")
 	f.StringVar(&cfg.Listen.Cluster, "cluster", cfg.Listen.Cluster, "address for other nodes")
 	f.StringVar(&cfg.Listen.Gossip, "gossip", cfg.Listen.Gossip, "address for gossip, tcp and udp")
-	f.StringVar(&cfg.Listen.HTTP, "http", cfg.Listen.HTTP, "address for health probes")
+	f.StringVar(&cfg.Listen.HTTP, "http", cfg.Listen.HTTP, "address for health probes and metrics")
 	f.StringVar(&advertise, "advertise", "", "host by which clients and other nodes reach this node, where it is not that of the addresses above")
 	f.StringVar(&cfg.Advertise.RESP, "advertise-resp", "", "host:port by which RESP clients reach this node")
 	f.StringVar(&cfg.Advertise.GRPC, "advertise-grpc", "", "host:port by which gRPC clients reach this node")
@@ -72,6 +72,7 @@ give --join then too where addresses change.`,
 	f.StringVar(&maxMemory, "maxmemory", "", "memory that keys and values may take on this node, such as 100mb or 2gb; 0 is no limit; empty keeps what CONFIG SET has left")
 	f.StringVar(&appendfsync, "appendfsync", "always", "when a cluster that is created at this node syncs its logs to disk: always, everysec or no; later holt cluster set changes that")
 	f.StringVar(&logStore, "log-store", "wal", "what keeps the log: wal (one write-ahead log for all groups) or bolt (a raft-boltdb file for each)")
+	f.BoolVar(&cfg.Profile, "pprof", false, "serve Go's profiles below /debug/pprof at the HTTP address; they can show keys and values")
 	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	return c
 }

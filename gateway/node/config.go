@@ -42,7 +42,9 @@ type Config struct {
 	// MigrationStep hears of each step of the migrations that this node drives, by the names of package migration; nil for
 	// nobody.
 	MigrationStep func(step string)
-	Logger        *slog.Logger
+	// Profile serves Go's profiles at the HTTP port: they show what keys and values are in memory.
+	Profile bool
+	Logger  *slog.Logger
 	// Fatal stops the process: a write to disk failed, and whatever this node would go on saying could be wrong.
 	Fatal func(error)
 

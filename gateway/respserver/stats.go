@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/holtcache/holt/gateway/ops"
 )
 
 // Stats is what the server has counted since its start, or since CONFIG RESETSTAT.
@@ -23,6 +25,8 @@ type Stats struct {
 	Commands, Failed map[string]uint64
 	Errors           map[string]uint64
 	Latency          Latency
+	// Lookups are the keys that reads have looked for.
+	Lookups ops.Lookups
 	// TrackingBytes is about what the table of tracked keys takes, Tracking how many connections have tracking on.
 	TrackingBytes int64
 	Tracking      int64
@@ -103,6 +107,7 @@ func (s *Server) Stats() Stats {
 		OutputCuts: c.outputCuts.Load(), ProtocolErrors: c.protocolErrors.Load(), AuthFailures: c.authFailures.Load(),
 		Panics: c.panics.Load(), Commands: map[string]uint64{}, Failed: map[string]uint64{}, Errors: map[string]uint64{},
 		TrackingBytes: s.tracking.bytes.Load(), Tracking: s.tracking.active.Load(),
+		Lookups: c.lookups.sum(),
 	}
 	s.mu.Lock()
 	st.Connections = uint64(len(s.conns))
