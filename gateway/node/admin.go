@@ -94,6 +94,16 @@ func (a admin) host() (*host.Host, error) {
 	return nil, apierr.New(apierr.KindClusterDown, "this node belongs to no cluster yet: run holt cluster init at one node, or start this one with --join")
 }
 
+// latest is the host with a state that holds everything committed before the call.
+func (a admin) latest(ctx context.Context) (*host.Host, *meta.State, error) {
+	h, err := a.host()
+	if err != nil {
+		return nil, nil, err
+	}
+	state, err := h.Latest(ctx)
+	return h, state, err
+}
+
 // loading is an error while this node knows nothing of its cluster because it is reading its log.
 func (a admin) loading() error {
 	if !a.n.load.active.Load() || a.n.host.Load() != nil {
