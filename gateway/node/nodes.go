@@ -10,9 +10,11 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
 
 	"github.com/holtcache/holt/gateway/grpcserver"
 	"github.com/holtcache/holt/gateway/router"
@@ -151,6 +153,23 @@ func (n *nodes) Propose(ctx context.Context, id string, command []byte) (meta.Re
 		return meta.Result{}, fromStatus(err, to.Addr != nil)
 	}
 	return resultFromProto(reply), nil
+}
+
+// CommandVersion asks a node up to which version it knows meta commands. One that does not know the question is of a build from
+// before there was an answer.
+func (n *nodes) CommandVersion(ctx context.Context, id string) (uint32, error) {
+	client, err := n.node(id)
+	if err != nil {
+		return 0, err
+	}
+	reply, err := client.GetVersions(ctx, &nodev1.GetVersionsRequest{})
+	if err != nil {
+		if status.Code(err) == codes.Unimplemented {
+			return meta.VersionUnsaid, nil
+		}
+		return 0, readOnly(fromStatus(err, true))
+	}
+	return reply.CommandVersion, nil
 }
 
 // ReadMeta returns a node's meta state.

@@ -156,6 +156,7 @@ func (a admin) StartRebalance(ctx context.Context, wanted *clusterv1.RebalanceGo
 	if err != nil {
 		return err
 	}
+	goal.LastMigration = p.state.LastMigration()
 	return a.propose(ctx, p.host, meta.StartRebalance(goal))
 }
 
