@@ -67,7 +67,7 @@ give --join then too where addresses change.`,
 	f.StringSliceVar(&cfg.Join, "join", nil, "cluster addresses of nodes of the cluster to join or to find again")
 	f.StringVar(&cfg.Zone, "zone", "", "failure domain of this node; replicas of a shard are spread over zones")
 	f.StringVar(&cfg.Password, "requirepass", "", "password that RESP clients have to give")
-	f.IntVar(&cfg.Limits.ValueBytesMax, "max-value-bytes", 8<<20, fmt.Sprintf("largest value in bytes, at most %d", valueBytesLimit))
+	f.IntVar(&cfg.Limits.ValueBytesMax, "max-value-bytes", 8<<20, fmt.Sprintf("largest value in bytes, at most %d", node.ValueBytesLimit))
 	f.IntVar(&cfg.ClientsMax, "maxclients", 10000, "how many RESP clients may be connected")
 	f.StringVar(&maxMemory, "maxmemory", "", "memory that keys and values may take on this node, such as 100mb or 2gb; 0 is no limit; empty keeps what CONFIG SET has left")
 	f.StringVar(&appendfsync, "appendfsync", "always", "when a cluster that is created at this node syncs its logs to disk: always, everysec or no; later holt cluster set changes that")

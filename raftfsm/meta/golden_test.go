@@ -84,6 +84,8 @@ func story(t *testing.T) []*storagev1.MetaCommand {
 		StartRebalance(Rebalance{Measures: []BalanceMeasure{MeasureSlots}, StartedMs: 1}),
 		EndRebalance(1),
 		StartRebalance(Rebalance{Measures: []BalanceMeasure{MeasureBytes, MeasureRequests}, Shards: 4, StartedMs: 2}),
+		// From version 4 on.
+		StartRebalance(Rebalance{Measures: []BalanceMeasure{MeasureSlots}, StartedMs: 3, LastMigration: 3}),
 	}
 }
 
@@ -161,7 +163,9 @@ func checkYounger(t *testing.T, s *State, version int) {
 	t.Helper()
 	got := s.Settings()
 	want := got
-	want.MigrationRateBytes, want.NodeDeadAfter = 64<<20, 5*time.Minute
+	if version < 3 {
+		want.MigrationRateBytes, want.NodeDeadAfter = 64<<20, 5*time.Minute
+	}
 	if version < 2 {
 		want.MaxMemoryPolicy, want.MaxMemorySamples, want.LFULogFactor, want.LFUDecayMinutes, want.Save = NoEviction, 5, 10, 1, "3600 1"
 	}
@@ -169,9 +173,15 @@ func checkYounger(t *testing.T, s *State, version int) {
 		t.Errorf("the settings that version %d did not have: got %+v, want %+v", version, got, want)
 	}
 	for _, n := range s.Nodes() {
-		if version < 2 && n.MaxMemoryBytes != 0 || n.Draining {
+		if version < 2 && n.MaxMemoryBytes != 0 || version < 3 && n.Draining {
 			t.Errorf("version %d: node %+v, want no maxmemory and no draining", version, n)
 		}
+	}
+	if s.CommandVersion() != VersionUnsaid || s.rebalance != nil && s.rebalance.LastMigration != 0 {
+		t.Errorf("version %d: commands up to %d, rebalance %+v", version, s.CommandVersion(), s.rebalance)
+	}
+	if version >= 3 {
+		return
 	}
 	if len(s.Migrations())+len(s.EndedMigrations()) > 0 || s.lastMigration != 0 || s.Dissolved(1) || s.rebalance != nil {
 		t.Errorf("version %d: migrations %v and %v up to %d", version, s.Migrations(), s.EndedMigrations(), s.lastMigration)

@@ -22,6 +22,8 @@ type Tx struct {
 	growth int64
 	// done is the effect by which the result of the request is remembered, nil where it has no id.
 	done *entry.Effect
+	// alone tells that the writes go into a batch of their own: composed with those of others they could become too large.
+	alone bool
 	// peeks tells that a look at a key is no use of it.
 	peeks bool
 }
@@ -51,7 +53,7 @@ type write struct {
 }
 
 func (tx *Tx) reset(r *Request, now int64) {
-	tx.slot, tx.now, tx.saw, tx.done = r.Slot, now, BatchID{}, nil
+	tx.slot, tx.now, tx.saw, tx.done, tx.alone = r.Slot, now, BatchID{}, nil, false
 	clear(tx.writes)
 	tx.writes = tx.writes[:0]
 	tx.scratch = tx.scratch[:0]

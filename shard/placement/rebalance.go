@@ -211,7 +211,7 @@ func migrationName(from, to slot.ShardID) string {
 func (c *Controller) noteAborted(ctx context.Context, state *meta.State, goal meta.Rebalance) {
 	decided := map[uint64]bool{}
 	for _, m := range slices.Concat(state.EndedMigrations(), state.Migrations()) {
-		if !m.Decided() || m.StartedMs < goal.StartedMs {
+		if !m.Decided() || m.ID <= goal.LastMigration {
 			continue
 		}
 		decided[m.ID] = true
