@@ -72,14 +72,13 @@ func (c *Cluster) StartMigration(from, to uint64, ranges []slot.Range) (id uint6
 	return id
 }
 
-// MigrationOpen tells whether a migration has not ended yet, as far as any node knows.
-func (c *Cluster) MigrationOpen(id uint64) (bool, error) {
+// MigrationOver tells whether a migration has ended, as far as any node knows.
+func (c *Cluster) MigrationOver(id uint64) (bool, error) {
 	state, err := c.metaState()
 	if err != nil {
 		return false, err
 	}
-	_, open := state.Migration(id)
-	return open, nil
+	return slices.ContainsFunc(state.EndedMigrations(), func(m meta.Migration) bool { return m.ID == id }), nil
 }
 
 // MigrationEnded waits until a migration has ended, and returns it.

@@ -68,23 +68,41 @@ func (m *moving) eachStep(t *testing.T, chosen func(step, victim int) bool, stri
 			if err := m.steps.Stop(step); err != nil {
 				t.Fatal(err)
 			}
-			id := m.c.StartMigration(m.from, m.to, m.ranges)
-			at := m.steps.At(m.c, step)
+			id, at := m.startTo(t, step)
 			heal := strike(blow{i, j, id, v.node(m.c, at, m.from, m.to), m.from, m.to, func() {
 				if err := m.steps.GoOn(step); err != nil {
 					t.Fatal(err)
 				}
 			}})
-			ended := m.c.MigrationEnded(id)
-			t.Logf("%s: migration %d is %v %s", what, id, ended.Phase, ended.Reason)
-			if m.ends[ended.Phase]++; ended.Phase == meta.MigrationCommitted {
-				m.from, m.to = m.to, m.from
-			}
+			t.Logf("%s: migration %d is %v", what, id, m.ended(id))
 			heal()
 			m.c.WaitReady()
 			progress(t, m.run, what, 50)
 		}
 	}
+}
+
+// startTo begins a migration and returns it with the node that it stops at.
+func (m *moving) startTo(t *testing.T, step migration.Step) (id uint64, at *cluster.Node) {
+	t.Helper()
+	for range 5 {
+		id = m.c.StartMigration(m.from, m.to, m.ranges)
+		if at = m.steps.AtUnlessEnded(m.c, step, id); at != nil {
+			return id, at
+		}
+		t.Logf("migration %d is %v, and did not come to %s", id, m.ended(id), step)
+	}
+	t.Fatalf("no migration comes to %s", step)
+	return 0, nil
+}
+
+// ended waits for the end of a migration, and notes where the slots are.
+func (m *moving) ended(id uint64) meta.MigrationPhase {
+	ended := m.c.MigrationEnded(id)
+	if m.ends[ended.Phase]++; ended.Phase == meta.MigrationCommitted {
+		m.from, m.to = m.to, m.from
+	}
+	return ended.Phase
 }
 
 // accept checks that nothing was lost, and that nothing is there twice or came back: each key that somebody ever wrote is read
