@@ -91,8 +91,8 @@ networkfaults: tools ## cuts, bad links, killed, paused and starved nodes, wrong
 	go test ./tests/cluster -count=$(ROUNDS) -timeout 10h -v -run 'Isolated|WhileLinksAreCut|OnlyClients|AllIsSlow|HappensToProcesses|WithoutMemory|WhateverClocksDo|AtAnyStep|WorkloadsAreGreen' \
 		-args -all
 
-elastic: tools ## nodes that come, go and die, slots that move, whoever is killed or paused at whichever step (ROUNDS=10)
-	go test ./tests/cluster -count=$(ROUNDS) -timeout 10h -v -run 'Node|Replicas|Removal|Grows|Rebalance|AtAnyStep' -args -all
+elastic: tools ## nodes that come, go and die, slots that move, whoever is killed, paused or cut off at whichever step (ROUNDS=10)
+	go test ./tests/cluster -count=$(ROUNDS) -timeout 10h -v -run 'Node|Replicas|Removal|Grows|Rebalance|AtAnyStep|RedirectsWrong' -args -all
 
 # A program of its own rather than `go run`, which tells every failure by the same exit code.
 ROBUSTNESS = go build -o bin/robustness ./tests/robustness && bin/robustness suite -quiet $(if $(RESULTS),-results $(RESULTS))

@@ -169,6 +169,9 @@ func (r *receiver) answer(c Carrier) error {
 		if err := <-t.done; err != nil {
 			return err
 		}
+		if t.chunk.Final && r.d.cfg.Hook != nil { // the driver may have gone on from here already
+			r.d.cfg.Hook(StepFinalApplied, r.open.Migration, r.open.To)
+		}
 		h, ok := r.d.importing(r.open)
 		if !ok {
 			return r.d.ended(r.open)
@@ -177,9 +180,6 @@ func (r *receiver) answer(c Carrier) error {
 			return apierr.New(apierr.KindTryAgain, "shard %d: chunk %d of attempt %v of migration %d was overtaken; nothing of it was taken", r.open.To, t.chunk.Sequence, t.chunk.Attempt, t.chunk.Migration)
 		}
 		if h.Final {
-			if r.d.cfg.Hook != nil {
-				r.d.cfg.Hook(StepFinalApplied, r.open.Migration, r.open.To)
-			}
 			r.d.signal()
 		}
 		if err := c.Send(ackOf(h)); err != nil {

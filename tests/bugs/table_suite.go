@@ -5,7 +5,12 @@ var simulatedBugs = []bug{
 	inSimulation("noFence"), inSimulation("forgetSeqOnRestore"), inSimulation("esAnyNonce"), inSimulation("lostMeansNot"),
 	inSimulation("noVerGap"), inSimulation("nxNow"), inSimulation("showPending"), inSimulation("releaseAny"),
 	again("leaseNeverEnds", levelSimulation, simPkg, "^TestLeaderThatIsCutOffShowsNothingOld$"),
+	again("dropBeforeTheCommitPoint", levelSimulation, simPkg, anyMove), again("effectsNotStreamed", levelSimulation, simPkg, anyMove),
+	again("servedBeforeActivation", levelSimulation, simPkg, anyMove), again("doneNotCopied", levelSimulation, simPkg, anyMove),
 }
+
+// anyMove is the random simulation of migrations between groups of real raft.
+const anyMove = "^TestSlotsMoveBetweenGroupsOfRealRaftUnderRandomFaults$"
 
 func inSimulation(name string) bug { return again(name, levelSimulation, simPkg, anySeed) }
 
@@ -17,6 +22,7 @@ var clusterBugs = []bug{
 	again("noWatchdog", levelCluster, clusterPkg, "^TestNodeWithAHangingDiskHoldsNobodyUp$"),
 	again("stateLeaderRead", levelCluster, clusterPkg, "^TestAPausedLeaderAnswersNothingStaleWhenItGoesOn$"),
 	again("leaseNeverEnds", levelCluster, clusterPkg, "^TestAPausedLeaderAnswersNothingStaleWhenItGoesOn$"),
+	again("servedBeforeActivation", levelCluster, clusterPkg, "^TestClientsThatGetRedirectsWrongNeverGetAWrongValue$"),
 	again("failedSyncTriedAgain", levelCluster, clusterPkg, "^TestNodeNeverGoesOnAfterAFailedSyncOrWrite$"),
 }
 
