@@ -74,6 +74,7 @@ var stages = []struct {
 }{
 	{"a fourth node joins, rebalance", func(g *growing) { g.join() }},
 	{"a fifth node joins, rebalance", func(g *growing) { g.join() }},
+	{"five nodes, nothing changes", func(g *growing) { g.wait(10 * time.Second) }},
 	{"two nodes leave, rebalance", func(g *growing) { g.leave(2) }},
 	{"rolling restart", func(g *growing) { g.restart() }},
 }
