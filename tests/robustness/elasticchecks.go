@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -13,6 +14,9 @@ var elasticWorkloads = []string{"append", "counter", "register", "ttl"}
 
 // checksRate is how many operations a second their clients do together.
 const checksRate = 500
+
+// progressMin is how many operations of a workload have to succeed after the last change for it to prove something.
+const progressMin = 100
 
 // startChecks lets the workloads work on the cluster as it is now; nodes that come later they hear of by redirections.
 func (g *growing) startChecks() {
@@ -41,9 +45,14 @@ func (g *growing) endChecks() {
 	var wg sync.WaitGroup
 	for i, s := range g.checks {
 		s.Heal()
-		if err := s.WaitAlive(ctx); err != nil {
-			g.t.Errorf("workload %s: %v", elasticWorkloads[i], err)
-		}
+		wg.Go(func() {
+			if err := errors.Join(s.WaitAlive(ctx), s.WaitProgress(ctx, progressMin)); err != nil {
+				g.t.Errorf("workload %s: %v", elasticWorkloads[i], err)
+			}
+		})
+	}
+	wg.Wait()
+	for i, s := range g.checks {
 		wg.Go(func() { verdicts[i] = s.Finish(ctx) })
 	}
 	wg.Wait()
