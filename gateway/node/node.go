@@ -264,21 +264,6 @@ func (n *Node) Close(ctx context.Context) error {
 	return n.err
 }
 
-// drainPause is how long a node that leads nothing any more goes on redirecting. Client libraries look at the slot map again
-// after a redirection; after a refused connection some do so only a minute later.
-const drainPause = 500 * time.Millisecond
-
-// drain redirects connected clients for a moment.
-func (n *Node) drain(ctx context.Context) {
-	if n.resp.Stats().Connections == 0 {
-		return
-	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(drainPause):
-	}
-}
-
 func (n *Node) close(ctx context.Context) error {
 	n.load.stop()
 	n.begin.Lock()
