@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os/exec"
@@ -194,8 +195,9 @@ func (p *movePlan) run(ctx context.Context, b *bench) error {
 const (
 	// stayingKeys is how many keys stay, and how many of those that move the foreground asks for.
 	stayingKeys = 100_000
-	// moveMax bounds one move.
+	// moveMax bounds one move, keysMax the wait until all keys are seen behind it.
 	moveMax = time.Hour
+	keysMax = 10 * time.Second
 )
 
 // measure fills a system that has just started, and moves the keys under the eyes of the foreground.
@@ -220,11 +222,22 @@ func (p *movePlan) measure(ctx context.Context, running *system.Running, m mover
 	row.Moving.Before, row.Staying.Before = f.figures(phaseBefore)
 	row.Moving.During, row.Staying.During = f.figures(phaseDuring)
 	row.Moving.After, row.Staying.After = f.figures(phaseAfter)
-	keys, err := running.Keys(ctx)
-	if want := int64(p.keys + stayingKeys); err == nil && keys != want {
-		err = fmt.Errorf("there are %d keys after the move, want %d", keys, want)
+	return row, awaitKeys(ctx, running, int64(p.keys+stayingKeys))
+}
+
+// awaitKeys returns when the leaders have so many keys, all together: one may have changed a moment ago.
+func awaitKeys(ctx context.Context, running *system.Running, want int64) error {
+	ctx, cancel := context.WithTimeout(ctx, keysMax)
+	defer cancel()
+	for {
+		keys, err := running.Keys(ctx)
+		if err == nil && keys == want {
+			return nil
+		}
+		if wait(ctx, 100*time.Millisecond) != nil {
+			return errors.Join(err, fmt.Errorf("there are %d keys after the move, want %d", keys, want))
+		}
 	}
-	return row, err
 }
 
 // under does something in the middle of the foreground.
