@@ -73,7 +73,7 @@ fuzz: ## each fuzz target for a few seconds (FUZZTIME=5s)
 		done; \
 	done
 
-bench: tools build ## writes/s, reads/s and latencies of three nodes, of Redis and of etcd (SUBJECT=log|latency|memory|gc|expiry: others; ARGS: flags)
+bench: tools build ## writes/s, reads/s and latencies of three nodes, of Redis and of etcd (SUBJECT=log|latency|memory|gc|expiry|move: others; ARGS: flags)
 	go run ./tests/bench $(SUBJECT) -holt bin/holt $(ARGS)
 
 bugs: ## plant defects one at a time; a test has to notice each (ARGS='-only name', '-list', '-new -write': those tests/bugs/BUGS.md lacks)

@@ -7,6 +7,7 @@
 //	go run ./tests/bench gc           garbage collection with few keys and with many
 //	go run ./tests/bench eviction     hit ratios of full caches, beside Redis
 //	go run ./tests/bench expiry       writers while a million keys expire in one second
+//	go run ./tests/bench move         slots with 2 million keys from one shard to another, beside redis-cli --cluster reshard
 //	go run ./tests/bench SUBJECT -h   its flags
 //
 // Each subject is a row of the table in this file and a file of its own. Systems are started on free ports with their
@@ -44,6 +45,7 @@ var subjects = []subject{
 	{"gc", "garbage collection with few keys and with many", collection},
 	{"eviction", "hit ratios of full caches, beside Redis", eviction},
 	{"expiry", "writers while a million keys expire in one second", expiry},
+	{"move", "slots with 2 million keys from one shard to another, beside redis-cli --cluster reshard", move},
 }
 
 func main() {
