@@ -177,9 +177,10 @@ type memFlight struct {
 func (f *memFlight) Submit(submitted ...*router.Op) error {
 	var requests []*executor.Request
 	for _, op := range submitted {
-		requests = append(requests, &executor.Request{
-			Slot: op.Slot, AllSlots: op.AllSlots, Ack: executor.Ack(op.Ack), Do: func(tx *executor.Tx) { op.Do(tx) },
-		})
+		r := &executor.Request{Slot: op.Slot, AllSlots: op.AllSlots, Ack: executor.Ack(op.Ack), Until: op.Until}
+		r.ID.Client, r.ID.Sequence = op.ID.Client, op.ID.Sequence
+		r.Do = func(tx *executor.Tx) { op.Do(tx); r.Result = op.Result }
+		requests = append(requests, r)
 	}
 	if err := f.r.exec.Submit(f.waiter, requests...); err != nil {
 		return err
@@ -197,6 +198,7 @@ func (f *memFlight) Wait(deadline time.Time) {
 	}
 	for i, r := range f.requests {
 		f.ops[i].Err, f.ops[i].Acked, f.ops[i].Index = r.Err, router.Ack(r.Acked), r.Index
+		f.ops[i].Result, f.ops[i].Repeated = r.Result, r.Repeated
 	}
 }
 

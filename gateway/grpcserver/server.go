@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -32,6 +33,8 @@ type Config struct {
 	Limits   Limits
 	// Loading tells that the node is loading its data, so that no call on keys can be served; nil: it never is.
 	Loading func() bool
+	// Wall is the wall clock; time.Now where it is nil.
+	Wall func() time.Time
 	// Logger hears of panics and of a stop that took too long; nil: nobody does.
 	Logger *slog.Logger
 	// Options go to grpc.NewServer beside the server's own: credentials, statistics.
@@ -97,6 +100,14 @@ func (s *Server) Stop(ctx context.Context) {
 		s.public.Stop()
 		<-graceful
 	}
+}
+
+// nowMs is the wall clock in milliseconds since the Unix epoch.
+func (s *Server) nowMs() int64 {
+	if s.cfg.Wall == nil {
+		return time.Now().UnixMilli()
+	}
+	return s.cfg.Wall().UnixMilli()
 }
 
 func (s *Server) loading() bool { return s.cfg.Loading != nil && s.cfg.Loading() }

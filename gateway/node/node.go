@@ -81,7 +81,7 @@ func (n *Node) assemble() error {
 	var err error
 	n.grpc, err = grpcserver.New(grpcserver.Config{
 		Router: routes, Forward: n.nodes, Admin: admin{n}, Defaults: n.defaults, Loading: n.load.active.Load,
-		Limits: grpcserver.Limits{Data: n.cfg.Limits}, Logger: n.log,
+		Limits: grpcserver.Limits{Data: n.cfg.Limits}, Wall: n.cfg.Wall, Logger: n.log,
 	})
 	if err != nil {
 		return err

@@ -31,6 +31,9 @@ const (
 	ReadStale
 )
 
+// RequestID names a request to all attempts at it.
+type RequestID struct{ Client, Sequence uint64 }
+
 // Op is one evaluation on the leader of a shard: a write, or a read that has to come after writes of its connection.
 // The caller sets the first group of fields, submits the op once, and reads the second group after Flight.Wait.
 type Op struct {
@@ -42,6 +45,23 @@ type Op struct {
 	// time, because it may run again if the evaluation before left no trace. An op that makes no effect is a read.
 	Do func(ops.Tx)
 
+	// ID names the op to all attempts at it, and Until is its end in milliseconds of the shard's clock: until then the op is
+	// applied once, whatever the number of attempts. Until 0: it has none. Not with AllSlots.
+	ID    RequestID
+	Until int64
+	// Result is the answer in the caller's form. Where there is an id Do sets it; where Repeated is set afterwards it is that of
+	// the attempt that was applied, and Do did not run. It is not to be changed.
+	Result   []byte
+	Repeated bool
+
+	// Command is the op as its client has sent it, or Block are the commands of its transaction: for a Remote replica, which evaluates
+	// nothing here. ReadOnly tells it that the op changes nothing, so that it may be repeated.
+	Command  [][]byte
+	Block    [][][]byte
+	ReadOnly bool
+	// Reply is what a Remote replica has answered, as RESP.
+	Reply []byte
+
 	// Err is nil for an op that is done as asked.
 	Err *apierr.Error
 	// Acked is how a write was acknowledged, which may be better than asked for.
@@ -51,6 +71,15 @@ type Op struct {
 
 	// Handle belongs to the replica that takes the op.
 	Handle any
+}
+
+// Remote is the replica of another node. It takes ops that carry their command and reads nothing by itself.
+type Remote interface {
+	Replica
+	// Watch has a connection of its own watch keys until Unwatch or the next op with a Block, which goes over it too. It returns the
+	// answer.
+	Watch(command [][]byte, deadline time.Time) (reply []byte, err error)
+	Unwatch()
 }
 
 // Flight is a set of ops on one replica that one goroutine submits and then waits for. It is used again and again.

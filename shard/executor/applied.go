@@ -46,6 +46,7 @@ func (e *Executor) SlotDroppedLocked(h entry.Header, s slot.ID) {
 // Applied settles everybody who waits for the record.
 func (e *Executor) Applied(h entry.Header, index uint64) {
 	e.clock.Observe(h.Time)
+	e.appliedTime.Store(max(e.appliedTime.Load(), h.Time))
 	gone := e.gone
 	e.gone.expired, e.gone.evicted = 0, 0
 	e.mu.Lock()
@@ -90,6 +91,7 @@ func (e *Executor) Skipped(h entry.Header) {
 // were not applied before never will be.
 func (e *Executor) Started(start entry.ExecutorStart, term uint64, afterRelease bool, state raftfsm.State) {
 	e.clock.Observe(state.Time)
+	e.appliedTime.Store(state.Time)
 	e.mu.Lock()
 	e.tenure.Store(nil)
 	e.handing.Store(&state.Handovers)
@@ -115,6 +117,7 @@ func (e *Executor) Started(start entry.ExecutorStart, term uint64, afterRelease 
 func (e *Executor) Restored(state raftfsm.State) {
 	e.endTenure()
 	e.clock.Observe(state.Time)
+	e.appliedTime.Store(state.Time)
 	e.clearOverlay()
 	e.settleMemory()
 	e.handing.Store(&state.Handovers)

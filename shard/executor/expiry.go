@@ -24,7 +24,7 @@ const (
 func (e *Executor) runExpiry(ctx context.Context) {
 	timer := time.NewTimer(expiryTick)
 	defer timer.Stop()
-	from := slot.ID(0)
+	from, swept := slot.ID(0), slot.ID(0)
 	var maintained time.Time
 	for {
 		select {
@@ -36,6 +36,7 @@ func (e *Executor) runExpiry(ctx context.Context) {
 		if began.Sub(maintained) >= expiryTick {
 			maintained = began
 			e.store.Maintain(maintainCells)
+			swept = e.sweepResults(swept)
 			e.stampWrites()
 			e.wantTrim()
 		}
