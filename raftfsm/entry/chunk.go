@@ -45,10 +45,13 @@ type Part struct {
 	Effects []Effect
 }
 
-// Item is all that a key held when it was copied. It replaces what the target has of the key.
+// Item is all that a key held when it was copied. It replaces what the target has of the key. Of a key with many fields an
+// item has some: they replace those that the target has, and leave the others alone.
 type Item struct {
 	Key, Value []byte
 	Type       Type
+	// Part tells that Value has some of the fields.
+	Part bool
 	// ExpireAt is the instant at which the key expires, in milliseconds since the Unix epoch; 0 means never.
 	ExpireAt int64
 	Version  uint64
@@ -111,10 +114,7 @@ func AppendPart(dst []byte, p *Part) []byte {
 		base = max(base, p.Effects[i].Version)
 	}
 	dst = binary.AppendUvarint(dst, base)
-	for i := range p.Effects {
-		dst = appendEffect(dst, base, &p.Effects[i])
-	}
-	return dst
+	return appendEffects(dst, base, p.Effects)
 }
 
 // DecodeParts reads parts to the end of data, of which keys and values are parts.
@@ -124,8 +124,15 @@ func DecodeParts(data []byte) ([]Part, error) {
 	return parts, d.End("parts of a chunk")
 }
 
+// PartOf, in the byte that says the type of an item, here and in snapshots, says that Value has some of the key's fields.
+const PartOf = 1 << 7
+
 func appendItem(dst []byte, it *Item) []byte {
-	dst = append(dst, byte(it.Type), byte(it.Access), byte(it.Access>>8), byte(it.Access>>16))
+	typ := byte(it.Type)
+	if it.Part {
+		typ |= PartOf
+	}
+	dst = append(dst, typ, byte(it.Access), byte(it.Access>>8), byte(it.Access>>16))
 	dst = binary.AppendUvarint(dst, uint64(it.ExpireAt))
 	dst = binary.AppendUvarint(dst, it.Version)
 	dst = appendBytes(dst, it.Key)
@@ -143,10 +150,7 @@ func (d *Decoder) parts() (parts []Part) {
 		}
 		if n := d.Count(minEffectBytes); n > 0 {
 			base := d.Uvarint()
-			p.Effects = make([]Effect, 0, n)
-			for ; n > 0 && !d.bad; n-- {
-				p.Effects = append(p.Effects, d.effect(base))
-			}
+			p.Effects = d.effects(make([]Effect, 0, n), base, n)
 		}
 		parts = append(parts, p)
 	}
@@ -155,11 +159,14 @@ func (d *Decoder) parts() (parts []Part) {
 
 func (d *Decoder) item() Item {
 	it := Item{Type: Type(d.Byte()), Access: uint32(d.Uint16())}
+	if (it.Type &^ PartOf).HasFields() {
+		it.Part, it.Type = it.Type&PartOf != 0, it.Type&^PartOf
+	}
 	it.Access |= uint32(d.Byte()) << 16
 	it.ExpireAt = int64(d.Uvarint())
 	it.Version = d.Uvarint()
 	it.Key = d.Bytes()
 	it.Value = d.Bytes()
-	d.bad = d.bad || it.ExpireAt < 0
+	d.bad = d.bad || it.ExpireAt < 0 || it.Type.HasFields() && CheckPacked(it.Value) != nil
 	return it
 }

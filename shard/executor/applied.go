@@ -1,6 +1,8 @@
 package executor
 
 import (
+	"bytes"
+
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm"
 	"github.com/holtcache/holt/raftfsm/entry"
@@ -14,7 +16,9 @@ func (e *Executor) SectionAppliedLocked(h entry.Header, section *entry.Section) 
 	e.tellTaps(section.Slot, func(t Tap) { t.EffectsLocked(section.Slot, section.Effects) })
 	if e.cfg.Observer != nil {
 		for i := range section.Effects {
-			if eff := &section.Effects[i]; eff.Kind != entry.EffectDone {
+			eff := &section.Effects[i]
+			again := i > 0 && eff.OnField() && bytes.Equal(eff.Key, section.Effects[i-1].Key)
+			if eff.Kind != entry.EffectDone && !again {
 				e.cfg.Observer.KeyChanged(eff.Key)
 			}
 		}

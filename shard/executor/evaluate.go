@@ -160,8 +160,9 @@ func (e *Executor) do(r *Request) (err *apierr.Error) {
 			err.Outcome = apierr.OutcomeNotApplied
 		}
 	}()
+	before := e.version
 	r.Do(&e.tx)
-	if n := uint64(len(e.tx.writes)); n > e.versionsMax {
+	if n := e.version - before; n > e.versionsMax {
 		return apierr.New(apierr.KindTooLarge, "shard %d: the request makes %d changes, at most %d fit (limit versionsMax); not applied", e.cfg.Shard, n, e.versionsMax)
 	}
 	return e.tx.checkSize()
