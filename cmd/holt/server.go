@@ -69,6 +69,7 @@ give --join then too where addresses change.`,
 	f.StringVar(&cfg.Password, "requirepass", "", "password that RESP clients have to give")
 	f.IntVar(&cfg.Limits.ValueBytesMax, "max-value-bytes", 8<<20, fmt.Sprintf("largest value in bytes, at most %d", node.ValueBytesLimit))
 	f.IntVar(&cfg.ClientsMax, "maxclients", 10000, "how many RESP clients may be connected")
+	f.BoolVar(&cfg.EnableDebug, "enable-debug-command", false, "let RESP clients use DEBUG: for test suites")
 	f.StringVar(&maxMemory, "maxmemory", "", "memory that keys and values may take on this node, such as 100mb or 2gb; 0 is no limit; empty keeps what CONFIG SET has left")
 	f.StringVar(&appendfsync, "appendfsync", "always", "when a cluster that is created at this node syncs its logs to disk: always, everysec or no; later holt cluster set changes that")
 	f.StringVar(&logStore, "log-store", "wal", "what keeps the log: wal (one write-ahead log for all groups) or bolt (a raft-boltdb file for each)")
@@ -89,6 +90,8 @@ func newLogger(level string) (*slog.Logger, error) {
 func runServer(cfg node.Config) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	ctx, cfg.Shutdown = context.WithCancel(ctx)
+	defer cfg.Shutdown()
 	cfg.Fatal = func(err error) {
 		// Nothing that this process would still say could be trusted: no clean-up, no more answers.
 		cfg.Logger.Error("stopped: the disk failed, or the log contradicts what was applied; look at the disk, then start the node again", "err", err)

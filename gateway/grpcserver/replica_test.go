@@ -149,6 +149,7 @@ func (r *memReplica) Holds(slot.ID) bool             { return r.holds.Load() }
 func (r *memReplica) Acknowledged(uint64) int        { return 0 }
 func (r *memReplica) Keys() int                      { return r.store.Len() }
 func (r *memReplica) KeysInSlot(slot.ID) int         { return 0 }
+func (r *memReplica) HasKeys(slot.ID) bool           { return false }
 func (r *memReplica) ListKeys(slot.ID, int) [][]byte { return nil }
 func (r *memReplica) NewFlight() router.Flight       { return &memFlight{r: r, waiter: executor.NewWaiter()} }
 func (r *memReplica) setLeads(leads bool)            { r.log.leads.Store(leads); r.exec.Kick() }

@@ -29,6 +29,10 @@ type Config struct {
 	Limits   ops.Limits
 	// ClientsMax bounds the RESP connections; 0 means the default.
 	ClientsMax int
+	// EnableDebug lets RESP clients use DEBUG.
+	EnableDebug bool
+	// Shutdown begins to end the process when a client asks for it; nil where clients cannot.
+	Shutdown func()
 	// LogStore says what keeps the logs; the zero value means wal.
 	LogStore host.LogStore
 	// AppendFsync is the setting of a cluster that is created at this node; the zero value means always. A node goes by the

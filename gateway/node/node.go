@@ -75,8 +75,9 @@ func (n *Node) assemble() error {
 	n.resp = respserver.New(respserver.Config{
 		Router: routes, Table: command.NewTable(n.cfg.Limits), Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
 		Limits: respserver.Limits{ClientsMax: n.cfg.ClientsMax}, Password: n.cfg.Password, Info: n.info, Slabs: n.slabs, Purge: purge, Settings: settings{n}, Saver: saver{n}, Operator: operator{admin{n}}, Logger: n.log,
-		Defaults: func() (router.Ack, router.ReadMode) { d := n.defaults(); return d.Ack, d.ReadMode },
-		Loading:  n.load.active.Load,
+		Defaults:    func() (router.Ack, router.ReadMode) { d := n.defaults(); return d.Ack, d.ReadMode },
+		Loading:     n.load.active.Load,
+		EnableDebug: n.cfg.EnableDebug, SetActiveExpiry: n.setActiveExpiry, Shutdown: n.cfg.Shutdown,
 	})
 	var err error
 	n.grpc, err = grpcserver.New(grpcserver.Config{

@@ -124,6 +124,11 @@ func (p *replica) KeysInSlot(s slot.ID) int {
 	return keysInSlot(r, s)
 }
 
+func (p *replica) HasKeys(s slot.ID) bool {
+	r := p.r.Load()
+	return r != nil && r.Executor().HasKeys(s)
+}
+
 func keysInSlot(r *shard.Replica, s slot.ID) int {
 	sl := r.Store().Slot(s)
 	sl.RLock()

@@ -6,6 +6,8 @@ import "github.com/holtcache/holt/proto/apierr"
 var (
 	// ErrWrongType means that the key holds something else than a string.
 	ErrWrongType = apierr.New(apierr.KindWrongType, "Operation against a key holding the wrong kind of value")
+	// ErrNoKey means that a key does not exist which has to.
+	ErrNoKey = apierr.New(apierr.KindNotFound, "no such key")
 	// ErrNotInteger means that a text is not a 64-bit integer in its shortest form.
 	ErrNotInteger = apierr.New(apierr.KindInvalid, "value is not an integer or out of range")
 	// ErrNotFloat means that a text is not a finite or infinite decimal number.

@@ -33,6 +33,11 @@ type Config struct {
 	Operator Operator
 	// Saver is what SAVE and BGSAVE ask; nil where nothing can be saved.
 	Saver Saver
+	// EnableDebug lets clients use DEBUG; SetActiveExpiry is what DEBUG SET-ACTIVE-EXPIRE switches, nil where nothing can be.
+	EnableDebug     bool
+	SetActiveExpiry func(on bool)
+	// Shutdown begins to end the node and returns at once; nil where clients cannot.
+	Shutdown func()
 	// Loading tells that the node is loading its data, so that only commands that need none are answered; nil means that it
 	// never is.
 	Loading func() bool

@@ -27,6 +27,7 @@ func (r *scriptedReplica) NewFlight() router.Flight         { return &scriptedFl
 func (r *scriptedReplica) Acknowledged(uint64) int          { return 0 }
 func (r *scriptedReplica) Keys() int                        { return 0 }
 func (r *scriptedReplica) KeysInSlot(slot.ID) int           { return 0 }
+func (r *scriptedReplica) HasKeys(slot.ID) bool             { return false }
 func (r *scriptedReplica) ListKeys(slot.ID, int) [][]byte   { return nil }
 func (r *scriptedReplica) Now() int64                       { return 0 }
 func (r *scriptedReplica) Delete([]byte) bool               { return false }

@@ -69,12 +69,31 @@ func (s *Server) fixedSettings() []Setting {
 		{"cluster-enabled", "yes"},
 		{"maxmemory", "0"},
 		{"maxmemory-policy", "noeviction"},
+		{"min-replicas-to-write", strconv.Itoa(s.replicasForWrite())},
+		{"min-replicas-max-lag", "1"}, // seconds; a leader that hears of no quorum stops before
+		{"cluster-require-full-coverage", "no"},
+		{"notify-keyspace-events", ""},
+		{"enable-debug-command", map[bool]string{false: "no", true: "yes"}[s.cfg.EnableDebug]},
 		{"maxclients", strconv.Itoa(s.limits.ClientsMax)},
 		{"timeout", strconv.FormatInt(int64(s.limits.IdleTimeout/time.Second), 10)},
 		{"proto-max-bulk-len", strconv.Itoa(s.cfg.Protocol.BulkBytesMax)},
 		{"client-query-buffer-limit", strconv.Itoa(s.cfg.Protocol.QueryBufferBytesMax)},
 		{"tracking-table-max-bytes", strconv.Itoa(s.limits.TrackingBytesMax)},
 	}
+}
+
+// replicasForWrite is how many other replicas have to take a write before it is acknowledged by a majority: on the shards of
+// this node, where they are fewest. Redis' min-replicas-to-write refuses a write where so many are not there; here it is always
+// so, and follows from how many replicas shards have.
+func (s *Server) replicasForWrite() int {
+	facts := s.facts()
+	fewest := 0
+	for i, shard := range facts.Shards {
+		if needed := (shard.Replicas + 1) / 2; i == 0 || needed < fewest {
+			fewest = needed
+		}
+	}
+	return fewest
 }
 
 // configGet is CONFIG GET pattern ...

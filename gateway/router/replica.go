@@ -99,7 +99,8 @@ type Replica interface {
 	// NewFlight returns an empty flight for one connection.
 	NewFlight() Flight
 	// Read evaluates fn against one slot in the caller's goroutine and returns when what it saw cannot be lost any more.
-	// fn runs under a lock, must not block, and may run several times. The error is an *apierr.Error.
+	// fn runs under a lock, must not block, and may run several times. The reader is an ops.Scanner, too. The error is an
+	// *apierr.Error.
 	Read(ctx context.Context, s slot.ID, mode ReadMode, fn func(ops.Reader)) error
 	// AwaitOwned returns nil once this replica, leading, serves a slot that is being handed over to its shard. The error is
 	// an *apierr.Error: Importing where ctx ends before, Ask where the slot is being handed to another shard, else why the
@@ -113,6 +114,8 @@ type Replica interface {
 	// Keys is how many keys the replica holds, and KeysInSlot how many of them in one slot.
 	Keys() int
 	KeysInSlot(s slot.ID) int
+	// HasKeys tells at no cost whether the replica has keys of a slot of its shard's, those of writes on their way included.
+	HasKeys(s slot.ID) bool
 	// ListKeys lists keys of a slot that the replica holds and that have not expired, at most limit, in no particular order.
 	ListKeys(s slot.ID, limit int) [][]byte
 }

@@ -99,6 +99,8 @@ type Executor struct {
 	// writes both and alone reads the second.
 	handing       atomic.Pointer[[]raftfsm.Handover]
 	handedVersion uint64
+	// lazyExpiry: expired keys are deleted only when somebody asks for them.
+	lazyExpiry atomic.Bool
 	// trimWanted tells Run that there is more than the budget.
 	trimWanted atomic.Bool
 	// use is how uses are noted, nil while the meaning of stamps changes. stampMu orders those who change that.

@@ -41,7 +41,7 @@ func (e *Executor) runExpiry(ctx context.Context) {
 			e.wantTrim()
 		}
 		pause := expiryTick
-		if e.tenure.Load() != nil {
+		if e.tenure.Load() != nil && !e.lazyExpiry.Load() {
 			var keys [][]byte
 			began = time.Now()
 			keys, from = e.store.ExpiredKeys(nil, from, e.clock.Now(), expiryKeysMax)
@@ -53,6 +53,10 @@ func (e *Executor) runExpiry(ctx context.Context) {
 		timer.Reset(pause)
 	}
 }
+
+// SetActiveExpiry switches the deletion of expired keys that nobody touches, which is on at first. Nobody sees the others either
+// way.
+func (e *Executor) SetActiveExpiry(on bool) { e.lazyExpiry.Store(!on) }
 
 // expireAll deletes keys, which come slot by slot, in one request a slot, and waits for all of them.
 func (e *Executor) expireAll(ctx context.Context, keys [][]byte) {
