@@ -77,12 +77,20 @@ func (m *move) Begin() error {
 		return err
 	}
 	m.id = c.StartMigration(m.r.from, m.r.to, m.ranges)
-	time.Sleep(m.into) // the moment is drawn, and there is nothing to wait for
-	if over, err := c.MigrationOver(m.id); err != nil || over {
-		m.wrong = fmt.Errorf("the migration was over before anything else happened (%v)", err)
+	for until := time.Now().Add(m.into); ; time.Sleep(lookEvery) { // the moment is drawn
+		if over, err := c.MigrationOver(m.id); err != nil || over {
+			m.wrong = fmt.Errorf("the migration was over before anything else happened (%v)", err)
+			break
+		}
+		if !time.Now().Before(until) {
+			break
+		}
 	}
 	return m.Fault.Begin()
 }
+
+// lookEvery is the pause between two looks at a migration.
+const lookEvery = 20 * time.Millisecond
 
 // ballast are large values in slots that move.
 func (m *move) ballast() error {
