@@ -1,6 +1,7 @@
 package placement
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -179,15 +180,45 @@ func TestRebalanceStartsFewMigrationsAtATime(t *testing.T) {
 			busy[m.To]++
 		}
 		for shard, n := range busy {
-			if n > migrationsOfShardMax {
+			if n > 1 {
 				t.Errorf("shard %d takes part in %d migrations", shard, n)
 			}
 		}
-		if len(busy) != 5 || len(w.machine.State().Migrations()) < 3 {
+		if len(w.machine.State().Migrations()) != 2 { // of five shards
 			t.Errorf("%d migrations, of shards %v", len(w.machine.State().Migrations()), busy)
 		}
 		if got := strings.Join(c.Status().Waiting, "\n"); !strings.Contains(got, "slots to go") {
 			t.Errorf("it waits for %q", got)
+		}
+	})
+}
+
+// Its slots are frozen for a moment at each migration, so that a shard is let alone for a while before the next.
+func TestShardRestsBetweenMigrations(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world, run func(string) (*Controller, *logLines)) {
+		formed(t, w, 3)
+		w.drive(commits)
+		w.register("d", "e")
+		run("a")
+		w.goal(meta.MeasureSlots)
+		pass(2 * time.Minute)
+		ended := map[slot.ShardID]int64{}
+		migrations := w.machine.State().EndedMigrations()
+		slices.SortFunc(migrations, func(a, b meta.Migration) int { return cmp.Compare(a.ID, b.ID) })
+		rests := 0
+		for _, m := range migrations {
+			for _, shard := range []slot.ShardID{m.From, m.To} {
+				if last, before := ended[shard]; before {
+					rests++
+					if pause := time.Duration(m.StartedMs-last) * time.Millisecond; pause < migrationRest {
+						t.Errorf("shard %d rests %v before migration %d, want %v", shard, pause, m.ID, migrationRest)
+					}
+				}
+				ended[shard] = m.EndedMs
+			}
+		}
+		if rests < 5 {
+			t.Errorf("%d migrations show nothing: %d rests", len(migrations), rests)
 		}
 	})
 }
