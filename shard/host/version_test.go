@@ -84,3 +84,17 @@ func TestCommandThatANodeCannotReadGoesNowhereElse(t *testing.T) {
 		t.Errorf("asked %d times: %v", asked, err)
 	}
 }
+
+func TestMetaLeaderAsksBeforeItProposesWhatIsNew(t *testing.T) {
+	h, _ := knowing(t, &others{version: func(_ context.Context, node string) (uint32, error) {
+		return map[string]uint32{"a": 4, "b": 4, "c": 3}[node], nil
+	}})
+	goal := meta.Rebalance{Measures: []meta.BalanceMeasure{meta.MeasureSlots}, StartedMs: 1}
+	if err := h.refuse(t.Context(), meta.Encode(meta.StartRebalance(goal))); err != nil {
+		t.Errorf("what every build knows: %v", err)
+	}
+	goal.LastMigration = 1
+	if err := h.refuse(t.Context(), meta.Encode(meta.StartRebalance(goal))); err == nil || !strings.Contains(err.Error(), "node c runs an older build") {
+		t.Errorf("what node c does not know: got %v", err)
+	}
+}

@@ -131,6 +131,7 @@ func (c *Controller) moveAll(ctx context.Context, state *meta.State, nodes []Nod
 	wg.Wait()
 	c.moving = map[slot.ShardID]bool{}
 	for i, m := range moves {
+		delete(c.settled, m.shard) // also where the replicas are to be the same again: on the way there its members have changed
 		if m.settled != "" {
 			if c.settled == nil {
 				c.settled = map[slot.ShardID]string{}

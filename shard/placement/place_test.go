@@ -54,6 +54,27 @@ func wantPlaced(t *testing.T, w *world, without string) {
 	}
 }
 
+// A node whose replica is damaged takes it out of the group by itself. Where the shard was as it is to be again, nothing but the
+// members tells that something is to be done.
+func TestReplicaThatHasLeftByItselfIsGivenAgain(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world, run func(string) (*Controller, *logLines)) {
+		formed(t, w, 3)
+		c, _ := run("a")
+		pass(time.Minute)
+		s, _ := w.machine.State().Shard(1)
+		leaves := s.Replicas[slices.IndexFunc(s.Replicas, func(id string) bool { return id != s.PreferredLeader })]
+		others := slices.DeleteFunc(slices.Clone(s.Replicas), func(id string) bool { return id == leaves })
+		w.change(func() {
+			m := w.group(1)
+			m.Voters, m.Index = slices.DeleteFunc(slices.Clone(m.Voters), func(id string) bool { return id == leaves }), m.Index+1
+		})
+		w.must(ReplicasCommand(s, others))
+		pass(time.Minute)
+		wantPlaced(t, w, "")
+		wantStatus(t, c)
+	})
+}
+
 func TestDrainingNodeGivesUpAllThatItHolds(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world, run func(string) (*Controller, *logLines)) {
 		formed(t, w, 6, "d")
