@@ -77,9 +77,11 @@ func (m *move) Begin() error {
 		return err
 	}
 	m.id = c.StartMigration(m.r.from, m.r.to, m.ranges)
-	time.Sleep(m.into) // the moment is drawn, and there is nothing to wait for
-	if over, err := c.MigrationOver(m.id); err != nil || over {
-		m.wrong = fmt.Errorf("the migration was over before anything else happened (%v)", err)
+	for began := time.Now(); time.Since(began) < m.into; time.Sleep(readyEvery) { // a moment of it, which is drawn
+		if over, err := c.MigrationOver(m.id); err == nil && over {
+			m.wrong = errors.New("the migration was over before anything else happened")
+			break
+		}
 	}
 	return m.Fault.Begin()
 }
