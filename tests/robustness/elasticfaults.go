@@ -77,20 +77,14 @@ func (m *move) Begin() error {
 		return err
 	}
 	m.id = c.StartMigration(m.r.from, m.r.to, m.ranges)
-	for until := time.Now().Add(m.into); ; time.Sleep(lookEvery) { // the moment is drawn
-		if over, err := c.MigrationOver(m.id); err != nil || over {
-			m.wrong = fmt.Errorf("the migration was over before anything else happened (%v)", err)
-			break
-		}
-		if !time.Now().Before(until) {
+	for began := time.Now(); time.Since(began) < m.into; time.Sleep(readyEvery) { // a moment of it, which is drawn
+		if over, err := c.MigrationOver(m.id); err == nil && over {
+			m.wrong = errors.New("the migration was over before anything else happened")
 			break
 		}
 	}
 	return m.Fault.Begin()
 }
-
-// lookEvery is the pause between two looks at a migration.
-const lookEvery = 20 * time.Millisecond
 
 // ballast are large values in slots that move.
 func (m *move) ballast() error {

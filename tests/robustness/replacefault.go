@@ -30,7 +30,7 @@ func replaceNode(r *rig, random *rand.Rand) nemesis.Fault {
 		end: func() error {
 			killed.Start()
 			r.c.RemoveNode(out, false)
-			out.Stop()
+			out.Kill() // it may have been started just now, and know of no signal yet
 			out.Wipe()
 			out.Start()
 			r.c.WaitReady()
