@@ -3,6 +3,7 @@ package entry
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/holtcache/holt/proto/slot"
 )
@@ -34,6 +35,9 @@ type Chunk struct {
 	Time    int64
 	// Parts apply in order. Several may be of one slot.
 	Parts []Part
+
+	// items are those of all parts, one behind the other, where the chunk was decoded to be used again.
+	items []Item
 }
 
 // Part is what a chunk does to one slot: emptying it, then items, then effects.
@@ -87,14 +91,41 @@ func appendChunkHead(h Header, c *Chunk, room int) []byte {
 
 // DecodeChunk reads the body of KindChunk. Keys and values are parts of body.
 func DecodeChunk(body []byte) (Chunk, error) {
+	var c Chunk
+	err := DecodeChunkInto(body, &c)
+	c.items = nil
+	return c, err
+}
+
+// DecodeChunkInto reads the body of KindChunk into c, whose slices are used again. Keys and values are parts of body.
+func DecodeChunkInto(body []byte, c *Chunk) error {
 	d := NewDecoder(body)
-	c := Chunk{
-		Migration: d.Uint64(), Attempt: Attempt{Incarnation: d.Uint64(), Counter: d.Uint64()}, Sequence: d.Uint64(),
-		Version: d.Uint64(), Time: int64(d.Uint64()), Final: d.bool(),
-	}
+	c.Migration, c.Attempt, c.Sequence = d.Uint64(), Attempt{Incarnation: d.Uint64(), Counter: d.Uint64()}, d.Uint64()
+	c.Version, c.Time, c.Final = d.Uint64(), int64(d.Uint64()), d.bool()
 	d.bad = d.bad || c.Time < 0
-	c.Parts = d.parts()
-	return c, d.End("chunk")
+	d.parts(c)
+	return d.End("chunk")
+}
+
+// DecodePartsInto reads parts to the end of data into c, whose slices are used again. Keys and values are parts of data.
+func DecodePartsInto(data []byte, c *Chunk) error {
+	d := NewDecoder(data)
+	d.parts(c)
+	return d.End("parts of a chunk")
+}
+
+// itemsKept is for how many items a chunk that is emptied keeps room: those of a full one with values of 64 bytes.
+const itemsKept = 4096
+
+// Forget empties a decoded chunk, so that it does not keep the memory that its keys and values are parts of.
+func (c *Chunk) Forget() {
+	if max(cap(c.items), cap(c.Parts)) > itemsKept {
+		*c = Chunk{}
+		return
+	}
+	clear(c.Parts)
+	clear(c.items)
+	*c = Chunk{Parts: c.Parts[:0], items: c.items[:0]}
 }
 
 // AppendPart appends a part to dst. Parts behind each other are what DecodeParts reads.
@@ -119,9 +150,9 @@ func AppendPart(dst []byte, p *Part) []byte {
 
 // DecodeParts reads parts to the end of data, of which keys and values are parts.
 func DecodeParts(data []byte) ([]Part, error) {
-	d := NewDecoder(data)
-	parts := d.parts()
-	return parts, d.End("parts of a chunk")
+	var c Chunk
+	err := DecodePartsInto(data, &c)
+	return c.Parts, err
 }
 
 // PartOf, in the byte that says the type of an item, here and in snapshots, says that Value has some of the key's fields.
@@ -139,14 +170,16 @@ func appendItem(dst []byte, it *Item) []byte {
 	return appendBytes(dst, it.Value)
 }
 
-func (d *Decoder) parts() (parts []Part) {
+func (d *Decoder) parts(c *Chunk) {
+	parts, items := c.Parts[:0], c.items[:0]
 	for d.More() {
 		p := Part{Slot: d.Slot(), Drop: d.bool()}
 		if n := d.Count(minItemBytes); n > 0 {
-			p.Items = make([]Item, 0, n)
-			for ; n > 0 && !d.bad; n-- {
-				p.Items = append(p.Items, d.item())
+			first := len(items)
+			for items = slices.Grow(items, n); n > 0 && !d.bad; n-- {
+				items = append(items, d.item())
 			}
+			p.Items = items[first:len(items):len(items)]
 		}
 		if n := d.Count(minEffectBytes); n > 0 {
 			base := d.Uvarint()
@@ -154,7 +187,7 @@ func (d *Decoder) parts() (parts []Part) {
 		}
 		parts = append(parts, p)
 	}
-	return parts
+	c.Parts, c.items = parts, items
 }
 
 func (d *Decoder) item() Item {
