@@ -102,7 +102,7 @@ func (p parser) bitCount(args [][]byte) (Call, error) {
 		if len(args) == 3 {
 			return Call{}, errSyntax
 		}
-		if part, err = parseBitRange(args[2:]); err != nil {
+		if part, err = parseBitRange(args[2:], endFirst); err != nil {
 			return Call{}, err
 		}
 	}
@@ -122,7 +122,7 @@ func (p parser) bitPos(args [][]byte) (Call, error) {
 	}
 	part := ops.WholeValue
 	if len(args) > 3 {
-		if part, err = parseBitRange(args[3:]); err != nil {
+		if part, err = parseBitRange(args[3:], unitFirst); err != nil {
 			return Call{}, err
 		}
 	}
@@ -132,8 +132,16 @@ func (p parser) bitPos(args [][]byte) (Call, error) {
 	})(args)
 }
 
+// bitRangeOrder says in which order the arguments of a range are looked at: what is wrong first is what is said.
+type bitRangeOrder uint8
+
+const (
+	endFirst  bitRangeOrder = iota + 1 // BITCOUNT
+	unitFirst                          // BITPOS
+)
+
 // parseBitRange reads start [end [BYTE|BIT]].
-func parseBitRange(args [][]byte) (part ops.BitRange, err error) {
+func parseBitRange(args [][]byte, order bitRangeOrder) (part ops.BitRange, err error) {
 	if len(args) > 3 {
 		return part, errSyntax
 	}
@@ -144,12 +152,16 @@ func parseBitRange(args [][]byte) (part ops.BitRange, err error) {
 		part.Open = true
 		return part, nil
 	}
+	var badEnd, badUnit error
+	part.End, badEnd = ops.ParseInt(args[1])
 	if len(args) == 3 {
 		part.InBits = word(args[2], "BIT")
 		if !part.InBits && !word(args[2], "BYTE") {
-			return part, errSyntax
+			badUnit = errSyntax
 		}
 	}
-	part.End, err = ops.ParseInt(args[1])
-	return part, err
+	if order == endFirst && badEnd != nil || badUnit == nil {
+		return part, badEnd
+	}
+	return part, badUnit
 }

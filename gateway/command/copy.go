@@ -59,7 +59,7 @@ func parseCopyOptions(options [][]byte) (replace bool, err error) {
 		case word(options[0], "REPLACE"):
 			replace, options = true, options[1:]
 		case word(options[0], "DB") && len(options) > 1:
-			if database, err = parseInRange(options[1], math.MinInt32, math.MaxInt32); err != nil {
+			if database, err = ParseIntIn(options[1], math.MinInt32, math.MaxInt32); err != nil {
 				return false, err
 			}
 			if database < 0 || database >= databases {
@@ -76,8 +76,8 @@ func parseCopyOptions(options [][]byte) (replace bool, err error) {
 	return replace, nil
 }
 
-// parseInRange reads an integer of a range.
-func parseInRange(arg []byte, lowest, highest int64) (int64, error) {
+// ParseIntIn reads an integer from lowest to highest.
+func ParseIntIn(arg []byte, lowest, highest int64) (int64, error) {
 	n, err := ops.ParseInt(arg)
 	if err == nil && (n < lowest || n > highest) {
 		err = apierr.New(apierr.KindInvalid, "value is out of range, value must between %d and %d", lowest, highest)

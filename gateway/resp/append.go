@@ -1,6 +1,7 @@
 package resp
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 	"unicode/utf8"
@@ -22,7 +23,7 @@ func (v *Value) append(dst []byte, resp3 bool) []byte {
 	case KindSimple:
 		return appendLine(dst, '+', v.Str)
 	case KindError:
-		return appendLine(dst, '-', cutText(v.Str, ErrorBytesMax))
+		return appendLine(dst, '-', cutText(bytes.Trim(v.Str, "\r\n"), ErrorBytesMax)) // at its ends as in Redis
 	case KindInt:
 		return appendNumber(dst, ':', v.Int)
 	case KindBulk:

@@ -26,7 +26,6 @@ func clientHandlers() map[string]handler {
 
 var (
 	errClientName = apierr.New(apierr.KindInvalid, "Client names cannot contain spaces, newlines or special characters.")
-	errOnOff      = apierr.New(apierr.KindInvalid, "argument must be 'ON' or 'OFF'.")
 )
 
 // nameBytesMax bounds what clients call themselves, since CLIENT LIST repeats it for all of them.
@@ -90,7 +89,7 @@ func (c *conn) clientSetInfo(args [][]byte) resp.Value {
 // onOffHandler accepts what has nothing to switch here: connections are never evicted, and no reads are counted.
 func onOffHandler(_ *conn, args [][]byte) resp.Value {
 	if !word(args[2], "ON") && !word(args[2], "OFF") {
-		return errorReply(errOnOff)
+		return errorReply(errSyntax)
 	}
 	return resp.OK()
 }

@@ -96,6 +96,11 @@ func (c *conn) dispatch(args [][]byte) {
 	c.row = nil
 	spec, err := c.server.cfg.Table.Lookup(args)
 	if err != nil {
+		if len(args) > 0 && word(args[0], "EXEC") {
+			c.endMulti()
+			c.watch = watchList{}
+			err = apierr.New(apierr.KindExecAbort, "Transaction discarded because of: %s", apierr.Of(err).Message)
+		}
 		c.refuse(errorReply(err))
 		return
 	}

@@ -46,7 +46,7 @@ func (c *conn) debug(args [][]byte) resp.Value {
 		c.server.cfg.SetActiveExpiry(string(args[2]) != "0")
 		return resp.OK()
 	}
-	return errorReply(apierr.New(apierr.KindInvalid, "unknown subcommand or wrong number of arguments for '%s'. Try DEBUG HELP.", clip(args[1])))
+	return subcommandSyntax(args)
 }
 
 // debugSleepMax bounds DEBUG SLEEP, which holds one connection and nobody else: a test that wants more wants to stop the

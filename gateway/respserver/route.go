@@ -24,6 +24,11 @@ func slotOf(keys [][]byte) (slot.ID, *apierr.Error) {
 func (c *conn) data(spec *command.Spec, args [][]byte) {
 	call, err := spec.Parse(args)
 	if err != nil {
+		if keys := spec.Keys(args); len(keys) > 1 {
+			if _, crossed := slotOf(keys); crossed != nil {
+				err = crossed // the first thing that is said, as in Redis
+			}
+		}
 		c.reply(errorReply(err))
 		return
 	}

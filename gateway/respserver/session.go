@@ -1,11 +1,14 @@
 package respserver
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
+	"math"
 	"strings"
 	"time"
 
+	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/ops"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/proto/apierr"
@@ -61,7 +64,7 @@ func (c *conn) reset([][]byte) resp.Value {
 }
 
 func (c *conn) selectDB(args [][]byte) resp.Value {
-	n, err := ops.ParseInt(args[1])
+	n, err := command.ParseIntIn(args[1], math.MinInt32, math.MaxInt32)
 	switch {
 	case err != nil:
 		return errorReply(err)
@@ -181,7 +184,17 @@ func (c *conn) setReadWrite([][]byte) resp.Value {
 // echoBytesMax bounds how much of an argument an error repeats.
 const echoBytesMax = 128
 
-func clip(arg []byte) string { return string(arg[:min(len(arg), echoBytesMax)]) }
+// clip is what an error repeats of an argument: up to a zero byte, as Redis does.
+func clip(arg []byte) string {
+	arg, _, _ = bytes.Cut(arg[:min(len(arg), echoBytesMax)], []byte{0})
+	return string(arg)
+}
+
+// subcommandSyntax is the error of a subcommand with arguments that it does not have (Redis, addReplySubcommandSyntaxError).
+func subcommandSyntax(args [][]byte) resp.Value {
+	return errorReply(apierr.New(apierr.KindInvalid, "unknown subcommand or wrong number of arguments for '%s'. Try %s HELP.",
+		clip(args[1]), strings.ToUpper(clip(args[0]))))
+}
 
 // missingSubcommand answers a command that needs a subcommand and has none. Its arity refuses it before.
 func missingSubcommand(_ *conn, args [][]byte) resp.Value {

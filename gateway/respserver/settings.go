@@ -121,10 +121,12 @@ func (c *conn) configSet(args [][]byte) resp.Value {
 	ctx, cancel := context.WithTimeout(context.Background(), configSetMax)
 	defer cancel()
 	var wanted []Setting
+	var given []string // the names as they were given, for errors
 	for i := 2; i < len(args); i += 2 {
+		given = append(given, clip(args[i]))
 		wanted = append(wanted, Setting{strings.ToLower(clip(args[i])), string(args[i+1])})
 	}
-	err := c.server.setSettings(ctx, wanted)
+	err := c.server.setSettings(ctx, wanted, given)
 	c.arrived = time.Now()
 	if err != nil {
 		return errorReply(err)
@@ -134,7 +136,7 @@ func (c *conn) configSet(args [][]byte) resp.Value {
 
 // setSettings checks names first, then values, then changes all (Redis, config.c, configSetCommand). A fixed setting may
 // be given the value that it has: test suites and tools do that.
-func (s *Server) setSettings(ctx context.Context, wanted []Setting) error {
+func (s *Server) setSettings(ctx context.Context, wanted []Setting, given []string) error {
 	list := s.settings()
 	var live []Setting
 	if s.cfg.Settings != nil {
@@ -146,7 +148,7 @@ func (s *Server) setSettings(ctx context.Context, wanted []Setting) error {
 		at := slices.IndexFunc(list, named)
 		switch {
 		case at < 0:
-			return apierr.New(apierr.KindInvalid, "Unknown option or number of arguments for CONFIG SET - '%s'", w.Name)
+			return apierr.New(apierr.KindInvalid, "Unknown option or number of arguments for CONFIG SET - '%s'", given[i])
 		case slices.ContainsFunc(wanted[:i], named):
 			return refusedSetting(w.Name, errTwice)
 		case slices.ContainsFunc(live, named):

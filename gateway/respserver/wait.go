@@ -176,17 +176,19 @@ const (
 )
 
 func (c *conn) clientUnblock(args [][]byte) resp.Value {
-	id, err := ops.ParseInt(args[2])
-	if err != nil {
-		return errorReply(err)
-	}
 	how := unblockTimeout
 	switch {
 	case len(args) == 3:
-	case len(args) == 4 && word(args[3], "ERROR"):
+	case len(args) > 4:
+		return subcommandSyntax(args)
+	case word(args[3], "ERROR"):
 		how = unblockError
-	case len(args) != 4 || !word(args[3], "TIMEOUT"):
+	case !word(args[3], "TIMEOUT"):
 		return errorReply(apierr.New(apierr.KindInvalid, "CLIENT UNBLOCK reason should be TIMEOUT or ERROR"))
+	}
+	id, err := ops.ParseInt(args[2])
+	if err != nil {
+		return errorReply(err)
 	}
 	for _, other := range c.server.clients() {
 		if other.id != id || !other.waiting.Load() {

@@ -3,13 +3,13 @@ package respserver
 import (
 	"math"
 
+	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/ops"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/proto/apierr"
 )
 
 var (
-	errLocalRange   = apierr.New(apierr.KindInvalid, "value is out of range, value must between 0 and 1")
 	errReplicaRange = apierr.New(apierr.KindInvalid, "value is out of range, must be positive")
 	errNotSynced    = apierr.New(apierr.KindUnsupported, "WAITAOF needs appendfsync always: otherwise nobody can tell what is on disk; WAIT tells what is in the logs")
 )
@@ -20,12 +20,9 @@ const syncAlways = "always"
 // waitSynced is WAITAOF numlocal numreplicas timeout: on how many disks the last writes of the connection are, of this node and
 // of others, on the shard where they are fewest.
 func (c *conn) waitSynced(args [][]byte) resp.Value {
-	local, err := ops.ParseInt(args[1])
+	local, err := command.ParseIntIn(args[1], 0, 1)
 	if err != nil {
 		return errorReply(err)
-	}
-	if local < 0 || local > 1 {
-		return errorReply(errLocalRange)
 	}
 	replicas, err := ops.ParseInt(args[2])
 	if err != nil {

@@ -13,13 +13,16 @@ import (
 type Generator struct {
 	random *rand.Rand
 	spec   *command.Spec
+	// waits tells that the command may wait for a time that it is given: that is never a positive number then.
+	waits bool
 }
 
 // NewGenerator makes the commands of a row; equal seeds give equal commands.
 func NewGenerator(spec *command.Spec, seed uint64) *Generator {
 	name := fnv.New64a()
 	_, _ = name.Write([]byte(spec.Name))
-	return &Generator{random: rand.New(rand.NewPCG(seed, name.Sum64())), spec: spec}
+	waits := slices.ContainsFunc(spec.Arguments, func(a command.Arg) bool { return a.Name == "timeout" })
+	return &Generator{random: rand.New(rand.NewPCG(seed, name.Sum64())), spec: spec, waits: waits}
 }
 
 // oneIn tells one time in n.

@@ -52,6 +52,7 @@ func StartRedis(t testing.TB, flags ...string) string {
 	await(t, "the Redis cluster is whole", func() bool {
 		return strings.Contains(string(s.Do("CLUSTER", "INFO")), "cluster_state:ok")
 	})
+	s.hangUp()
 	return socket
 }
 

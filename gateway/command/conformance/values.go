@@ -55,7 +55,10 @@ func (g *Generator) key() string {
 
 // junk is an argument that hardly ever is right.
 func (g *Generator) junk() string {
-	return pick(g, "", "x", "-1", "0", "1", "2", "3.5", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "007",
+	if g.waits {
+		return pick(g, "", "x", "-1", "0", "3.5", "9223372036854775808", "ALL", "write", "a\x00b", keyText)
+	}
+	return pick(g, "", "x", "-1", "0", "3.5", "1000500500", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "007",
 		" 1", "NX", "get", "COUNT", "*", "a\x00b", "\r\n", strings.Repeat("y", 150), keyText)
 }
 
