@@ -75,7 +75,7 @@ give --join then too where addresses change.`,
 	f.StringVar(&logStore, "log-store", "wal", "what keeps the log: wal (one write-ahead log for all groups) or bolt (a raft-boltdb file for each)")
 	f.BoolVar(&cfg.Profile, "pprof", false, "serve Go's profiles below /debug/pprof at the HTTP address; they can show keys and values")
 	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
-	return c
+	return withConfig(c)
 }
 
 func newLogger(level string) (*slog.Logger, error) {
