@@ -2,6 +2,8 @@ package main
 
 // controlBugs are defects of slots that change hands, at the executor.
 var controlBugs = []bug{
+	{"requestLargerThanAMessage", "15", []edit{{executorPkg + "/evaluate.go", "	return e.tx.checkSize()\n", "	return nil\n"}}, executorPkg, "^TestRequestThatIsTooLarge"},
+	{"patchesGrowInTheBatch", "15", []edit{{executorPkg + "/evaluate.go", "	if e.tx.alone && e.open != nil {\n		e.seal()\n	}\n", ""}}, executorPkg, "^TestLargePatches"},
 	{"writePastFreeze", "14", []edit{{executorPkg + "/evaluate.go", "ok := served(sl, &e.overlay.slots[r.Slot])", "ok := sl.StateLocked() == 1"}}, executorPkg, "^TestFreezeStopsReadsAndWrites"},
 	{"freezeWritesOnly", "14", []edit{{executorPkg + "/read.go", "v.over != nil && !served(v.slot, v.over)", "v.slot.StateLocked() != store.SlotOwned"}}, executorPkg, "^TestReadThatLooksAfterTheFreeze"},
 	{"freezeAtApply", "14", []edit{{executorPkg + "/control.go", "	if change != nil {\n", "	if change != nil && change.to == 0 {\n"}}, executorPkg, "^TestFreezeStopsReadsAndWrites"},

@@ -38,6 +38,13 @@ var memberBugs = []bug{
 		hostPkg, "^TestRemovedReplicaLeavesATombstone$"},
 	{"slotsOfAnEmptyShard", "24", []edit{{hostPkg + "/groups.go", "if !ok || s.Phase != meta.ShardCreating {\n		return nil", "if !ok {\n		return nil"}}, hostPkg, "^TestSlotsComeFromTheStateOnlyWhileTheShardIsCreated$"},
 
+	{"deletesADamagedVoter", "29", []edit{{hostPkg + "/rebuild.go", "	if err := h.checkLeft(id, leader); err != nil {\n		return err\n	}\n", ""}}, hostPkg, "^TestDamagedReplicaStays"},
+	{"votesAsIfNothingWasLost", "29", []edit{{hostPkg + "/rebuild.go", "		mark.LastTerm, mark.LastIndex = end.Term, end.Index\n", ""}}, hostPkg, "^TestDamagedReplicaStays"},
+	{"settledOnTheWay", "members", []edit{{placementPkg + "/place.go", "		delete(c.settled, m.shard)", "		// delete(c.settled, m.shard)"}}, placementPkg, "^TestReplicaThatHasLeftByItself"},
+	{"takesTheAddressOfALivingNode", "members", []edit{{hostPkg + "/metaview.go", "n.State != gossip.StateAlive || !registered", "n.State == gossip.StateAlive || !registered"}},
+		hostPkg, "^TestRegistrationDoesNotTake"},
+	{"olderNodesAreNotAsked", "upgrade", []edit{{hostPkg + "/metaview.go", "	return h.SupportedByAll(ctx, c.Version)\n", "	return nil\n"}}, hostPkg, "^TestMetaLeaderAsks"},
+
 	{"deafWhenRemoved", "members", []edit{{hostPkg + "/metaleader.go", "return leader != \"\"", "return true || leader == \"\""}}, "tests/cluster", "^TestReplicasOfADeadNodeAreRebuiltOnASpare$"},
 
 	{"promoteBeforeCaughtUp", "members", []edit{{membersFile, "return !s.caughtUp(id) })", "return false })"}}, placementPkg, "^TestStepsOfAShard$"},
