@@ -34,6 +34,6 @@ var metaBugs = []bug{
 		metaPkg, "^TestDissolvedShardNeverReturns$"},
 	{"drainingForgotten", "nodes", []edit{{metaPkg + "/node.go", "node.MaxMemoryBytes, node.Draining = known.MaxMemoryBytes, known.Draining", "node.MaxMemoryBytes = known.MaxMemoryBytes"}},
 		metaPkg, "^TestNodeThatDrainsGoesOn"},
-	{"newCommandSaysAnOldVersion", "upgrade", []edit{{metaPkg + "/command.go", "*storagev1.MetaCommand_DissolveShard:\n		return 3", "*storagev1.MetaCommand_DissolveShard:\n		return 2"}},
+	{"newCommandSaysAnOldVersion", "upgrade", []edit{{metaPkg + "/command.go", "		if c.SetRebalance.GetRebalance().GetLastMigrationId() != 0 {\n			return 4\n", "		if c.SetRebalance.GetRebalance().GetLastMigrationId() != 0 {\n			return 3\n"}},
 		metaPkg, "^TestCommandsSayTheOldestVersion"},
 }
