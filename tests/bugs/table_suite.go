@@ -22,7 +22,6 @@ var clusterBugs = []bug{
 	again("noWatchdog", levelCluster, clusterPkg, "^TestNodeWithAHangingDiskHoldsNobodyUp$"),
 	again("stateLeaderRead", levelCluster, clusterPkg, "^TestAPausedLeaderAnswersNothingStaleWhenItGoesOn$"),
 	again("leaseNeverEnds", levelCluster, clusterPkg, "^TestAPausedLeaderAnswersNothingStaleWhenItGoesOn$"),
-	again("servedBeforeActivation", levelCluster, clusterPkg, "^TestClientsThatGetRedirectsWrongNeverGetAWrongValue$"),
 	again("failedSyncTriedAgain", levelCluster, clusterPkg, "^TestNodeNeverGoesOnAfterAFailedSyncOrWrite$"),
 }
 
