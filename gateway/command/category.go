@@ -20,11 +20,12 @@ const (
 	CatConnection
 	CatTransaction
 	CatScripting
+	CatHash
 )
 
 var categoryNames = []string{
 	"keyspace", "read", "write", "string", "pubsub", "admin", "fast", "slow", "dangerous", "connection",
-	"transaction", "scripting",
+	"transaction", "scripting", "hash",
 }
 
 // Names lists the categories without the leading '@'.

@@ -27,6 +27,7 @@ func NewTable(limits Limits) *Table {
 		rows [][]*Spec
 	}{
 		{"string", [][]*Spec{getSpecs(p), setSpecs(p), batchSpecs(p), patchSpecs(p), incrSpecs(p)}},
+		{"hash", [][]*Spec{hashSpecs(p), hashReadSpecs(p), hashScanSpecs(p)}},
 		{"generic", [][]*Spec{keysSpecs(p), expireSpecs(p), ttlSpecs(p), objectSpecs(p), waitSpecs()}},
 		{"connection", [][]*Spec{connectionSpecs(), clientSpecs()}},
 		{"server", [][]*Spec{introspectSpecs(), configSpecs(), serverSpecs(), memorySpecs(p), aclSpecs()}},
