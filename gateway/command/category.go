@@ -21,11 +21,12 @@ const (
 	CatTransaction
 	CatScripting
 	CatBitmap
+	CatHash
 )
 
 var categoryNames = []string{
 	"keyspace", "read", "write", "string", "pubsub", "admin", "fast", "slow", "dangerous", "connection",
-	"transaction", "scripting", "bitmap",
+	"transaction", "scripting", "bitmap", "hash",
 }
 
 // Names lists the categories without the leading '@'.

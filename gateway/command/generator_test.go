@@ -18,7 +18,7 @@ type generator struct {
 
 func newGenerator(seed uint64) *generator {
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0))}
-	g.keys = []string{"a", "b", "c", "d", "e", "list", ""}
+	g.keys = []string{"a", "b", "c", "d", "e", "list", "", "h", "i", "j"}
 	g.values = []string{
 		"", "0", "1", "-1", "10", "007", " 11", "11 ", "+5", "-0", "9223372036854775807", "-9223372036854775808",
 		"9223372036854775808", "12345678901234567890", "1.5", "-2.25", "3.0e3", "1e400", "1e5000", "inf", "-inf", "nan",
@@ -102,14 +102,58 @@ func (g *generator) command() []string {
 	case 1:
 		args = append(args, pick(g, "x", "", "NX", "get", "PERSIST", loneNumber))
 	}
-	if args[0] == "INCRBYFLOAT" && !sameLongDouble {
+	if strings.HasSuffix(args[0], "INCRBYFLOAT") && !sameLongDouble {
 		return g.command()
 	}
 	args[0] = g.caseOf(args[0])
 	return args
 }
 
+// hashKey is mostly a key that holds a hash.
+func (g *generator) hashKey() string { return pick(g, "h", "h", "i", "i", "j", "a", "list") }
+
+func (g *generator) field() string {
+	return pick(g, "f", "g", "h", "i", "n", "n", "", strings.Repeat("f", 70))
+}
+
+func (g *generator) fieldValues() []string {
+	var pairs []string
+	for range pick(g, 1, 1, 1, 2, 3, 10) {
+		pairs = append(pairs, g.field(), g.value())
+	}
+	return pairs
+}
+
+// hashCommand is a command on a hash whose reply depends on nothing but its fields.
+func (g *generator) hashCommand() []string {
+	switch g.IntN(14) {
+	case 0, 1, 2:
+		return append([]string{pick(g, "HSET", "HSET", "HMSET"), g.hashKey()}, g.fieldValues()...)
+	case 3:
+		return []string{"HSETNX", g.hashKey(), g.field(), g.value()}
+	case 4, 5:
+		return []string{"HDEL", g.hashKey(), g.field(), g.field(), g.field()}
+	case 6, 7:
+		return []string{"HINCRBY", g.hashKey(), g.field(), g.value()}
+	case 8:
+		return []string{"HINCRBYFLOAT", g.hashKey(), g.field(), g.value()}
+	case 9:
+		return []string{pick(g, "HGET", "HEXISTS", "HSTRLEN"), g.hashKey(), g.field()}
+	case 10:
+		return []string{"HMGET", g.hashKey(), g.field(), g.field(), g.field()}
+	case 11:
+		return []string{pick(g, "HLEN", "HGETALL", "HKEYS", "HVALS", "TYPE", "PERSIST", "DEL"), g.hashKey()}
+	case 12:
+		return []string{"EXPIRE", g.hashKey(), g.ttl(time.Second, false)}
+	}
+	return pick(g, []string{"HSCAN", g.hashKey(), "0", "COUNT", "1000"}, []string{"HRANDFIELD", g.hashKey(), "1000"},
+		[]string{"HRANDFIELD", g.hashKey(), "1000", "WITHVALUES"}, []string{"SET", g.hashKey(), g.value()}, []string{"GET", g.hashKey()})
+}
+
 func (g *generator) rightCommand() []string {
+	if g.IntN(3) == 0 {
+		return g.hashCommand()
+	}
 	switch g.IntN(30) {
 	case 0, 1, 2, 3, 4:
 		return append([]string{"SET", g.key(), g.value()}, g.setOptions("NX", "XX", "GET", "KEEPTTL", "EX", "PX", "EXAT", "PXAT", "PERSIST")...)

@@ -93,7 +93,7 @@ func TestEveryRowIsWhole(t *testing.T) {
 
 func TestCommandsWithoutMeaningYetAreUnknown(t *testing.T) {
 	table := NewTable(Limits{})
-	for _, name := range []string{"migrate", "swapdb", "move", "monitor", "sync", "replicaof"} {
+	for _, name := range []string{"migrate", "swapdb", "move", "monitor", "sync", "replicaof", "eval", "lpush"} {
 		if _, err := table.Lookup(command(name, "x")); err == nil || !strings.Contains(err.Error(), "unknown command") {
 			t.Errorf("%s: got %v", name, err)
 		}

@@ -41,7 +41,7 @@ func scanSpecs() []*Spec {
 
 var errCursor = apierr.New(apierr.KindInvalid, "invalid cursor")
 
-// scanCountDefault is how many keys a step looks at where nothing else is said, as in Redis.
+// scanCountDefault is how many keys or fields a step looks at where nothing else is said, as in Redis.
 const scanCountDefault = 10
 
 // ScanQuery is what SCAN asks for.

@@ -13,6 +13,8 @@ type Call struct {
 	Keys [][]byte
 	// Read answers a command that only reads. The reply owns its bytes.
 	Read func(ops.Reader) resp.Value
+	// Many tells that Read may show any number of values, so that its reply needs a limit while it is made.
+	Many bool
 	// Write answers a command that may write. An error reply means that nothing was changed.
 	Write func(ops.Tx) resp.Value
 }

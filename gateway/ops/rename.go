@@ -5,7 +5,7 @@ import "github.com/holtcache/holt/raftfsm/store"
 // Rename gives what a key holds, with its expiry, to another key, whatever that held; to itself it changes nothing
 // (redis.io/commands/rename).
 func Rename(tx Tx, key, newKey []byte) error {
-	item, ok := tx.Get(key)
+	item, ok := tx.Whole(key)
 	if !ok {
 		return ErrNoKey
 	}
@@ -18,7 +18,7 @@ func Rename(tx Tx, key, newKey []byte) error {
 
 // RenameNX is Rename if the other key does not exist; it tells whether it renamed (redis.io/commands/renamenx).
 func RenameNX(tx Tx, key, newKey []byte) (bool, error) {
-	item, ok := tx.Get(key)
+	item, ok := tx.Whole(key)
 	if !ok {
 		return false, ErrNoKey
 	}
@@ -33,7 +33,7 @@ func RenameNX(tx Tx, key, newKey []byte) (bool, error) {
 // Copy gives a copy of what a key holds, with its expiry, to another key, and tells whether it did: not where the first
 // does not exist, nor where the other does and is not to be replaced (redis.io/commands/copy). The keys differ.
 func Copy(tx Tx, key, newKey []byte, replace bool) bool {
-	item, ok := tx.Get(key)
+	item, ok := tx.Whole(key)
 	if !ok {
 		return false
 	}

@@ -116,7 +116,7 @@ func (e *entry) set(spec *command.Spec, call *command.Call) {
 	e.read, e.write, e.several = call.Read, call.Write, several(spec, call)
 }
 
-// several tells whether the reply of a call holds the values of more than one key.
+// several tells whether the reply of a call holds more than one value.
 func several(spec *command.Spec, call *command.Call) bool {
-	return call.Read != nil && len(call.Keys) > 1 && spec.KeySpecs[0].Flags&command.KeyAccess != 0
+	return call.Many || call.Read != nil && len(call.Keys) > 1 && spec.KeySpecs[0].Flags&command.KeyAccess != 0
 }

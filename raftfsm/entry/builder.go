@@ -34,8 +34,8 @@ type Builder struct {
 	parts map[string]int
 	name  []byte // of the part at hand
 	arena arena
-	live   int
-	batch  Batch
+	live  int
+	batch Batch
 }
 
 type buildSection struct {

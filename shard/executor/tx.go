@@ -151,6 +151,11 @@ func (tx *Tx) Set(key, value []byte, typ entry.Type, expireAt int64) uint64 {
 		tx.Delete(key)
 		return tx.e.version
 	}
+	if typ.HasFields() {
+		if err := entry.CheckPacked(value); err != nil {
+			panic("executor: " + err.Error()) // no replica could read it
+		}
+	}
 	v := tx.nextVersion()
 	item := store.Item{Value: tx.e.builder.Copy(value), Type: typ, ExpireAt: expireAt, Version: v}
 	delete(tx.works, string(key))
