@@ -82,7 +82,7 @@ func (p *pair) sameInstant(name string, got, want resp.Value) bool {
 	return got.Kind == resp.KindInt && want.Kind == resp.KindInt && got.Int > 0 && want.Int > 0 && apart.Abs() < clockTolerance
 }
 
-// refusedEarlier is the first divergence that the package names: a bad argument is refused before the key is looked at.
+// refusedEarlier is the first of the differences in DIFFERENCES.md: a bad argument is refused before the key is looked at.
 func refusedEarlier(name, got, want string) bool {
 	switch strings.ToLower(name) {
 	case "incrbyfloat":
