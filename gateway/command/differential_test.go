@@ -87,6 +87,9 @@ func refusedEarlier(name, got, want string) bool {
 	switch strings.ToLower(name) {
 	case "incrbyfloat":
 		return got == "-ERR value is not a valid float" && strings.HasPrefix(want, "-WRONGTYPE")
+	case "bitcount", "bitpos", "lcs":
+		return got == "-ERR syntax error" &&
+			(want == "0" || want == "-1" || strings.HasPrefix(want, "-WRONGTYPE") || want == "-ERR The specified keys must contain string values")
 	case "getex":
 		return (got == "-ERR value is not an integer or out of range" || got == "-ERR invalid expire time in 'getex' command") &&
 			(want == "null" || strings.HasPrefix(want, "-WRONGTYPE"))

@@ -19,6 +19,8 @@ var gatewayBugs = []bug{
 	{"execIgnoresWatch", "34", []edit{{respserverPkg + "/exec.go", "markOf(tx, t.shard, w.key) != w.mark {", "markOf(tx, t.shard, w.key) == (mark{}) {"}}, respserverPkg, "^TestTransactions|^TestWatch"},
 	{"countedBeforeTheWrites", "34", []edit{{respserverPkg + "/command.go", "	\"client|caching\": true,\n}", "	\"client|caching\": true, \"dbsize\": true,\n}"}},
 		respserverPkg, "^TestKeysAreCounted"},
+	{"scanBlindToPending", "34", []edit{{executorPkg + "/scan.go", "if v.over != nil && cursor == 0 {", "if v.over == nil && cursor == 0 {"}},
+		executorPkg, "^TestScanShowsWhatIsPendingOnceItIsCommitted$"},
 	{"noOutputBound", "DESIGN 5", []edit{{respserverPkg + "/replysize.go", "if c.budget.Add(-sizeOf(v)) < 0 && !v.IsError() {", "if c.budget.Add(-sizeOf(v)) < -1<<40 && !v.IsError() {"}},
 		respserverPkg, "^TestReplyLimitAtTheEdge$"},
 	{"clientThatReadsNothingIsKept", "DESIGN 5", []edit{{respserverPkg + "/output.go", "time.Now().Add(o.limits.WriteDeadline)", "time.Now().Add(1000 * o.limits.WriteDeadline)"}},
