@@ -56,7 +56,7 @@ build: ## bin/holt
 run: build ## a cluster of three nodes on this machine (ARGS='--dir x --port 7001' goes to holt dev)
 	bin/holt dev $(ARGS)
 
-.PHONY: test race fuzz bench bugs scale diskfaults networkfaults elastic robustness robustness-long figures tools
+.PHONY: test race fuzz bench bugs scale diskfaults networkfaults elastic conformance robustness robustness-long figures tools
 test: tools build ## all tests: each package alone, then whole clusters
 	go test $(UNIT_PACKAGES)
 	go test -p 1 ./tests/...
@@ -93,6 +93,9 @@ networkfaults: tools ## cuts, bad links, killed, paused and starved nodes, wrong
 
 elastic: tools ## nodes that come, go and die, slots that move, whoever is killed, paused or cut off at whichever step (ROUNDS=10)
 	go test ./tests/cluster -count=$(ROUNDS) -timeout 10h -v -run 'Node|Replicas|Removal|Grows|Rebalance|AtAnyStep|RedirectsWrong' -args -all
+
+conformance: tools ## each command of the table against redis-server 7.0.15, made of a random seed, many more than in make test
+	go test ./gateway/respserver -count=1 -timeout 30m -v -run TestEveryRow -args -all
 
 # A program of its own rather than `go run`, which tells every failure by the same exit code.
 ROBUSTNESS = go build -o bin/robustness ./tests/robustness && bin/robustness suite -quiet $(if $(RESULTS),-results $(RESULTS))

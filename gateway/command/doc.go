@@ -7,9 +7,10 @@
 //
 // # Divergences
 //
-//   - Parse checks all that needs no data, so GETEX with a bad TTL is refused even where the key does not exist, and
-//     INCRBYFLOAT with a bad increment even where the key holds another type.
-//   - HSCAN with a bad option is refused even where the key does not exist. HRANDFIELD gives at most 1,048,576 fields that may repeat.
+// DIFFERENCES.md lists where replies differ from those of Redis. Beside that:
+//
+//   - HRANDFIELD gives at most 1,048,576 fields that may repeat.
+//   - RESTORE checks IDLETIME and FREQ and does not use them: what eviction knows of a key begins anew.
 //   - OBJECT ENCODING tells how Redis would encode a value of these bytes if it was SET, or a hash of these fields if it was made of them;
 //     the way the value came about (APPEND, SETRANGE, INCRBYFLOAT, fields that are gone) is not remembered. OBJECT REFCOUNT is always 1: values are not shared.
 //   - TTL and EXPIRETIME of an expiry within half a second of the largest 64-bit number do not overflow.

@@ -39,7 +39,7 @@ func (g *generator) offset() string {
 	if g.IntN(12) == 0 {
 		return pick(g, "x", "", "1048576", "1048577", "9223372036854775807", "-9223372036854775808", "536870912")
 	}
-	return strconv.Itoa(g.IntN(60) - 20)
+	return g.nearOffset()
 }
 
 // ttl is a number of the unit: relative or absolute, far from every other one, now and then wrong. Relative ones never
@@ -154,7 +154,11 @@ func (g *generator) rightCommand() []string {
 	if g.IntN(3) == 0 {
 		return g.hashCommand()
 	}
-	switch g.IntN(30) {
+	switch g.IntN(36) {
+	case 30, 31, 32, 33, 34:
+		return g.rightBitCommand()
+	case 35:
+		return []string{pick(g, "RENAME", "RENAMENX", "COPY", "LCS", "DUMP"), g.key(), g.key()}
 	case 0, 1, 2, 3, 4:
 		return append([]string{"SET", g.key(), g.value()}, g.setOptions("NX", "XX", "GET", "KEEPTTL", "EX", "PX", "EXAT", "PXAT", "PERSIST")...)
 	case 5:
@@ -196,6 +200,38 @@ func (g *generator) rightCommand() []string {
 	}
 	return []string{pick(g, "SET", "APPEND"), g.key(), g.value()}
 }
+
+func (g *generator) rightBitCommand() []string {
+	bit := func() string { return strconv.Itoa(g.IntN(400)) }
+	switch g.IntN(6) {
+	case 0:
+		return []string{"SETBIT", g.key(), bit(), pick(g, "0", "1")}
+	case 1:
+		return []string{"GETBIT", g.key(), bit()}
+	case 2:
+		return []string{"BITCOUNT", g.key(), g.nearOffset(), g.nearOffset(), pick(g, "BYTE", "bit")}
+	case 3:
+		return []string{"BITPOS", g.key(), pick(g, "0", "1"), g.nearOffset(), g.nearOffset(), pick(g, "byte", "BIT")}
+	case 4:
+		return []string{"BITOP", pick(g, "AND", "OR", "XOR"), g.key(), g.key(), g.key()}
+	}
+	args := []string{"BITFIELD", g.key()}
+	for range 1 + g.IntN(4) {
+		kind := fmt.Sprintf("%s%d", pick(g, "u", "i"), 1+g.IntN(63))
+		switch g.IntN(4) {
+		case 0:
+			args = append(args, "OVERFLOW", pick(g, "WRAP", "SAT", "FAIL"))
+		case 1:
+			args = append(args, "GET", kind, bit())
+		default:
+			args = append(args, pick(g, "SET", "INCRBY"), kind, bit(), strconv.FormatInt(int64(g.Uint64()>>g.IntN(64)), 10))
+		}
+	}
+	return args
+}
+
+// nearOffset is a position in a value or near it.
+func (g *generator) nearOffset() string { return strconv.Itoa(g.IntN(60) - 20) }
 
 func (g *generator) conditions() []string {
 	var conditions []string

@@ -10,6 +10,8 @@ import (
 type Counted struct {
 	Reader
 	Lookups
+	// NoTouch makes no look a use of the key.
+	NoTouch bool
 }
 
 // Lookups is how often a key was looked for and found, or not.
@@ -25,7 +27,11 @@ func (c *Counted) End() { c.Reader = nil }
 
 // Get implements Reader.
 func (c *Counted) Get(key []byte) (store.Item, bool) {
-	item, ok := c.Reader.Get(key)
+	look := c.Reader.Get
+	if c.NoTouch {
+		look = c.Reader.Peek
+	}
+	item, ok := look(key)
 	c.count(ok)
 	return item, ok
 }

@@ -16,7 +16,7 @@ func clientHandlers() map[string]handler {
 		"client|info": func(c *conn, _ [][]byte) resp.Value { return resp.Verbatim("txt", c.describe()+"\n") },
 		"client|list": (*conn).clientList, "client|kill": (*conn).clientKill,
 		"client|setname": (*conn).clientSetName, "client|getname": (*conn).clientGetName, "client|setinfo": (*conn).clientSetInfo,
-		"client|no-evict": onOffHandler, "client|no-touch": onOffHandler,
+		"client|no-evict": (*conn).clientNoEvict, "client|no-touch": (*conn).clientNoTouch,
 		"client|reply": (*conn).clientReply, "client|durability": (*conn).clientDurability, "client|readmode": (*conn).clientReadMode,
 		"client|tracking": (*conn).clientTracking, "client|trackinginfo": (*conn).clientTrackingInfo,
 		"client|getredir": (*conn).clientGetRedir, "client|caching": (*conn).clientCaching,
@@ -86,11 +86,23 @@ func (c *conn) clientSetInfo(args [][]byte) resp.Value {
 	return resp.OK()
 }
 
-// onOffHandler accepts what has nothing to switch here: connections are never evicted, and no reads are counted.
-func onOffHandler(_ *conn, args [][]byte) resp.Value {
-	if !word(args[2], "ON") && !word(args[2], "OFF") {
+// clientNoEvict has nothing to switch: no connection is closed because memory is short. CLIENT LIST shows what was asked for.
+func (c *conn) clientNoEvict(args [][]byte) resp.Value {
+	return c.onOff(args[2], func(on bool) { c.show(shownNoEvict, on) })
+}
+
+func (c *conn) clientNoTouch(args [][]byte) resp.Value {
+	return c.onOff(args[2], func(on bool) {
+		c.noTouch = on
+		c.show(shownNoTouch, on)
+	})
+}
+
+func (c *conn) onOff(arg []byte, do func(on bool)) resp.Value {
+	if !word(arg, "ON") && !word(arg, "OFF") {
 		return errorReply(errSyntax)
 	}
+	do(word(arg, "ON"))
 	return resp.OK()
 }
 
@@ -153,8 +165,8 @@ func (c *conn) describe() string {
 	if spec := c.lastSpec.Load(); spec != nil {
 		name = spec.Name
 	}
-	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=N db=0 sub=0 psub=0 ssub=0 multi=%d "+
+	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=0 sub=0 psub=0 ssub=0 multi=%d "+
 		"qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=%s user=%s redir=-1 resp=%d lib-name=%s lib-ver=%s",
-		c.id, c.remote, c.local, p.name, (now-c.since.UnixNano())/1e9, max(now-c.lastActive.Load(), 0)/1e9, c.queued.Load(),
+		c.id, c.remote, c.local, p.name, (now-c.since.UnixNano())/1e9, max(now-c.lastActive.Load(), 0)/1e9, c.shownFlags(), c.queued.Load(),
 		name, defaultUser, c.shownProto.Load(), p.library, p.version)
 }

@@ -96,6 +96,7 @@ func (c *conn) startTracking() {
 		c.out.runPushes(ready, stop)
 	}()
 	c.server.tracking.enter(c.track.tracker)
+	c.show(shownTracking, true)
 }
 
 // stopTracking ends tracking and returns when its goroutine has ended.
@@ -111,6 +112,7 @@ func (c *conn) stopTracking() {
 	c.out.mu.Unlock()
 	c.out.shared = false
 	c.track = trackState{}
+	c.show(shownTracking, false)
 }
 
 // register tracks the keys of a read, before it is evaluated.

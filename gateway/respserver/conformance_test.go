@@ -18,10 +18,11 @@ import (
 
 var allRows = flag.Bool("all", false, "compare many more commands of each row with Redis, made of a random seed")
 
-// Each row is compared on so many commands; with -all on many more.
+// Each row is compared on so many commands; with -all on many more, under the race detector on a few.
 const (
-	commandsPerRow    = 14
-	commandsPerRowAll = 150
+	commandsPerRow     = 14
+	commandsPerRowAll  = 150
+	commandsPerRowRace = 3
 )
 
 // conformanceLimits are those of the Redis that the server is compared with.
@@ -34,6 +35,9 @@ func TestEveryRowAnswersAsRedisDoes(t *testing.T) {
 	socket := conformance.StartRedis(t, "--proto-max-bulk-len", fmt.Sprint(conformanceLimits.ValueBytesMax))
 	f := start(t, fixtureConfig{with: func(c *Config) { c.Table, c.Saver = command.NewTable(conformanceLimits), savedAlready{} }})
 	seed, count := uint64(1), commandsPerRow
+	if raceEnabled {
+		count = commandsPerRowRace
+	}
 	if *allRows {
 		seed, count = rand.Uint64(), commandsPerRowAll
 		t.Logf("seed %d", seed)

@@ -38,6 +38,7 @@ type conn struct {
 	ack      router.Ack
 	readMode router.ReadMode
 	readOnly bool
+	noTouch  bool // CLIENT NO-TOUCH
 	// asking: ASKING came directly before the command at hand, or before the MULTI that is open. asked says so to routing.
 	asking  bool
 	asked   router.Asked
@@ -70,7 +71,8 @@ type conn struct {
 	lastSpec   atomic.Pointer[command.Spec]
 	lastActive atomic.Int64 // Unix nanoseconds
 	shownProto atomic.Int32
-	queued     atomic.Int32 // commands queued by MULTI, -1 outside
+	shown      atomic.Uint32 // the shownFlags that are set
+	queued     atomic.Int32  // commands queued by MULTI, -1 outside
 
 	mu   sync.Mutex // protects the field below
 	name profile
@@ -87,7 +89,7 @@ func newConn(s *Server, nc net.Conn, id int64) *conn {
 	}
 	c.authed = s.cfg.Password == ""
 	c.reader = resp.NewReader(nc, c.protocolLimits())
-	c.out = output{nc: nc, limits: &s.limits}
+	c.out = output{nc: nc, limits: &s.limits, sent: &s.stats.sent}
 	c.direct.init(c)
 	c.resetSession()
 	c.lastActive.Store(c.since.UnixNano())
@@ -97,7 +99,8 @@ func newConn(s *Server, nc net.Conn, id int64) *conn {
 // resetSession makes the session that of a new connection, authentication aside.
 func (c *conn) resetSession() {
 	c.setProto(2)
-	c.replyMode, c.readOnly, c.asking = replyOn, false, false
+	c.replyMode, c.readOnly, c.asking, c.noTouch = replyOn, false, false, false
+	c.shown.Store(0)
 	c.ack, c.readMode = router.AckMajority, router.ReadLease
 	if c.server.cfg.Defaults != nil {
 		c.ack, c.readMode = c.server.cfg.Defaults()
@@ -153,9 +156,11 @@ func (c *conn) fill() bool {
 	if c.server.isStopping() {
 		return false // after the deadline was set, or wake may be undone by it
 	}
+	before := c.reader.Buffered()
 	err := c.reader.Fill()
 	switch {
 	case err == nil:
+		c.server.stats.received.Add(uint64(max(c.reader.Buffered()-before, 0)))
 		return true
 	case isTimeout(err):
 		c.server.stats.timedOut.Add(1)

@@ -25,6 +25,8 @@ type entry struct {
 	read  func(ops.Reader) resp.Value
 	write func(ops.Tx) resp.Value
 	exec  *transaction
+	// noTouch: looks of a read are no use of the keys.
+	noTouch bool
 	// counted counts what the op's reads have looked for.
 	counted ops.Counted
 	// several: the command shows the values of several keys, so its reply needs a limit while it is made.
@@ -51,6 +53,7 @@ func (c *conn) newEntry() *entry {
 // evaluate is the op. It sets the reply anew each time it runs.
 func (e *entry) evaluate(tx ops.Tx) {
 	e.counted.Begin(tx)
+	e.counted.NoTouch = e.noTouch
 	switch {
 	case e.write != nil:
 		e.reply = e.write(tx)
@@ -114,6 +117,7 @@ func errorReply(err error) resp.Value { return resp.Err(apierr.Of(err).RESP()) }
 // set makes the entry run a call.
 func (e *entry) set(spec *command.Spec, call *command.Call) {
 	e.read, e.write, e.several = call.Read, call.Write, several(spec, call)
+	e.noTouch = e.c.leavesUntouched(spec)
 }
 
 // several tells whether the reply of a call holds more than one value.

@@ -42,6 +42,7 @@ var infoSections = []infoSection{
 	{name: "Stats", write: infoStats},
 	{name: "Replication", write: infoReplication},
 	{name: "CPU", write: infoCPU},
+	{name: "Modules", write: func(*conn, *InfoFacts, *infoText) {}}, // there are none
 	{name: "Commandstats", onDemand: true, write: infoCommandStats},
 	{name: "Errorstats", write: infoErrorStats},
 	{name: "Cluster", write: infoCluster},
@@ -89,6 +90,9 @@ func infoServer(c *conn, f *InfoFacts, t *infoText) {
 	t.add("server_time_usec", time.Now().UnixMicro())
 	t.add("uptime_in_seconds", int64(up/time.Second))
 	t.add("uptime_in_days", int64(up/(24*time.Hour)))
+	if executable, err := os.Executable(); err == nil {
+		t.add("executable", executable)
+	}
 	t.add("config_file", f.ConfigFile)
 }
 
@@ -119,6 +123,9 @@ func infoStats(c *conn, f *InfoFacts, t *infoText) {
 	t.add("total_connections_received", st.Accepted)
 	t.add("rejected_connections", st.Refused)
 	t.add("total_commands_processed", commands)
+	t.add("instantaneous_ops_per_sec", c.server.stats.rate.last(time.Now()))
+	t.add("total_net_input_bytes", c.server.stats.received.Load())
+	t.add("total_net_output_bytes", c.server.stats.sent.Load())
 	t.add("total_error_replies", errors)
 	lookups := c.server.stats.lookups.sum()
 	lookups.Add(f.Lookups)

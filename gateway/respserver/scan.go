@@ -98,9 +98,9 @@ func (c *conn) keys(args [][]byte) resp.Value {
 // scanStep gives the keys of the next step that has any, or those of a slot's last one, and where to go on; more is false at the
 // end. It waits for a slot that is just being handed over, and skips what has gone.
 func (c *conn) scanStep(at scanPosition) (found []foundKey, next scanPosition, more bool, refused *apierr.Error) {
-	began := time.Now()
+	began, leading := time.Now(), c.server.cfg.Router.Leading()
 	for s := int(at.slot); s < slot.Count; {
-		replica, here := c.server.withKeys(slot.ID(s))
+		replica, here := withKeys(leading, slot.ID(s))
 		if !here {
 			s++
 			at = scanPosition{slot: slot.ID(s % slot.Count)}
@@ -113,6 +113,7 @@ func (c *conn) scanStep(at scanPosition) (found []foundKey, next scanPosition, m
 			}
 			c.arrived = began
 			c.pauseReroute(1)
+			leading = c.server.cfg.Router.Leading()
 			continue
 		}
 		next = scanPosition{slot: slot.ID(s), cursor: cursor}
@@ -127,9 +128,9 @@ func (c *conn) scanStep(at scanPosition) (found []foundKey, next scanPosition, m
 	return nil, at, false, nil
 }
 
-// withKeys is the replica that this node leads and that has keys of a slot. What the replicas say decides, not the slot map.
-func (s *Server) withKeys(id slot.ID) (router.Replica, bool) {
-	for _, replica := range s.cfg.Router.Leading() {
+// withKeys is that of the replicas that has keys of a slot. What the replicas say decides, not the slot map.
+func withKeys(leading []router.Replica, id slot.ID) (router.Replica, bool) {
+	for _, replica := range leading {
 		if replica.HasKeys(id) {
 			return replica, true
 		}

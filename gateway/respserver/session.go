@@ -173,11 +173,13 @@ func (c *conn) helloReply() resp.Value {
 
 func (c *conn) setReadOnly([][]byte) resp.Value {
 	c.readOnly = true
+	c.show(shownReadOnly, true)
 	return resp.OK()
 }
 
 func (c *conn) setReadWrite([][]byte) resp.Value {
 	c.readOnly = false
+	c.show(shownReadOnly, false)
 	return resp.OK()
 }
 

@@ -57,6 +57,30 @@ func (l *latency) add(d time.Duration, commands int) {
 	l.total.Add(int64(d))
 }
 
+// rate counts commands by the second. Rounds of different connections may lose each other's counts at the turn of a second.
+type rate struct {
+	seconds [4]struct{ second, commands atomic.Int64 }
+}
+
+func (r *rate) add(now time.Time, commands int) {
+	second := now.Unix()
+	s := &r.seconds[uint64(second)%uint64(len(r.seconds))]
+	if old := s.second.Load(); old != second && s.second.CompareAndSwap(old, second) {
+		s.commands.Store(0)
+	}
+	s.commands.Add(int64(commands))
+}
+
+// last is how many commands ended in the last second that is over.
+func (r *rate) last(now time.Time) int64 {
+	second := now.Unix() - 1
+	s := &r.seconds[uint64(second)%uint64(len(r.seconds))]
+	if s.second.Load() != second {
+		return 0
+	}
+	return s.commands.Load()
+}
+
 // errorPrefixesMax bounds the table of error counts; there are fewer prefixes than that in proto/apierr.
 const errorPrefixesMax = 64
 
@@ -66,7 +90,9 @@ type counters struct {
 	protocolErrors, authFailures atomic.Uint64
 	panics                       atomic.Uint64
 	latency                      latency
-	lastWarning                  atomic.Int64 // Unix nanoseconds
+	rate                         rate
+	received, sent               atomic.Uint64 // bytes
+	lastWarning                  atomic.Int64  // Unix nanoseconds
 	lookups                      lookups
 	base                         atomic.Pointer[statsBase] // never nil
 
@@ -135,7 +161,7 @@ func (s *Server) Stats() Stats {
 // resetStats is CONFIG RESETSTAT.
 func (s *Server) resetStats() {
 	c := &s.stats
-	for _, n := range []*atomic.Uint64{&c.accepted, &c.refused, &c.broken, &c.timedOut, &c.outputCuts, &c.protocolErrors, &c.authFailures, &c.panics} {
+	for _, n := range []*atomic.Uint64{&c.accepted, &c.refused, &c.broken, &c.timedOut, &c.outputCuts, &c.protocolErrors, &c.authFailures, &c.panics, &c.received, &c.sent} {
 		n.Store(0)
 	}
 	for i := range c.latency.counts {

@@ -60,15 +60,35 @@ func TestScanShowsWhatIsPendingOnceItIsCommitted(t *testing.T) {
 	}
 }
 
-// A slot whose only key is on its way has keys.
-func TestASlotHasTheKeysThatAreOnTheirWay(t *testing.T) {
+// A key that is on its way, alone in its slot, is seen, and so is that one is about to go: a scan waits for either.
+func TestScanSeesTheOnlyKeyComeAndGo(t *testing.T) {
 	b := newLeader(t)
+	s := slot.Of([]byte("{y}"))
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	wait := func(what string) {
+		t.Helper()
+		if keys, err := b.scanAll(ended, s); err == nil {
+			t.Errorf("%s: a scan did not wait for it, and gave %v", what, keys)
+		}
+	}
 	b.set("{y}", "v")
 	b.driver.Step()
-	if s := slot.Of([]byte("{y}")); !b.exec.HasKeys(s) || b.store.Slot(s).LenLocked() != 0 {
+	if !b.exec.HasKeys(s) || b.store.Slot(s).LenLocked() != 0 {
 		t.Errorf("has keys %v, stored %d", b.exec.HasKeys(s), b.store.Slot(s).LenLocked())
 	}
+	wait("a key that comes")
 	b.commitAll()
+	if keys, err := b.scanAll(context.Background(), s); fmt.Sprint(keys) != "[{y}=v]" || err != nil {
+		t.Errorf("got %v, %v", keys, err)
+	}
+	b.submit("{y}", func(tx *Tx) { tx.Delete([]byte("{y}")) })
+	b.driver.Step()
+	wait("a key that goes")
+	b.commitAll()
+	if keys, err := b.scanAll(context.Background(), s); len(keys) != 0 || err != nil {
+		t.Errorf("got %v, %v", keys, err)
+	}
 }
 
 // Expired keys are left out, and deleted by the way.

@@ -51,10 +51,16 @@ const anyReply = ".*"
 // Differences are the known differences.
 var Differences = []Difference{
 	{
-		Rows:    []string{"incrbyfloat", "getex", "bitcount", "bitpos", "lcs", "restore"},
+		Rows:    []string{"incrbyfloat", "getex", "bitcount", "bitpos", "lcs", "restore", "hscan"},
 		Example: []string{"BITCOUNT", keyMissing, "1"},
-		Got:     `-ERR .*`, Want: `(:0|:-1|\$-1|_|-WRONGTYPE .*|-BUSYKEY .*|-ERR The specified keys must contain string values)\r\n`,
+		Got:     `-ERR .*`, Want: `(:0|:-1|\$-1|_|\*2\r\n\$1\r\n0\r\n\*0|-WRONGTYPE .*|-BUSYKEY .*|-ERR The specified keys must contain string values)\r\n`,
 		Reason: "Arguments are checked before the key is looked at, so a wrong one is refused where Redis answers that there is no key, or that it holds another type.",
+	},
+	{
+		Rows:    []string{"dump"},
+		Example: []string{"DUMP", keyHash},
+		Got:     `-WRONGTYPE .*`, Want: `\$.*`,
+		Reason: "Only strings are dumped.",
 	},
 	{
 		Rows:    []string{"client|tracking"},
