@@ -34,9 +34,6 @@ var kinds = []struct {
 
 func (k kind) String() string { return kinds[k].name }
 
-// writes tells whether an answer says that something was written.
-func (k kind) writes() bool { return k != kindGet }
-
 func drawKind(random *rand.Rand) kind {
 	for n, k := random.IntN(100), kindGet; ; k++ {
 		if n -= kinds[k].share; n < 0 {
