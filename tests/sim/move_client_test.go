@@ -73,7 +73,7 @@ func (r *moveRun) request(client int, rnd *rand.Rand) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(100+rnd.IntN(1500))*time.Millisecond)
 	defer cancel()
 	kind := []string{"register", "count", "append", "expire"}[rnd.IntN(4)]
-	key := fmt.Sprintf("%s-%d-%d", kind, r.history.now().Milliseconds()/keyMillis, rnd.IntN(2))
+	key := fmt.Sprintf("%s-%d-%d", kind, r.history.now().Milliseconds()/keyMillis, rnd.IntN(3))
 	value := strconv.FormatUint(r.values.Add(1), 10)
 	e := raftEvent{client: client, call: r.history.now(), volatile: kind == "expire"}
 	e.raftAction = raftAction{kind: "get", key: key}

@@ -79,7 +79,7 @@ func TestSlotsMoveBetweenGroupsOfRealRaftUnderRandomFaults(t *testing.T) {
 		})
 	}
 	t.Logf("%d seeds: %+v, struck at %v", *moveSeeds, sum, steps)
-	if t.Failed() || *moveSeeds < moveSeedsDefault {
+	if t.Failed() || *moveSeeds < 3 { // fewer need not meet everything
 		return
 	}
 	if sum.committed < *moveSeeds || sum.repeated == 0 || len(steps) < len(migration.Steps)/2 {
