@@ -114,6 +114,8 @@ type model struct {
 	version     uint64
 	// valueMax bounds most values.
 	valueMax int
+	// tables counts keys that had a table of fields when they were compared.
+	tables int
 }
 
 func newModel(t testing.TB, seed uint64, slots, keys, valueMax int) *model {
@@ -230,6 +232,9 @@ func (m *model) compare() {
 	mustCheck(m.t, m.store, m.seed)
 	want := map[string]string{}
 	for key, item := range m.items {
+		if fields, ok := m.store.Slot(slot.Of([]byte(key))).FieldsLocked([]byte(key)); ok && fields.table.heap != nil {
+			m.tables++
+		}
 		want[key] = describe(item)
 		if got, ok := get(m.store, key); !ok || describe(got) != want[key] {
 			m.t.Fatalf("seed %d: key %s: got %v, want %v", m.seed, key, describe(got), want[key])
@@ -311,8 +316,8 @@ func TestStoreAndItsCapturesEqualAPlainMap(t *testing.T) {
 		}
 		m.compare()
 	}
-	if moved == 0 {
-		t.Errorf("seed %d: no pass moved cells while others were written", seed)
+	if moved == 0 || m.tables == 0 {
+		t.Errorf("seed %d: %d passes moved cells while others were written, %d tables of fields were compared", seed, moved, m.tables)
 	}
 	for key := range m.items {
 		apply(m.store, del(key))
