@@ -18,6 +18,8 @@ const (
 	KindDouble
 	KindVerbatim
 	KindBigNumber
+	// KindRaw is bytes of another server; they go out as they are.
+	KindRaw
 )
 
 // verbatimPrefixBytes is the length of "txt:": three bytes of format, one colon.

@@ -40,6 +40,9 @@ func (c *conn) waitReplicas(args [][]byte) resp.Value {
 	case ms < 0:
 		return errorReply(errNegativeTimeout)
 	}
+	if c.proxied {
+		return errProxied("WAIT", "writes are acknowledged by a majority unless CLIENT DURABILITY says otherwise")
+	}
 	if held := c.replicasHolding(); int64(held) >= want || c.inExec {
 		return resp.Int(int64(held))
 	}

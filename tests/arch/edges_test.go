@@ -46,9 +46,10 @@ var edges = map[string][]string{
 	"gateway/ops":         {"raftfsm/entry", "raftfsm/store", "proto/slot", "proto/apierr"},
 	"gateway/ops/opstest": {"raftfsm/entry", "raftfsm/store", "proto/slot"}, // a shard as a map, for tests (see testSupport)
 	"gateway/command":     {"gateway/ops", "gateway/resp", "proto/..."},
-	"gateway/router":      {"gateway/ops", "proto/..."},                                                                       // reaches shards through an interface that it declares
-	"gateway/client":      {"proto/..."},                                                                                      // what a user of Holt links: the contract, no server
-	"gateway/respserver":  {"gateway/command", "gateway/ops", "gateway/resp", "gateway/router", "raftfsm/store", "proto/..."}, // store.Item is what an ops.Reader lends
+	"gateway/router":      {"gateway/ops", "proto/..."}, // reaches shards through an interface that it declares
+	"gateway/client":      {"proto/..."},                // what a user of Holt links: the contract, no server
+	"gateway/proxy":       {"gateway/ops", "gateway/resp", "gateway/router", "proto/..."},
+	"gateway/respserver":  {"gateway/command", "gateway/proxy", "gateway/ops", "gateway/resp", "gateway/router", "raftfsm/store", "proto/..."}, // store.Item is what an ops.Reader lends
 	"gateway/grpcserver":  {"gateway/ops", "gateway/router", "proto/..."},
 	"gateway/node":        {"gateway/...", "shard/...", "raftfsm/...", "proto/..."},
 
