@@ -23,6 +23,7 @@ type fakeNode struct {
 
 	mu       sync.Mutex
 	commands []string // behind the greeting
+	by       []int    // by which connection each came
 	conns    int
 	// answer is the reply to a command; "" breaks the connection, "wait" gives none.
 	answer func(command string) string
@@ -45,9 +46,10 @@ func startNode(t *testing.T, answer func(command string) string) *fakeNode {
 			}
 			n.mu.Lock()
 			n.conns++
+			number := n.conns
 			conns = append(conns, c)
 			n.mu.Unlock()
-			serving.Go(func() { n.serve(c) })
+			serving.Go(func() { n.serve(c, number) })
 		}
 	})
 	t.Cleanup(func() {
@@ -62,7 +64,7 @@ func startNode(t *testing.T, answer func(command string) string) *fakeNode {
 	return n
 }
 
-func (n *fakeNode) serve(c net.Conn) {
+func (n *fakeNode) serve(c net.Conn, number int) {
 	defer c.Close()
 	r := resp.NewReader(c, resp.DefaultLimits())
 	for r.Fill() == nil {
@@ -79,7 +81,7 @@ func (n *fakeNode) serve(c net.Conn) {
 			reply := "+OK\r\n"
 			if words[0] != "HELLO" && words[0] != "CLIENT" {
 				n.mu.Lock()
-				n.commands = append(n.commands, command)
+				n.commands, n.by = append(n.commands, command), append(n.by, number)
 				reply = n.answer(command)
 				n.mu.Unlock()
 			}
@@ -294,6 +296,8 @@ func TestWatchedTransactionTakesTheConnectionThatWatches(t *testing.T) {
 	})
 	p := newTestPool(t)
 	r := p.Replica(1, router.Node{RESP: n.addr}, Session{Proto: 2})
+	other := command("SET other")
+	do(t, flightTo(p, n, Session{Proto: 2}), other) // by a connection that is shared
 	for _, broken := range []bool{false, true} {
 		if reply, err := r.Watch(command("WATCH x").Command, time.Now().Add(testTime)); err != nil || string(reply) != "+OK\r\n" {
 			t.Fatalf("WATCH: %q, %v", reply, err)
@@ -309,6 +313,11 @@ func TestWatchedTransactionTakesTheConnectionThatWatches(t *testing.T) {
 		if r.(*replica).watching != nil {
 			t.Error("the connection outlives the transaction")
 		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if got := fmt.Sprint(n.commands[:5], n.by[:5]); got != "[SET other WATCH x MULTI SET x EXEC] [1 2 2 2 2]" {
+		t.Errorf("sent %s", got)
 	}
 }
 
