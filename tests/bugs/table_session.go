@@ -29,6 +29,6 @@ var sessionBugs = []bug{
 	{"retryWithoutAnID", "34", []edit{{clientPkg + "/call.go", "return !l.writes || l.named", "return true"}}, clientPkg, "^TestWithoutIDs"},
 	{"lostAttemptForgotten", "26", []edit{{clientPkg + "/failure.go", "		l.perhaps = true\n", ""}}, clientPkg, "^TestErrorsTell"},
 	{"proxyRepeatsWrites", "26", []edit{{proxyPkg + "/flight.go", "	case op.ReadOnly || !s.sent:\n", "	case s.err != nil:\n"}}, proxyPkg, "^TestBrokenConnection"},
-	{"proxyOvertakes", "12", []edit{{proxyPkg + "/flight.go", "if f.overtaken(i) {", "if f.overtaken(len(f.open)-1) {"}}, proxyPkg, "^TestRedirectedWrite"},
+	{"proxyOvertakes", "12", []edit{{proxyPkg + "/flight.go", "if f.overtaken(i) {", "if f.overtaken(i) && i < 0 {"}}, proxyPkg, "^TestRedirectedWrite"},
 	{"proxyForgetsTheWatch", "34", []edit{{proxyPkg + "/flight.go", "	if f.watched(submitted) {\n", "	if f.watched(submitted) && f.r.watching.over() {\n"}}, proxyPkg, "^TestWatched"},
 }
