@@ -20,7 +20,7 @@ const stopMax = 10 * time.Second
 
 func serverCommand() *cobra.Command {
 	cfg := node.Config{Version: version, Listen: node.DefaultListen(), Wall: wall, MigrationStep: migrationStep}
-	var advertise, logStore, appendfsync, maxMemory, level string
+	var advertise, logStore, appendfsync, maxMemory, respMode, level string
 	c := &cobra.Command{
 		Use:   "server",
 		Short: "Run one node",
@@ -35,6 +35,9 @@ give --join then too where addresses change.`,
 				return err
 			}
 			if err := cfg.SetMaxMemory(maxMemory); err != nil {
+				return err
+			}
+			if err := cfg.SetRESPMode(respMode); err != nil {
 				return err
 			}
 			if err := checkServer(cfg, advertise); err != nil {
@@ -74,6 +77,7 @@ give --join then too where addresses change.`,
 	f.StringVar(&appendfsync, "appendfsync", "always", "when a cluster that is created at this node syncs its logs to disk: always, everysec or no; later holt cluster set changes that")
 	f.StringVar(&logStore, "log-store", "wal", "what keeps the log: wal (one write-ahead log for all groups) or bolt (a raft-boltdb file for each)")
 	f.BoolVar(&cfg.Profile, "pprof", false, "serve Go's profiles below /debug/pprof at the HTTP address; they can show keys and values")
+	f.StringVar(&respMode, "resp-mode", "cluster", "what RESP clients are told whose keys are elsewhere: cluster (MOVED and ASK) or proxy (nothing: this node asks there, as holt gateway does)")
 	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	return withConfig(c)
 }

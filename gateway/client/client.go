@@ -16,6 +16,7 @@ import (
 
 	"github.com/holtcache/holt/proto/apierr"
 	cachev1 "github.com/holtcache/holt/proto/holt/cache/v1"
+	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
 )
 
 // Retries says which calls are tried again.
@@ -37,6 +38,8 @@ type Config struct {
 	RetryMax time.Duration
 	// Retries says what is retried.
 	Retries Retries
+	// SlotMap hears of every slot map that a node tells, one after another; nil: nobody does.
+	SlotMap func(*clusterv1.SlotMap)
 	// DialOptions go to grpc.NewClient beside the client's own, which are overruled by them: credentials, a dialer.
 	DialOptions []grpc.DialOption
 }
@@ -92,6 +95,7 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	s.number = binary.BigEndian.Uint64(number[:])
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.topology = newTopology(cfg.Addrs)
+	s.topology.told = cfg.SlotMap
 	s.wg.Go(func() { s.topology.watch(s.ctx, s.link) })
 	c := &Client{shared: s}
 	ctx, cancel := context.WithTimeout(ctx, cfg.RetryMax)
@@ -109,6 +113,9 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 func (c *Client) With(ack cachev1.AckMode, read cachev1.ReadMode) *Client {
 	return &Client{shared: c.shared, options: &cachev1.CallOptions{AckMode: ack, ReadMode: read}}
 }
+
+// Doubt says that the slot map has led somebody astray: it is asked for at another node.
+func (c *Client) Doubt() { c.topology.doubted() }
 
 // connectMax bounds one attempt to connect, and the pause before the next.
 const connectMax = time.Second

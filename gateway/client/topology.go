@@ -17,6 +17,7 @@ import (
 // off, or when somebody doubts what it says.
 type topology struct {
 	seeds []string
+	told  func(*clusterv1.SlotMap) // nil: nobody wants to hear
 	// known is closed with the first map.
 	known  chan struct{}
 	latest atomic.Pointer[slotMap] // nil before
@@ -82,6 +83,9 @@ func (t *topology) watchAt(ctx context.Context, link func(addr string) (*link, e
 		}
 		if sent.GetSlotMap().GetEpoch() == 0 {
 			return errors.New("the node belongs to no cluster yet")
+		}
+		if t.told != nil {
+			t.told(sent.GetSlotMap())
 		}
 		t.put(merged(t.latest.Load(), sent.GetSlotMap(), time.UnixMilli(sent.GetNowMs()).Sub(time.Now())))
 	}

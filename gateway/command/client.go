@@ -154,6 +154,12 @@ func clientSpecs() []*Spec {
 					Arguments: []Arg{oneOf("mode", token("LEASE"), token("INDEX"), token("STALE"))},
 				},
 				{
+					Name: "routing", Arity: 3, Flags: NoScript | Loading | Stale, Categories: CatConnection,
+					Summary: "Choose whether this connection is redirected to the nodes of its keys",
+					Since:   "0.2.0", Complexity: "O(1)",
+					Arguments: []Arg{oneOf("mode", token("CLUSTER"), token("PROXY"))},
+				},
+				{
 					Name: "help", Arity: 2, Flags: Loading | Stale, Categories: CatConnection,
 					Summary: "Show helpful text about the different subcommands",
 					Since:   "5.0.0", Complexity: "O(1)",

@@ -18,6 +18,7 @@ var notInRedis = map[string]string{
 	"getver":            "Holt's own: the version of a key, for fencing",
 	"client|durability": "Holt's own: when writes are acknowledged",
 	"client|readmode":   "Holt's own: how reads are made consistent",
+	"client|routing":    "Holt's own: whether a server that redirects nobody does so for this connection",
 }
 
 // ownSummary are the rows whose one line says what Holt does, or says it in Holt's words.

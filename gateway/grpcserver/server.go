@@ -27,7 +27,8 @@ type Defaults struct {
 type Config struct {
 	Router  *router.Router
 	Forward Forwarder
-	Admin   Admin
+	// Admin does what operators ask; nil: this server has no AdminService.
+	Admin Admin
 	// Defaults returns what the cluster's settings say now; nil stands for AckMajority and ReadLease.
 	Defaults func() Defaults
 	Limits   Limits
@@ -59,8 +60,8 @@ type Server struct {
 
 // New returns a server. It runs nothing until Public is given a listener.
 func New(cfg Config) (*Server, error) {
-	if cfg.Router == nil || cfg.Forward == nil || cfg.Admin == nil {
-		return nil, errors.New("grpcserver.Config: Router, Forward and Admin must be set")
+	if cfg.Router == nil || cfg.Forward == nil {
+		return nil, errors.New("grpcserver.Config: Router and Forward must be set")
 	}
 	s := &Server{
 		cfg:      cfg,
@@ -75,7 +76,9 @@ func New(cfg Config) (*Server, error) {
 	s.public = grpc.NewServer(append(s.options(), cfg.Options...)...)
 	cachev1.RegisterCacheServiceServer(s.public, &cacheService{s: s})
 	clusterv1.RegisterTopologyServiceServer(s.public, &topologyService{s: s})
-	clusterv1.RegisterAdminServiceServer(s.public, &adminService{s: s})
+	if cfg.Admin != nil {
+		clusterv1.RegisterAdminServiceServer(s.public, &adminService{s: s})
+	}
 	healthpb.RegisterHealthServer(s.public, &healthService{s: s})
 	reflection.Register(s.public)
 	return s, nil

@@ -27,6 +27,8 @@ type Config struct {
 	// Password is asked for by RESP; empty means that none is.
 	Password string
 	Limits   ops.Limits
+	// RESPMode says what becomes of commands on keys of other nodes; the zero value means RESPCluster.
+	RESPMode RESPMode
 	// ClientsMax bounds the RESP connections; 0 means the default.
 	ClientsMax int
 	// EnableDebug lets RESP clients use DEBUG.
@@ -53,6 +55,26 @@ type Config struct {
 	Fatal func(error)
 
 	beforeLoad func(context.Context, loadStage) // for tests
+}
+
+// RESPMode says what a RESP client hears whose keys are elsewhere.
+type RESPMode uint8
+
+const (
+	// RESPCluster redirects, as Redis Cluster does.
+	RESPCluster RESPMode = iota
+	// RESPProxy asks the other node and passes on what that answers.
+	RESPProxy
+)
+
+// SetRESPMode takes the word of --resp-mode.
+func (c *Config) SetRESPMode(word string) error {
+	mode, ok := map[string]RESPMode{"cluster": RESPCluster, "proxy": RESPProxy}[word]
+	if !ok {
+		return fmt.Errorf("--resp-mode=%s: use cluster or proxy", word)
+	}
+	c.RESPMode = mode
+	return nil
 }
 
 // DefaultListen are the ports of the design, on loopback.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/grpcserver"
+	"github.com/holtcache/holt/gateway/proxy"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/respserver"
 	"github.com/holtcache/holt/gateway/router"
@@ -39,6 +40,7 @@ type Node struct {
 	nodes   *nodes
 	cluster *cluster
 	resp    *respserver.Server
+	proxy   *proxy.Pool // nil where clients are redirected
 	grpc    *grpcserver.Server
 	peers   *grpc.Server // NodeService, on the cluster port
 	port    *clusterPort
@@ -72,8 +74,11 @@ func (n *Node) assemble() error {
 	n.nodes.resolve = n.resolve
 	n.cluster = newCluster(n.folder.NodeID())
 	routes := router.New(n.cluster)
+	if n.cfg.RESPMode == RESPProxy {
+		n.proxy = proxy.NewPool(proxy.Config{Dial: dial, Password: n.cfg.Password})
+	}
 	n.resp = respserver.New(respserver.Config{
-		Router: routes, Table: command.NewTable(n.cfg.Limits), Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
+		Router: routes, Proxy: n.proxy, Table: command.NewTable(n.cfg.Limits), Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
 		Limits: respserver.Limits{ClientsMax: n.cfg.ClientsMax}, Password: n.cfg.Password, Info: n.info, Slabs: n.slabs, Purge: purge, Settings: settings{n}, Saver: saver{n}, Operator: operator{admin{n}}, Logger: n.log,
 		Defaults:    func() (router.Ack, router.ReadMode) { d := n.defaults(); return d.Ack, d.ReadMode },
 		Loading:     n.load.active.Load,
@@ -278,6 +283,9 @@ func (n *Node) close(ctx context.Context) error {
 	close(n.closing)
 	n.cancel()
 	errs := []error{n.resp.Close()}
+	if n.proxy != nil {
+		n.proxy.Close()
+	}
 	n.grpc.Stop(ctx)
 	n.peers.Stop()
 	errs = append(errs, n.http.Close(), n.port.Close())

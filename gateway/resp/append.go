@@ -41,6 +41,8 @@ func (v *Value) append(dst []byte, resp3 bool) []byte {
 			return appendLine(dst, '(', v.Str)
 		}
 		return appendBulk(dst, '$', v.Str)
+	case KindRaw:
+		return append(dst, v.Str...)
 	}
 	return append(dst, "-ERR reply of an unknown kind; this is a bug, please report it\r\n"...)
 }

@@ -19,6 +19,8 @@ const (
 	KindVerbatim
 	KindBigNumber
 	KindPairs // RESP3 writes each pair as an array of its own, RESP2 all members one after the other
+	// KindRaw is bytes of another server; they go out as they are.
+	KindRaw
 )
 
 // verbatimPrefixBytes is the length of "txt:": three bytes of format, one colon.

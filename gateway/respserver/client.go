@@ -17,7 +17,7 @@ func clientHandlers() map[string]handler {
 		"client|list": (*conn).clientList, "client|kill": (*conn).clientKill,
 		"client|setname": (*conn).clientSetName, "client|getname": (*conn).clientGetName, "client|setinfo": (*conn).clientSetInfo,
 		"client|no-evict": (*conn).clientNoEvict, "client|no-touch": (*conn).clientNoTouch,
-		"client|reply": (*conn).clientReply, "client|durability": (*conn).clientDurability, "client|readmode": (*conn).clientReadMode,
+		"client|reply": (*conn).clientReply, "client|durability": (*conn).clientDurability, "client|readmode": (*conn).clientReadMode, "client|routing": (*conn).clientRouting,
 		"client|tracking": (*conn).clientTracking, "client|trackinginfo": (*conn).clientTrackingInfo,
 		"client|getredir": (*conn).clientGetRedir, "client|caching": (*conn).clientCaching,
 		"client|pause": (*conn).clientPause, "client|unpause": (*conn).clientUnpause, "client|unblock": (*conn).clientUnblock,
@@ -154,6 +154,22 @@ func (c *conn) clientReadMode(args [][]byte) resp.Value {
 		c.readMode = router.ReadStale
 	default:
 		return errorReply(errSyntax)
+	}
+	return resp.OK()
+}
+
+// clientRouting lets a client that knows the slot map be redirected by a server that otherwise redirects nobody. Such servers ask it of
+// each other, so that no command goes in circles.
+func (c *conn) clientRouting(args [][]byte) resp.Value {
+	switch {
+	case word(args[2], "CLUSTER"):
+		c.proxied = false
+	case !word(args[2], "PROXY"):
+		return errorReply(errSyntax)
+	case c.server.cfg.Proxy == nil:
+		return errorReply(apierr.New(apierr.KindUnsupported, "this server redirects clients; use a client for clusters, or connect to one that is started with --resp-mode proxy"))
+	default:
+		c.proxied = true
 	}
 	return resp.OK()
 }

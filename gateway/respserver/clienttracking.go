@@ -52,6 +52,8 @@ func (c *conn) clientTracking(args [][]byte) resp.Value {
 		return resp.OK()
 	case !word(args[2], "ON"):
 		return errorReply(errSyntax)
+	case c.proxied:
+		return errProxied("CLIENT TRACKING", "connect to the nodes with a client for clusters")
 	case c.proto < 3:
 		return errorReply(errTrackResp2)
 	case c.track.tracker != nil && mode != c.track.mode:

@@ -82,6 +82,7 @@ func unsupported(*conn, [][]byte) resp.Value {
 
 // command runs one command and takes note of what lasts for one command only.
 func (c *conn) command(args [][]byte) {
+	c.args = args
 	c.takeAsking()
 	c.dispatch(args)
 	c.endAsking()
@@ -142,7 +143,7 @@ func (c *conn) whileLoading(spec *command.Spec, args [][]byte) *apierr.Error {
 		return errLoading
 	}
 	call, err := spec.Parse(args)
-	if err != nil || len(call.Keys) == 0 {
+	if err != nil || len(call.Keys) == 0 || c.proxied {
 		return errLoading
 	}
 	s, crossed := slotOf(call.Keys)
@@ -172,7 +173,7 @@ func (c *conn) other(r *row, args [][]byte) {
 	if !r.inRound {
 		c.settle()
 	}
-	c.reply(r.handler(c, args))
+	c.reply(c.askEverywhere(r, args, r.handler(c, args)))
 }
 
 // word tells whether an argument is an option; upper is in upper case.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/holtcache/holt/gateway/command"
+	"github.com/holtcache/holt/gateway/proxy"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/router"
 )
@@ -16,6 +17,8 @@ type Config struct {
 	// Protocol bounds commands on the wire; the zero value means the defaults of package resp.
 	Protocol resp.Limits
 	Limits   Limits
+	// Proxy reaches the other nodes for a server that redirects no client; nil: clients are redirected.
+	Proxy *proxy.Pool
 	// Password is asked for in AUTH; empty means that none is.
 	Password string
 	// Info supplies what INFO tells beyond the server's own counts. It must not block; nil means that nothing is known.

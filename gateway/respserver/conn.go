@@ -39,9 +39,14 @@ type conn struct {
 	readMode router.ReadMode
 	readOnly bool
 	noTouch  bool // CLIENT NO-TOUCH
+	// proxied: commands on keys of other nodes are done there, and the client is not redirected.
+	proxied bool
 	// asking: ASKING came directly before the command at hand, or before the MULTI that is open. asked says so to routing.
-	asking  bool
-	asked   router.Asked
+	asking bool
+	asked  router.Asked
+	// args is the command at hand, remotes are the replicas elsewhere that commands were sent to.
+	args    [][]byte
+	remotes []remote
 	closing bool
 	multi   *transaction // nil outside of MULTI
 	watch   watchList
@@ -102,11 +107,12 @@ func (c *conn) resetSession() {
 	c.replyMode, c.readOnly, c.asking, c.noTouch = replyOn, false, false, false
 	c.shown.Store(0)
 	c.ack, c.readMode = router.AckMajority, router.ReadLease
+	c.proxied = c.server.cfg.Proxy != nil
 	if c.server.cfg.Defaults != nil {
 		c.ack, c.readMode = c.server.cfg.Defaults()
 	}
 	c.endMulti()
-	c.watch = watchList{}
+	c.endWatch()
 }
 
 func (c *conn) setProto(proto int) {
@@ -143,6 +149,7 @@ func (c *conn) end() {
 	c.server.forget(c)
 	_ = c.nc.Close()
 	c.stopTracking()
+	c.letGo()
 	c.server.stats.closed.Add(1)
 }
 

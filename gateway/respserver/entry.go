@@ -35,6 +35,10 @@ type entry struct {
 	own     [][]byte
 	tracker *tracker
 	reply   resp.Value
+	// part: the reply is a part of that of an entry behind it, which joins its parts.
+	part  bool
+	parts []*entry
+	join  func(parts []*entry) resp.Value
 }
 
 // newEntry returns the next entry of the round, for the command at hand.
@@ -47,6 +51,7 @@ func (c *conn) newEntry() *entry {
 	e := c.entries[c.used]
 	c.used++
 	e.row, e.silent, e.asked = c.row, c.silent, c.asked
+	e.op.Command = c.args
 	return e
 }
 
@@ -73,8 +78,14 @@ func (e *entry) evaluate(tx ops.Tx) {
 
 // answer is the reply once the op has its answer.
 func (e *entry) answer() resp.Value {
+	if e.join != nil {
+		return e.join(e.parts)
+	}
 	if e.flight != nil && e.op.Err != nil {
 		return errorReply(e.op.Err)
+	}
+	if e.flight != nil && e.flight.remote() {
+		return fromElsewhere(e.op.Reply)
 	}
 	return e.reply
 }
@@ -118,6 +129,7 @@ func errorReply(err error) resp.Value { return resp.Err(apierr.Of(err).RESP()) }
 func (e *entry) set(spec *command.Spec, call *command.Call) {
 	e.read, e.write, e.several = call.Read, call.Write, several(spec, call)
 	e.noTouch = e.c.leavesUntouched(spec)
+	e.op.ReadOnly = call.Read != nil
 }
 
 // several tells whether the reply of a call holds more than one value.

@@ -80,7 +80,7 @@ func infoServer(c *conn, f *InfoFacts, t *infoText) {
 	up := time.Since(started)
 	t.add("redis_version", redisVersion)
 	t.add("holt_version", f.Version)
-	t.add("redis_mode", "cluster")
+	t.add("redis_mode", c.mode())
 	t.add("os", runtime.GOOS+" "+runtime.GOARCH)
 	t.add("arch_bits", 32<<(^uint(0)>>63))
 	t.add("go_version", runtime.Version())
@@ -185,7 +185,13 @@ func infoErrorStats(c *conn, _ *InfoFacts, t *infoText) {
 	}
 }
 
-func infoCluster(_ *conn, _ *InfoFacts, t *infoText) { t.add("cluster_enabled", 1) }
+func infoCluster(c *conn, _ *InfoFacts, t *infoText) {
+	if c.proxied {
+		t.add("cluster_enabled", 0)
+	} else {
+		t.add("cluster_enabled", 1)
+	}
+}
 
 func infoKeyspace(c *conn, f *InfoFacts, t *infoText) {
 	if keys := c.server.keysLed(); keys > 0 {

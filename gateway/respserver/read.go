@@ -55,7 +55,7 @@ func (c *conn) read(spec *command.Spec, call *command.Call, s slot.ID) (v resp.V
 		if err != nil {
 			return errorReply(c.redirected(err)), true
 		}
-		if f := c.flightFor(replica); f.isOpen() {
+		if f := c.flightFor(replica); f.isOpen() || f.remote() {
 			e := c.newEntry()
 			e.set(spec, call)
 			e.op.Slot = s

@@ -34,7 +34,9 @@ func (c *conn) data(spec *command.Spec, args [][]byte) {
 	}
 	s, crossed := slotOf(call.Keys)
 	if crossed != nil {
-		c.reply(errorReply(crossed))
+		if !c.split(spec, args) {
+			c.reply(errorReply(crossed))
+		}
 		return
 	}
 	if call.Read != nil {
@@ -81,7 +83,10 @@ func (c *conn) target(s slot.ID, asked router.Asked) (router.Replica, *apierr.Er
 			return nil, err
 		}
 	}
-	if t.Leader != nil {
+	switch {
+	case t.Leader != nil && c.proxied:
+		return c.replicaAt(t), nil
+	case t.Leader != nil:
 		return nil, c.sentTo(s, t)
 	}
 	return t.Replica, nil

@@ -44,6 +44,9 @@ type foundKey struct {
 // scan is SCAN: through the slots that this node leads, one after another, in steps of a slot's table. A slot that begins to be
 // led here, or ceases to, in the middle of a pass may be missed by it, as in Redis Cluster.
 func (c *conn) scan(args [][]byte) resp.Value {
+	if c.proxied {
+		return errProxied("SCAN", "scan each node that leads shards")
+	}
 	q, err := command.ParseScan(args)
 	if err != nil {
 		return errorReply(err)
@@ -155,6 +158,9 @@ const randomKeyTries = 100
 
 // randomKey is RANDOMKEY: a slot by how many keys it has, one step of its table, one key of that.
 func (c *conn) randomKey([][]byte) resp.Value {
+	if c.proxied {
+		return errProxied("RANDOMKEY", "ask a node that leads shards")
+	}
 	defer func() { c.arrived = time.Now() }()
 	for range randomKeyTries {
 		found, ok := c.someKeys()

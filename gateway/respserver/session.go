@@ -31,6 +31,7 @@ var (
 	errProtoNumber = apierr.New(apierr.KindInvalid, "Protocol version is not an integer or out of range")
 	errHelloNoAuth = apierr.New(apierr.KindNoAuth, "HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time")
 	errHelloTracks = apierr.New(apierr.KindInvalid, "invalidations need RESP3; CLIENT TRACKING OFF first")
+	errSelectRange = apierr.New(apierr.KindInvalid, "DB index is out of range")
 	errSelect      = apierr.New(apierr.KindInvalid, "SELECT is not allowed in cluster mode")
 )
 
@@ -68,6 +69,8 @@ func (c *conn) selectDB(args [][]byte) resp.Value {
 	switch {
 	case err != nil:
 		return errorReply(err)
+	case n != 0 && c.proxied:
+		return errorReply(errSelectRange)
 	case n != 0:
 		return errorReply(errSelect)
 	}
@@ -165,10 +168,18 @@ func (c *conn) helloReply() resp.Value {
 		resp.BulkString("version"), resp.BulkString(redisVersion),
 		resp.BulkString("proto"), resp.Int(int64(c.proto)),
 		resp.BulkString("id"), resp.Int(c.id),
-		resp.BulkString("mode"), resp.BulkString("cluster"),
+		resp.BulkString("mode"), resp.BulkString(c.mode()),
 		resp.BulkString("role"), resp.BulkString("master"),
 		resp.BulkString("modules"), resp.Array(),
 	)
+}
+
+// mode is what clients are told to be connected to.
+func (c *conn) mode() string {
+	if c.proxied {
+		return "standalone"
+	}
+	return "cluster"
 }
 
 func (c *conn) setReadOnly([][]byte) resp.Value {

@@ -21,7 +21,13 @@ func (c *conn) settle() {
 		c.settleOwn()
 	}
 	for _, e := range c.entries[:c.used] {
+		if e.part {
+			continue // with the entry that joins it
+		}
 		c.emit(e.answer(), e.silent, e.row)
+		for _, part := range e.parts {
+			part.reset()
+		}
 		e.reset()
 	}
 	c.used = 0

@@ -40,6 +40,9 @@ func (c *conn) waitReplicas(args [][]byte) resp.Value {
 	if refused != nil {
 		return errorReply(refused)
 	}
+	if c.proxied {
+		return errProxied("WAIT", "writes are acknowledged by a majority unless CLIENT DURABILITY says otherwise")
+	}
 	return c.awaitAcknowledged(timeout, func() (resp.Value, bool) {
 		held := int64(c.replicasHolding())
 		return resp.Int(held), held >= want

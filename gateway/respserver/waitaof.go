@@ -38,6 +38,9 @@ func (c *conn) waitSynced(args [][]byte) resp.Value {
 	if policy := c.server.facts().AppendFsync; policy != syncAlways && policy != "" {
 		return errorReply(errNotSynced)
 	}
+	if c.proxied {
+		return errProxied("WAITAOF", "writes are on the disks of a majority before they are acknowledged unless CLIENT DURABILITY says otherwise")
+	}
 	return c.awaitAcknowledged(timeout, func() (resp.Value, bool) {
 		here, there := int64(c.syncedHere()), int64(c.replicasHolding())
 		return resp.Array(resp.Int(here), resp.Int(there)), here >= local && there >= replicas

@@ -222,8 +222,14 @@ func TestSweepForgetsWhatHasEndedAndLeavesCapturesAlone(t *testing.T) {
 	if _, ok := table.FindLocked(3, ID{1, 5}); !ok {
 		t.Error("a result was forgotten at its very end")
 	}
-	if got := len(before.Append(nil, 3, 0)); got != 10 {
-		t.Errorf("the capture has %d results, want 10", got)
+	captured := before.Append(nil, 3, 0)
+	if len(captured) != 10 {
+		t.Errorf("the capture has %d results, want 10", len(captured))
+	}
+	for i, d := range captured {
+		if d.ID != (ID{1, uint64(i)}) {
+			t.Errorf("result %d of the capture is %+v", i, d)
+		}
 	}
 	during := table.Capture()
 	table.PutLocked(3, done(2, 1, 200, "late"), 0)

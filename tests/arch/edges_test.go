@@ -48,10 +48,11 @@ var edges = map[string][]string{
 	"gateway/ops/xxh3":            {},
 	"gateway/ops/opstest":         {"raftfsm/entry", "raftfsm/store", "proto/slot"}, // a shard as a map, for tests (see testSupport)
 	"gateway/command":             {"gateway/ops", "gateway/resp", "proto/..."},
-	"gateway/command/conformance": {"gateway/command", "gateway/resp"},                                                                // a Redis beside the table, for tests (see testSupport)
-	"gateway/router":              {"gateway/ops", "proto/..."},                                                                       // reaches shards through an interface that it declares
-	"gateway/client":              {"proto/..."},                                                                                      // what a user of Holt links: the contract, no server
-	"gateway/respserver":          {"gateway/command", "gateway/ops", "gateway/resp", "gateway/router", "raftfsm/store", "proto/..."}, // store.Item is what an ops.Reader lends
+	"gateway/command/conformance": {"gateway/command", "gateway/resp"}, // a Redis beside the table, for tests (see testSupport)
+	"gateway/router":              {"gateway/ops", "proto/..."},        // reaches shards through an interface that it declares
+	"gateway/client":              {"proto/..."},                       // what a user of Holt links: the contract, no server
+	"gateway/proxy":               {"gateway/ops", "gateway/resp", "gateway/router", "proto/..."},
+	"gateway/respserver":          {"gateway/command", "gateway/proxy", "gateway/ops", "gateway/resp", "gateway/router", "raftfsm/store", "proto/..."}, // store.Item is what an ops.Reader lends
 	"gateway/grpcserver":          {"gateway/ops", "gateway/router", "proto/..."},
 	"gateway/metrics":             {"gateway/respserver", "shard/executor", "shard/logstore", "shard/transport"}, // what they count, as they tell it
 	"gateway/node":                {"gateway/...", "shard/...", "raftfsm/...", "proto/..."},

@@ -1,6 +1,7 @@
 // Command bench measures Holt on this machine, beside what it is compared with.
 //
 //	go run ./tests/bench throughput   writes and reads a second of three nodes, beside Redis and etcd
+//	go run ./tests/bench gateway      the same through a gateway, beside clients that go to the leaders themselves
 //	go run ./tests/bench log          the write-ahead log beside raft-boltdb, and what groups cost in fsyncs
 //	go run ./tests/bench latency      one connection's write beside three fdatasyncs
 //	go run ./tests/bench memory       bytes a key, with and without TTL, and after overwriting, beside Redis
@@ -39,6 +40,7 @@ type subject struct {
 
 var subjects = []subject{
 	{"throughput", "writes and reads a second of three nodes, beside Redis and etcd", throughput},
+	{"gateway", "the same through a gateway, beside clients that go to the leaders themselves", throughGateway},
 	{"log", "the write-ahead log beside raft-boltdb, and what groups cost in fsyncs", logStores},
 	{"latency", "one connection's write beside three fdatasyncs", latency},
 	{"memory", "bytes a key, with and without TTL, and after overwriting, beside Redis", memory},
