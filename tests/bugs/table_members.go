@@ -14,7 +14,7 @@ var memberBugs = []bug{
 	}
 `, ""}, {changeFile, "append(slices.Clone(members.Voters), node), node)", "members.Voters)"}, {changeFile, "if !m.CaughtUp(node) {", "if false {"}},
 		shardPkg, "^TestLearnerThatIsBehindGetsNoVote$"},
-	{"matchOfAnEarlierLife", "members", []edit{{changeFile, "	m.cfg.Wire.ForgetMatch(node)\n", ""}}, shardPkg, "^TestNodeThatComesBackEmptyCatchesUpAnew$"},
+	{"matchOfAnEarlierLife", "members", []edit{{changeFile, "	m.wire.ForgetMatch(node)\n", ""}}, shardPkg, "^TestNodeThatComesBackEmptyCatchesUpAnew$"},
 	{"lateAnswerOfAnEarlierLife", "members", []edit{{"shard/transport/group.go", "term == g.term && life == g.lives[node]", "term == g.term && life <= g.lives[node]"}},
 		"shard/transport", "^TestMatchIndexIsOfTheNodesPresentLife$"},
 	{"removesItself", "members", []edit{{changeFile, "if node == m.cfg.Node {", "if false {"}}, shardPkg, "^TestNodeTakesThePlaceOfTheLeader$"},
