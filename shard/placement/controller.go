@@ -52,8 +52,8 @@ type Controller struct {
 	silent map[string]time.Time
 	// settled are the shards that were found to be where they belong, with what that was seen by.
 	settled map[slot.ShardID]string
-	// moving are the shards that were on their way in the last round.
-	moving map[slot.ShardID]bool
+	// moving are the shards that were on their way in the last round, with when they began to be.
+	moving map[slot.ShardID]time.Time
 	// transferred is when leaderships were moved last.
 	transferred time.Time
 	// usage is what was measured for the rebalance that runs; nil where nothing was.
