@@ -155,7 +155,7 @@ func DecodeParts(data []byte) ([]Part, error) {
 	return c.Parts, err
 }
 
-// PartOf, in the byte that says the type of an item, here and in snapshots, says that Value has some of the key's fields.
+// PartOf is set in the byte that says the type of an item, here and in snapshots, where Value has some of the key's fields.
 const PartOf = 1 << 7
 
 func appendItem(dst []byte, it *Item) []byte {

@@ -19,7 +19,8 @@ func (sl *Slot) DigestLocked() uint64 {
 	var fields [33]byte
 	sl.cells(func(_ slab.Ref, object []byte) {
 		c := readCell(object)
-		binary.LittleEndian.PutUint64(fields[0:], hash64(digestSeed, c.key))
+		key := c.key
+		binary.LittleEndian.PutUint64(fields[0:], hash64(digestSeed, key))
 		binary.LittleEndian.PutUint64(fields[8:], sl.contentDigest(&c))
 		binary.LittleEndian.PutUint64(fields[16:], uint64(c.ExpireAt))
 		binary.LittleEndian.PutUint64(fields[24:], c.Version)
