@@ -14,25 +14,27 @@ const (
 )
 
 // BitOp combines the values of keys and gives the result, which is as long as the longest of them, to a key; an empty
-// result deletes it. It returns the length (redis.io/commands/bitop).
+// result deletes it. It returns the length (redis.io/commands/bitop). No more than one value is kept beside the result, however
+// many keys there are.
 func BitOp(tx Tx, op BitOperation, target []byte, keys [][]byte) (int, error) {
-	values, length := make([][]byte, len(keys)), 0
+	var result []byte
 	for i, key := range keys {
 		item, _, err := getString(tx, key)
 		if err != nil {
 			return 0, err
 		}
-		values[i] = item.Value
-		length = max(length, len(item.Value))
+		if grow := len(item.Value) - len(result); grow > 0 {
+			result = append(result, make([]byte, grow)...)
+		}
+		if i == 0 {
+			copy(result, item.Value)
+		} else {
+			op.combine(result, item.Value)
+		}
 	}
-	if length == 0 {
+	if len(result) == 0 {
 		tx.Delete(target)
 		return 0, nil
-	}
-	result := make([]byte, length)
-	copy(result, values[0])
-	for _, value := range values[1:] {
-		op.combine(result, value)
 	}
 	if op == BitNot {
 		for i := range result {
@@ -40,7 +42,7 @@ func BitOp(tx Tx, op BitOperation, target []byte, keys [][]byte) (int, error) {
 		}
 	}
 	tx.Set(target, result, entry.TypeString, 0)
-	return length, nil
+	return len(result), nil
 }
 
 // combine combines the result so far with a value, which has zeros beyond its end.

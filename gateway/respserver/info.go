@@ -90,6 +90,7 @@ func infoServer(c *conn, f *InfoFacts, t *infoText) {
 	t.add("server_time_usec", time.Now().UnixMicro())
 	t.add("uptime_in_seconds", int64(up/time.Second))
 	t.add("uptime_in_days", int64(up/(24*time.Hour)))
+	t.add("lru_clock", time.Now().Unix()&(1<<24-1))
 	if executable, err := os.Executable(); err == nil {
 		t.add("executable", executable)
 	}

@@ -22,6 +22,9 @@ const scanSlotBits = 14
 // scanCountMax bounds what one SCAN looks at, whatever COUNT says.
 const scanCountMax = 1 << 16
 
+// scanBytesMax is from where on a reply of SCAN is long enough, as keys may be long.
+const scanBytesMax = 1 << 20
+
 // scanPosition is where a pass through the keys of this node stands.
 type scanPosition struct {
 	slot   slot.ID
@@ -51,9 +54,9 @@ func (c *conn) scan(args [][]byte) resp.Value {
 	if err != nil {
 		return errorReply(err)
 	}
-	keys, seen := []resp.Value{}, int64(0)
+	keys, seen, size := []resp.Value{}, int64(0), 0
 	at, more := positionOf(q.Cursor), true
-	for more && seen < min(q.Count, scanCountMax) {
+	for more && seen < min(q.Count, scanCountMax) && size < scanBytesMax {
 		var found []foundKey
 		var refused *apierr.Error
 		if found, at, more, refused = c.scanStep(at); refused != nil {
@@ -63,6 +66,7 @@ func (c *conn) scan(args [][]byte) resp.Value {
 		for _, f := range found {
 			if q.Match(f.key) && (q.Type == "" || strings.EqualFold(q.Type, f.typ)) {
 				keys = append(keys, resp.Bulk(f.key))
+				size += len(f.key)
 			}
 		}
 	}

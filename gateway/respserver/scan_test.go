@@ -126,6 +126,21 @@ func TestIteratingSeesWritesThatAreOnTheirWay(t *testing.T) {
 	}
 }
 
+// A reply of SCAN stays short where keys are long, whatever COUNT says.
+func TestScanOfLongKeysComesInParts(t *testing.T) {
+	c := start(t, fixtureConfig{}).dial()
+	for i := range 40 {
+		c.want(fmt.Sprintf("SET {x}%s%d v", strings.Repeat("k", 60_000), i), "+OK", fmt.Sprintf("SET %s%d v", strings.Repeat("k", 60_000), i), "+OK")
+	}
+	reply := c.ask("SCAN 0 COUNT 1000000")
+	if got := len(reply.Elems[1].Elems); string(reply.Elems[0].Str) == "0" || got == 0 || got > 79 {
+		t.Errorf("%d keys of 80 in one reply, cursor %s", got, reply.Elems[0].Str)
+	}
+	if keys := c.scanPass("COUNT 1000000", func() {}); len(keys) != 80 {
+		t.Errorf("the whole pass gives %d keys of 80", len(keys))
+	}
+}
+
 func TestRandomKeyComesFromAnywhere(t *testing.T) {
 	c := start(t, fixtureConfig{shards: 2}).dial()
 	seen := map[string]bool{}
