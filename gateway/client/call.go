@@ -19,7 +19,7 @@ const (
 	pauseMin = 5 * time.Millisecond
 	pauseMax = 200 * time.Millisecond
 	// idMargin is by how much the end of an id lies behind the last attempt: clocks of nodes may differ by so much.
-	idMargin = 10 * time.Second
+	idMargin = 5 * time.Second
 )
 
 // call is one call with all its attempts.

@@ -23,7 +23,7 @@
 // a little after the last retry: an attempt that is delayed on its way for longer is refused, never applied late.
 // Config.Retries turns ids off; then a write of unknown outcome is not retried.
 //
-// Two things bound what is remembered: 262,144 writes of a shard within the life of an id (some 20 s by default), beyond which
+// Two things bound what is remembered: 262,144 writes of a shard within the life of an id (some 15 s by default), beyond which
 // writes are refused with kind "busy" and retried, and 64 KiB for one answer: a write that returns more (ReturnPrevious) fails
 // with kind "too-large" unless ids are off.
 //

@@ -61,7 +61,7 @@ func TestIDEndsByTheClockOfTheServersBehindTheLastAttempt(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := optionsOf(nodes[0].seen()[0]).GetRequestIdUntilMs()
-	if least, most := int64(5_000_000+10_000), int64(5_000_000+testTime.Milliseconds()+60_000); got < least || got > most {
+	if least, most := int64(5_000_000+5_000), int64(5_000_000+testTime.Milliseconds()+60_000); got < least || got > most {
 		t.Errorf("the id ends at %d, want it from %d to %d", got, least, most)
 	}
 }
