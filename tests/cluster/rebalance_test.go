@@ -41,6 +41,7 @@ func balanced(t *testing.T, c *cluster.Cluster, shards int) {
 
 // Two nodes join and leave again while clients work, with a rebalance each time: no request fails, and nothing is lost.
 func TestClusterGrowsAndShrinksUnderLoadAndNoRequestFails(t *testing.T) {
+	needsAll(t)
 	c := cluster.Start(t, cluster.Options{Settings: calm})
 	run := followers(t, c, c.ShardIDs())
 	progress(t, run, "before the fourth node joins", 50)
