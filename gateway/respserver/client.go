@@ -168,6 +168,8 @@ func (c *conn) clientRouting(args [][]byte) resp.Value {
 		return errorReply(errSyntax)
 	case c.server.cfg.Proxy == nil:
 		return errorReply(apierr.New(apierr.KindUnsupported, "this server redirects clients; use a client for clusters, or connect to one that is started with --resp-mode proxy"))
+	case c.track.tracker != nil:
+		return errorReply(apierr.New(apierr.KindInvalid, "keys are tracked at this node alone; CLIENT TRACKING OFF first"))
 	default:
 		c.proxied = true
 	}

@@ -86,6 +86,12 @@ func (c *conn) command(args [][]byte) {
 	c.takeAsking()
 	c.dispatch(args)
 	c.endAsking()
+	for _, f := range c.flights {
+		if len(f.ops) >= remoteOpsMax && f.remote() {
+			c.settle()
+			return
+		}
+	}
 }
 
 // dispatch runs one command, or queues it, and answers it unless the round does later.

@@ -7,6 +7,9 @@ import (
 	"github.com/holtcache/holt/proto/slot"
 )
 
+// remoteOpsMax is how many ops of a round one node has at most: their replies are here before anybody has counted them.
+const remoteOpsMax = 128
+
 // remote is a replica elsewhere as the connection's present session sees it.
 type remote struct {
 	shard   slot.ShardID

@@ -84,9 +84,6 @@ func (e *entry) answer() resp.Value {
 	if e.flight != nil && e.op.Err != nil {
 		return errorReply(e.op.Err)
 	}
-	if e.flight != nil && e.flight.remote() {
-		return fromElsewhere(e.op.Reply)
-	}
 	return e.reply
 }
 

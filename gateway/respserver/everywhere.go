@@ -1,6 +1,7 @@
 package respserver
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/holtcache/holt/gateway/resp"
@@ -22,7 +23,7 @@ func (c *conn) askEverywhere(r *row, args [][]byte, own resp.Value) resp.Value {
 	if !is || !c.proxied || own.IsError() {
 		return own
 	}
-	others := otherLeaders(c.server.cfg.Router.View())
+	others := otherNodes(c.server.cfg.Router.View())
 	replies := make([]resp.Value, len(others)+1)
 	replies[0] = own
 	session := c.proxySession()
@@ -46,17 +47,12 @@ func (c *conn) askEverywhere(r *row, args [][]byte, own resp.Value) resp.Value {
 	return how.join(replies, nil)
 }
 
-// otherLeaders lists the other nodes that lead shards.
-func otherLeaders(v *router.View) (nodes []router.Node) {
+// otherNodes lists the other nodes that are alive, or lead shards: one may have begun to lead that is not known to yet.
+func otherNodes(v *router.View) (nodes []router.Node) {
 	for _, n := range v.Nodes {
-		if n.ID == v.Self {
-			continue
-		}
-		for _, s := range v.Shards {
-			if s.Leader == n.ID {
-				nodes = append(nodes, n)
-				break
-			}
+		leads := slices.ContainsFunc(v.Shards, func(s router.Shard) bool { return s.Leader == n.ID })
+		if n.ID != v.Self && (leads || n.State == router.NodeAlive) {
+			nodes = append(nodes, n)
 		}
 	}
 	return nodes
