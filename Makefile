@@ -10,11 +10,13 @@ BUF_VERSION                := v1.75.0
 PROTOC_GEN_GO_VERSION      := v1.36.12
 PROTOC_GEN_GO_GRPC_VERSION := v1.6.2
 STATICCHECK_VERSION        := v0.8.2
+HELM_VERSION               := v3.22.0
 
 BUF                := bin/.buf-$(BUF_VERSION)
 PROTOC_GEN_GO      := bin/.protoc-gen-go-$(PROTOC_GEN_GO_VERSION)
 PROTOC_GEN_GO_GRPC := bin/.protoc-gen-go-grpc-$(PROTOC_GEN_GO_GRPC_VERSION)
 STATICCHECK        := bin/.staticcheck-$(STATICCHECK_VERSION)
+HELM               := bin/.helm-$(HELM_VERSION)
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
@@ -56,7 +58,7 @@ build: ## bin/holt
 run: build ## a cluster of three nodes on this machine (ARGS='--dir x --port 7001' goes to holt dev)
 	bin/holt dev $(ARGS)
 
-.PHONY: test race fuzz bench bugs scale diskfaults networkfaults elastic conformance robustness robustness-long figures tools
+.PHONY: test race fuzz bench bugs scale diskfaults networkfaults elastic conformance robustness robustness-long figures deploy-check tools
 test: tools build ## all tests: each package alone, then whole clusters
 	go test -p 3 $(UNIT_PACKAGES)
 	go test -p 1 -timeout 20m ./tests/...
@@ -109,6 +111,9 @@ robustness-long: tools ## the same for hours (TIME=2h, RESULTS=file)
 figures: ## the tables of tests/FIGURES.md, from tests/figures.json (ARGS='-from results' makes that first)
 	go run ./tests/robustness figures $(ARGS)
 
+deploy-check: tools $(HELM) ## deploy/ by the tools that its files are for, Helm too, which takes minutes to build at first
+	go test -count 1 -v ./tests/deploy
+
 tools: ## install what the tests use beside Go, where that needs no question
 	@.ci/install-tools test
 
@@ -159,3 +164,6 @@ $(PROTOC_GEN_GO_GRPC):
 
 $(STATICCHECK):
 	$(call install-tool,honnef.co/go/tools/cmd/staticcheck,$(STATICCHECK_VERSION))
+
+$(HELM):
+	$(call install-tool,helm.sh/helm/v3/cmd/helm,$(HELM_VERSION))

@@ -66,11 +66,12 @@ func initCommand(with withAdmin) *cobra.Command {
 	var expect uint32
 	s := &clusterv1.Settings{}
 	var lease, leaseMax, heartbeat time.Duration
+	var ifNeeded bool
 	c := &cobra.Command{
 		Use:   "init",
 		Short: "Create a cluster with the node as its first member",
 		Long: `Create a cluster with the node at --addr as its first member. Shards are created once --expect-nodes nodes have
-joined it.`,
+joined it. With --if-needed it may be run at every start.`,
 		Args: cobra.NoArgs,
 	}
 	f := c.Flags()
@@ -94,6 +95,16 @@ joined it.`,
 			}
 			*d.ms = uint64(d.value.Milliseconds())
 		}
+		if ifNeeded {
+			status, err := a.Status(ctx)
+			if err != nil {
+				return err
+			}
+			if status.Phase != clusterv1.ClusterPhase_CLUSTER_PHASE_UNINITIALIZED {
+				fmt.Printf("the node belongs to cluster %s already; nothing was changed\n", status.ClusterId)
+				return nil
+			}
+		}
 		reply, err := a.InitCluster(ctx, expect, s, named...)
 		if err != nil {
 			return err
@@ -102,6 +113,7 @@ joined it.`,
 		return nil
 	})
 	f.Uint32Var(&expect, "expect-nodes", 1, "how many nodes to wait for before the shards are created")
+	f.BoolVar(&ifNeeded, "if-needed", false, "succeed, and change nothing, where the node belongs to a cluster already")
 	f.Uint32Var(&s.Replicas, "replicas", 0, "replicas of each shard: 1, 3 or 5; 0 takes the smaller of 3 and the nodes, made odd")
 	f.Uint32Var(&s.Shards, "shards", 0, "number of shards; 0 makes one for each node")
 	f.DurationVar(&heartbeat, "heartbeat", 0, "after how long without a word from a leader another is elected; 0 takes 300ms")
