@@ -87,7 +87,7 @@ func (t *topology) watchAt(ctx context.Context, link func(addr string) (*link, e
 		if t.told != nil {
 			t.told(sent.GetSlotMap())
 		}
-		t.put(merged(t.latest.Load(), sent.GetSlotMap(), time.UnixMilli(sent.GetNowMs()).Sub(time.Now())))
+		t.put(merged(t.latest.Load(), sent.GetSlotMap(), time.Until(time.UnixMilli(sent.GetNowMs()))))
 	}
 }
 

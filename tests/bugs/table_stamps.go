@@ -11,7 +11,7 @@ const (
 // that place keys alike. Nothing but the hit ratio would show them.
 var stampBugs = []bug{
 	{"storeWithoutTheSeed", "DESIGN 5", []edit{{"shard/host/host.go", ", HashSeed: h.cfg.Folder.HashSeed(),", ","}}, "shard/host", "^TestHashSeedOfTheCluster"},
-	{"seedInTheDigest", "DESIGN 1.4", []edit{{storePkg + "/digest.go", "hash64(digestSeed, c.key)", "hash64(sl.store.seed, c.key)"}}, storePkg, "^TestStampsFollowThePolicyAndStayOutOfTheDigest$"},
+	{"seedInTheDigest", "DESIGN 1.4", []edit{{storePkg + "/digest.go", "hash64(digestSeed, key)", "hash64(sl.store.seed, key)"}}, storePkg, "^TestStampsFollowThePolicyAndStayOutOfTheDigest$"},
 	{"stampsOfAnOldLeader", "DESIGN 5", []edit{{stampsFile, " || term != got.Term {", " {"}}, "shard", "^TestFollowerTakesStampsOfItsLeaderOnly$"},
 	{"stampsOfAnotherPolicy", "DESIGN 5", []edit{{takenStamps, "if StampKind(portion[0]) != kind {", "if kind == 0 {"}}, storePkg, "Stamps"},
 	{"stampsTakenWhileConverted", "DESIGN 5", []edit{{stampsFile, "if !settled || !needed ||", "if !settled && !needed ||"}}, "shard", "^TestNoStampsAreCarried"},
