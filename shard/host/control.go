@@ -44,7 +44,7 @@ func (h *Host) Liveness() placement.Liveness { return Control{h} }
 func (c Control) State() *meta.State { return c.h.localMeta().State() }
 
 // Leading tells whether this node leads the meta group.
-func (c Control) Leading() bool { return c.h.LeadsMeta() }
+func (c Control) Leading() bool { return c.h.LeadsMeta() && !c.h.Removed() }
 
 // Propose commits a command here, or fails: a controller that does not lead decides nothing.
 func (c Control) Propose(ctx context.Context, command *storagev1.MetaCommand) (meta.Result, error) {

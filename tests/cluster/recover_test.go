@@ -145,6 +145,17 @@ func TestLostNodesThatComeBackDoNotDisturbTheSurvivor(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// What they hear first decides: once they have elected a leader of the old meta group they go by that.
+	cluster.Eventually(t, "the survivor knows that the others are removed", func() error {
+		nodes, err := conn.Do(cluster.Deadline, "CLUSTER", "NODES")
+		if err != nil {
+			return err
+		}
+		if text := fmt.Sprint(nodes); strings.Count(strings.TrimSpace(text), "\n") > 0 {
+			return errors.New(text)
+		}
+		return nil
+	})
 	for _, n := range c.Nodes[1:] {
 		n.Start()
 	}
