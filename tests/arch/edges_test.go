@@ -44,7 +44,7 @@ var edges = map[string][]string{
 	"gateway/resp":                {},
 	"gateway/socket":              {},
 	"gateway/ops":                 {"gateway/ops/rdb", "gateway/ops/xxh3", "raftfsm/entry", "raftfsm/store", "proto/slot", "proto/apierr"},
-	"gateway/ops/rdb":             {},
+	"gateway/ops/rdb":             {"raftfsm/entry"},
 	"gateway/ops/xxh3":            {},
 	"gateway/ops/opstest":         {"raftfsm/entry", "raftfsm/store", "proto/slot"}, // a shard as a map, for tests (see testSupport)
 	"gateway/command":             {"gateway/ops", "gateway/resp", "proto/..."},

@@ -57,12 +57,6 @@ var Differences = []Difference{
 		Reason: "Arguments are checked before the key is looked at, so a wrong one is refused where Redis answers that there is no key, or that it holds another type.",
 	},
 	{
-		Rows:    []string{"dump"},
-		Example: []string{"DUMP", keyHash},
-		Got:     `-WRONGTYPE .*`, Want: `\$.*`,
-		Reason: "Only strings are dumped.",
-	},
-	{
 		Rows:    []string{"client|tracking"},
 		Example: []string{"CLIENT", "TRACKING", "ON", "BCAST"},
 		Got:     `-ERR .*`, Want: anyReply,
