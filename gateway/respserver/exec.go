@@ -78,9 +78,11 @@ func (c *conn) prepare(e *entry) {
 		if q.call, q.err = q.row.spec.Parse(q.args); q.err != nil {
 			continue
 		}
-		if q.call.Read != nil {
+		switch {
+		case q.call.Alone != nil:
+		case q.call.Read != nil:
 			c.register(q.call.Keys)
-		} else {
+		default:
 			c.noteOwn(e, q.call.Keys)
 		}
 	}
@@ -90,7 +92,12 @@ func (c *conn) prepare(e *entry) {
 func (t *transaction) block() [][][]byte {
 	block := make([][][]byte, 0, len(t.queued))
 	for i := range t.queued {
-		block = append(block, t.queued[i].args)
+		q := &t.queued[i]
+		if q.call.Forward != nil {
+			block = append(block, q.call.Forward)
+		} else {
+			block = append(block, q.args)
+		}
 	}
 	return block
 }
@@ -100,10 +107,22 @@ func (c *conn) runOthers(t *transaction, replies []resp.Value) {
 	c.inExec = true
 	defer func() { c.inExec = false }()
 	for i := range t.queued {
-		if q := &t.queued[i]; q.row.spec.Parse == nil {
+		switch q := &t.queued[i]; {
+		case q.row.spec.Parse == nil:
 			replies[i] = q.row.handler(c, q.args)
+		case !t.keyed:
+			replies[i] = alone(q)
 		}
 	}
+}
+
+// alone runs a command that has no keys this time.
+func alone(q *queuedCommand) resp.Value {
+	call, err := q.row.spec.Parse(q.args)
+	if err != nil {
+		return errorReply(err)
+	}
+	return call.Alone()
 }
 
 // run is the op: every command, or none where a watched key has changed. A command that fails changes nothing, and does
@@ -136,6 +155,8 @@ func (q *queuedCommand) run(tx ops.Tx, reads ops.Reader, limitBytes int) resp.Va
 		return errorReply(q.err)
 	case q.call.Write != nil:
 		return q.call.Write(tx)
+	case q.call.Alone != nil:
+		return q.call.Alone()
 	case several(q.row.spec, &q.call):
 		return readLimited(reads, q.call.Read, limitBytes)
 	}

@@ -20,6 +20,7 @@ func allHandlers() map[string]handler {
 		"memory|malloc-stats": (*conn).mallocStats,
 		"acl|whoami":          func(*conn, [][]byte) resp.Value { return resp.BulkString(defaultUser) },
 		"function|flush":      (*conn).scriptFlush, "script|flush": (*conn).scriptFlush,
+		"script|load": (*conn).scriptLoad, "script|exists": (*conn).scriptExists, "script|kill": (*conn).scriptKill,
 	}
 	for _, more := range []map[string]handler{clientHandlers(), clusterHandlers(), clusterAdminHandlers()} {
 		for name, h := range more {

@@ -32,6 +32,11 @@ func (c *conn) data(spec *command.Spec, args [][]byte) {
 		c.reply(errorReply(err))
 		return
 	}
+	if call.Alone != nil {
+		c.settle()
+		c.reply(call.Alone())
+		return
+	}
 	s, crossed := slotOf(call.Keys)
 	if crossed != nil {
 		if !c.split(spec, args) {

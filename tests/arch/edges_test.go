@@ -46,8 +46,9 @@ var edges = map[string][]string{
 	"gateway/ops":                 {"gateway/ops/rdb", "gateway/ops/xxh3", "raftfsm/entry", "raftfsm/store", "proto/slot", "proto/apierr"},
 	"gateway/ops/rdb":             {"raftfsm/entry"},
 	"gateway/ops/xxh3":            {},
-	"gateway/ops/opstest":         {"raftfsm/entry", "raftfsm/store", "proto/slot"}, // a shard as a map, for tests (see testSupport)
-	"gateway/command":             {"gateway/ops", "gateway/resp", "proto/..."},
+	"gateway/ops/opstest":         {"raftfsm/entry", "raftfsm/store", "proto/slot", "proto/apierr"}, // a shard as a map, for tests (see testSupport)
+	"gateway/script":              {"gateway/resp", "proto/apierr"},
+	"gateway/command":             {"gateway/ops", "gateway/resp", "gateway/script", "proto/..."},
 	"gateway/command/conformance": {"gateway/command", "gateway/resp"}, // a Redis beside the table, for tests (see testSupport)
 	"gateway/router":              {"gateway/ops", "proto/..."},        // reaches shards through an interface that it declares
 	"gateway/client":              {"proto/..."},                       // what a user of Holt links: the contract, no server
