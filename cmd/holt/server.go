@@ -21,6 +21,7 @@ const stopMax = 10 * time.Second
 func serverCommand() *cobra.Command {
 	cfg := node.Config{Version: version, Listen: node.DefaultListen(), Wall: wall, MigrationStep: migrationStep}
 	var advertise, logStore, appendfsync, maxMemory, level string
+	var secure tlsFlags
 	c := &cobra.Command{
 		Use:   "server",
 		Short: "Run one node",
@@ -41,6 +42,10 @@ give --join then too where addresses change.`,
 				return err
 			}
 			if err := cfg.SetAdvertiseHost(advertise); err != nil {
+				return err
+			}
+			var err error
+			if cfg.TLS, err = secure.settled(); err != nil {
 				return err
 			}
 			log, err := newLogger(level)
@@ -67,6 +72,7 @@ give --join then too where addresses change.`,
 	f.StringSliceVar(&cfg.Join, "join", nil, "cluster addresses of nodes of the cluster to join or to find again")
 	f.StringVar(&cfg.Zone, "zone", "", "failure domain of this node; replicas of a shard are spread over zones")
 	f.StringVar(&cfg.Password, "requirepass", "", "password that RESP clients have to give")
+	secure.flags(f)
 	f.IntVar(&cfg.Limits.ValueBytesMax, "max-value-bytes", 8<<20, fmt.Sprintf("largest value in bytes, at most %d", valueBytesLimit))
 	f.IntVar(&cfg.ClientsMax, "maxclients", 10000, "how many RESP clients may be connected")
 	f.StringVar(&maxMemory, "maxmemory", "", "memory that keys and values may take on this node, such as 100mb or 2gb; 0 is no limit; empty keeps what CONFIG SET has left")

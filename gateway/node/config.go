@@ -24,6 +24,8 @@ type Config struct {
 	Zone string
 	// Version is that of the program.
 	Version string
+	// TLS says which ports speak TLS.
+	TLS TLS
 	// Password is asked for by RESP; empty means that none is.
 	Password string
 	Limits   ops.Limits

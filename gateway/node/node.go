@@ -19,7 +19,6 @@ import (
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/respserver"
 	"github.com/holtcache/holt/gateway/router"
-	"github.com/holtcache/holt/gateway/socket"
 	"github.com/holtcache/holt/proto/apierr"
 	nodev1 "github.com/holtcache/holt/proto/holt/node/v1"
 	"github.com/holtcache/holt/raftfsm/meta"
@@ -35,6 +34,7 @@ type Node struct {
 	started time.Time
 	folder  *host.Folder
 	book    *host.Book
+	seam    *seam
 	listen  *listeners
 	nodes   *nodes
 	cluster *cluster
@@ -68,7 +68,7 @@ type Node struct {
 
 // assemble makes the servers, which know the cluster only by an empty view yet.
 func (n *Node) assemble() error {
-	n.nodes = newNodes(dial)
+	n.nodes = newNodes(n.seam.dial)
 	n.nodes.resolve = n.resolve
 	n.cluster = newCluster(n.folder.NodeID())
 	routes := router.New(n.cluster)
@@ -133,15 +133,6 @@ func (n *Node) serve() {
 	}
 }
 
-// dial is the one seam through which this node reaches others.
-func dial(ctx context.Context, addr string) (net.Conn, error) {
-	conn, err := (&net.Dialer{Timeout: time.Second, KeepAlive: 5 * time.Second}).DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	return socket.Wrap(conn), nil
-}
-
 func (n *Node) resolve(id string) (string, bool) {
 	if h := n.host.Load(); h != nil {
 		return h.ClusterAddr(id)
@@ -196,7 +187,7 @@ func (n *Node) beginHost() error {
 	refresh := make(chan struct{}, 1)
 	h, err := host.New(host.Config{
 		Folder: n.folder, Self: self, Settings: meta.SettingsFromProto(stored), MaxMemoryBytes: n.cfg.MaxMemoryBytes, Gossip: g, Nodes: n.nodes, Book: n.book,
-		Dial: dial, Observer: n.resp, Wall: n.cfg.Wall, MigrationHook: n.migrationHook(), Logger: n.log,
+		Dial: n.seam.dial, Observer: n.resp, Wall: n.cfg.Wall, MigrationHook: n.migrationHook(), Logger: n.log,
 		Changed: func() {
 			select {
 			case refresh <- struct{}{}:

@@ -121,6 +121,9 @@ func (c *conn) protocolLimits() resp.Limits {
 // run serves the connection until it ends.
 func (c *conn) run() {
 	defer c.end()
+	if !c.shakeHands() {
+		return
+	}
 	for !c.closing {
 		if !c.fill() {
 			return

@@ -107,15 +107,23 @@ func (s *Server) isClosed() bool {
 // refuseMax bounds the write of the one line that a connection over the limit gets.
 const refuseMax = 100 * time.Millisecond
 
+// refuse writes one line and closes. A client that speaks TLS hears nothing, as in Redis: the line would have to wait for its
+// handshake.
+func refuse(nc net.Conn, line string) {
+	if _, secure := nc.(handshaker); !secure {
+		_ = nc.SetWriteDeadline(time.Now().Add(refuseMax))
+		_, _ = nc.Write([]byte(line))
+	}
+	_ = nc.Close()
+}
+
 // serveConn starts the goroutine of a connection, or refuses it.
 func (s *Server) serveConn(nc net.Conn) {
 	s.mu.Lock()
 	if s.closed || len(s.conns) >= s.limits.ClientsMax {
 		s.mu.Unlock()
 		s.stats.refused.Add(1)
-		_ = nc.SetWriteDeadline(time.Now().Add(refuseMax))
-		_, _ = nc.Write([]byte("-ERR max number of clients reached\r\n"))
-		_ = nc.Close()
+		refuse(nc, "-ERR max number of clients reached\r\n")
 		return
 	}
 	c := newConn(s, nc, s.lastID.Add(1))

@@ -41,22 +41,25 @@ var edges = map[string][]string{
 	"shard/migration": {"shard/executor", "raftfsm", "raftfsm/entry", "raftfsm/meta", "raftfsm/session", "raftfsm/store", "proto/slot", "proto/apierr", "proto/holt/storage/v1"},
 	"shard/host":      {"shard/...", "raftfsm/...", "proto/..."},
 
-	"gateway/resp":        {},
-	"gateway/socket":      {},
-	"gateway/ops":         {"raftfsm/entry", "raftfsm/store", "proto/slot", "proto/apierr"},
-	"gateway/ops/opstest": {"raftfsm/entry", "raftfsm/store", "proto/slot"}, // a shard as a map, for tests (see testSupport)
-	"gateway/command":     {"gateway/ops", "gateway/resp", "proto/..."},
-	"gateway/router":      {"gateway/ops", "proto/..."},                                                                       // reaches shards through an interface that it declares
-	"gateway/client":      {"proto/..."},                                                                                      // what a user of Holt links: the contract, no server
-	"gateway/respserver":  {"gateway/command", "gateway/ops", "gateway/resp", "gateway/router", "raftfsm/store", "proto/..."}, // store.Item is what an ops.Reader lends
-	"gateway/grpcserver":  {"gateway/ops", "gateway/router", "proto/..."},
-	"gateway/node":        {"gateway/...", "shard/...", "raftfsm/...", "proto/..."},
+	"gateway/resp":   {},
+	"gateway/socket": {},
+	"gateway/certs":  {},
+	// Certificates for tests (see testSupport).
+	"gateway/certs/certstest": {},
+	"gateway/ops":             {"raftfsm/entry", "raftfsm/store", "proto/slot", "proto/apierr"},
+	"gateway/ops/opstest":     {"raftfsm/entry", "raftfsm/store", "proto/slot"}, // a shard as a map, for tests (see testSupport)
+	"gateway/command":         {"gateway/ops", "gateway/resp", "proto/..."},
+	"gateway/router":          {"gateway/ops", "proto/..."},                                                                       // reaches shards through an interface that it declares
+	"gateway/client":          {"proto/..."},                                                                                      // what a user of Holt links: the contract, no server
+	"gateway/respserver":      {"gateway/command", "gateway/ops", "gateway/resp", "gateway/router", "raftfsm/store", "proto/..."}, // store.Item is what an ops.Reader lends
+	"gateway/grpcserver":      {"gateway/ops", "gateway/router", "proto/..."},
+	"gateway/node":            {"gateway/...", "shard/...", "raftfsm/...", "proto/..."},
 
-	"cmd/holt": {"gateway/node", "gateway/client", "proto/..."},
+	"cmd/holt": {"gateway/node", "gateway/client", "gateway/certs", "proto/..."},
 }
 
 // testSupport lists the packages that only tests may import, whatever the table allows.
-var testSupport = []string{"shard/logstore/crashstore", "gateway/ops/opstest"}
+var testSupport = []string{"shard/logstore/crashstore", "gateway/ops/opstest", "gateway/certs/certstest"}
 
 // floors, from the lowest to the highest. Test files may import whatever is on their floor or below, since they drive
 // their package with the real thing rather than a mock.
