@@ -15,7 +15,8 @@ import (
 //
 // Version 2 added eviction, save rules and what a node may hold, with ChangeSettings; and the hash seed.
 // Version 3 added migrations with their settings, nodes that drain, the end of a shard, and rebalances.
-const CommandVersion = 3
+// Version 4 added users.
+const CommandVersion = 4
 
 // Encode is the log entry of a command. It stamps the oldest version that knows all of it, so that nodes of an older
 // build go on until somebody makes use of what is new.
@@ -27,6 +28,8 @@ func Encode(c *storagev1.MetaCommand) []byte {
 // versionOf is the oldest version whose rules know all of a command.
 func versionOf(c *storagev1.MetaCommand) uint32 {
 	switch c := c.Command.(type) {
+	case *storagev1.MetaCommand_SetUser, *storagev1.MetaCommand_DeleteUser:
+		return 4
 	case *storagev1.MetaCommand_StartMigrations, *storagev1.MetaCommand_CommitMigration, *storagev1.MetaCommand_AbortMigration,
 		*storagev1.MetaCommand_EndMigration, *storagev1.MetaCommand_SetNodeDraining, *storagev1.MetaCommand_DissolveShard,
 		*storagev1.MetaCommand_SetRebalance:

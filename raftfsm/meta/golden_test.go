@@ -84,6 +84,11 @@ func story(t *testing.T) []*storagev1.MetaCommand {
 		StartRebalance(Rebalance{Measures: []BalanceMeasure{MeasureSlots}, StartedMs: 1}),
 		EndRebalance(1),
 		StartRebalance(Rebalance{Measures: []BalanceMeasure{MeasureBytes, MeasureRequests}, Shards: 4, StartedMs: 2}),
+		// From version 4 on.
+		SetUser("alice", []byte("on #"+strings.Repeat("0f", 32)+" ~app:* resetchannels -@all +@read"), 0),
+		SetUser("bob", []byte("off resetchannels -@all"), 0),
+		SetUser("default", []byte("on nopass \xff~\xfe"), 0),
+		DeleteUser("bob"),
 	}
 }
 
@@ -161,7 +166,9 @@ func checkYounger(t *testing.T, s *State, version int) {
 	t.Helper()
 	got := s.Settings()
 	want := got
-	want.MigrationRateBytes, want.NodeDeadAfter = 64<<20, 5*time.Minute
+	if version < 3 {
+		want.MigrationRateBytes, want.NodeDeadAfter = 64<<20, 5*time.Minute
+	}
 	if version < 2 {
 		want.MaxMemoryPolicy, want.MaxMemorySamples, want.LFULogFactor, want.LFUDecayMinutes, want.Save = NoEviction, 5, 10, 1, "3600 1"
 	}
@@ -169,11 +176,14 @@ func checkYounger(t *testing.T, s *State, version int) {
 		t.Errorf("the settings that version %d did not have: got %+v, want %+v", version, got, want)
 	}
 	for _, n := range s.Nodes() {
-		if version < 2 && n.MaxMemoryBytes != 0 || n.Draining {
+		if version < 2 && n.MaxMemoryBytes != 0 || version < 3 && n.Draining {
 			t.Errorf("version %d: node %+v, want no maxmemory and no draining", version, n)
 		}
 	}
-	if len(s.Migrations())+len(s.EndedMigrations()) > 0 || s.lastMigration != 0 || s.Dissolved(1) || s.rebalance != nil {
+	if len(s.Users()) > 0 || s.UsersEpoch() != 0 {
+		t.Errorf("version %d: users %v", version, s.Users())
+	}
+	if version < 3 && (len(s.Migrations())+len(s.EndedMigrations()) > 0 || s.lastMigration != 0 || s.Dissolved(1) || s.rebalance != nil) {
 		t.Errorf("version %d: migrations %v and %v up to %d", version, s.Migrations(), s.EndedMigrations(), s.lastMigration)
 	}
 }

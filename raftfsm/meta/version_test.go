@@ -47,6 +47,8 @@ func TestCommandsSayTheOldestVersionThatKnowsThem(t *testing.T) {
 		{3, endCommand(1, sourceSide)},
 		{3, drainCommand("node-1", false)},
 		{3, dissolveCommand(1)},
+		{4, SetUser("u", nil, 0)},
+		{4, DeleteUser("u")},
 	} {
 		if err := CheckCommand(Encode(row.command)); err != nil || row.command.Version != row.version {
 			t.Errorf("%v says version %d, want %d (%v)", row.command, row.command.Version, row.version, err)
