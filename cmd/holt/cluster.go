@@ -29,7 +29,7 @@ func clusterCommand() *cobra.Command {
 		&cobra.Command{Use: "settings", Short: "List the settings of the cluster", Args: cobra.NoArgs, RunE: with(printSettings)},
 		&cobra.Command{Use: "migrations", Short: "List the migrations of slots that run, and the last ones", Args: cobra.NoArgs, RunE: with(printMigrations)},
 		rebalanceCommand(r), migrateCommand(r), cancelCommand(with),
-		setCommand(with), transferCommand(with), removeNodeCommand(r), replaceNodeCommand(r), recoverCommand(with))
+		setCommand(with), transferCommand(with), removeNodeCommand(r), replaceNodeCommand(r), recoverCommand(with), reloadKeysCommand(with))
 	return c
 }
 

@@ -42,6 +42,8 @@ type Spec struct {
 	// DeprecatedSince and ReplacedBy are empty unless the command is deprecated.
 	DeprecatedSince, ReplacedBy string
 	Arguments                   []Arg
+	// Index is the row's place among all commands and subcommands: below Table.Size, and different for each.
+	Index int
 	// Subcommands are sorted by name.
 	Subcommands []*Spec
 

@@ -26,11 +26,17 @@ type Config struct {
 	Version string
 	// TLS says which ports speak TLS.
 	TLS TLS
-	// Password is asked for by RESP; empty means that none is.
+	// GossipKeys is a file with the keys of gossip; empty means that it is plain.
+	GossipKeys string
+	// Password is that of the default user as long as the cluster has none of its own; empty means that he needs none.
 	Password string
-	Limits   ops.Limits
+	// Unprotected lets clients from elsewhere in though the default user needs no password.
+	Unprotected bool
+	Limits      ops.Limits
 	// ClientsMax bounds the RESP connections; 0 means the default.
 	ClientsMax int
+	// ClientsBytesMax bounds what those connections hold together; 0 means the default.
+	ClientsBytesMax int
 	// LogStore says what keeps the logs; the zero value means wal.
 	LogStore host.LogStore
 	// AppendFsync is the setting of a cluster that is created at this node; the zero value means always. A node goes by the
@@ -107,6 +113,19 @@ func (c *Config) SetMaxMemory(text string) error {
 	c.MaxMemoryBytes = &bytes
 	return nil
 }
+
+// SetClientMemory takes the word of --maxmemory-clients.
+func (c *Config) SetClientMemory(text string) error {
+	bytes, err := meta.ParseBytes(text)
+	if err != nil || bytes < clientMemoryMin {
+		return fmt.Errorf("--maxmemory-clients=%s: use at least %dmb, such as 256mb or 1gb", text, clientMemoryMin>>20)
+	}
+	c.ClientsBytesMax = int(bytes)
+	return nil
+}
+
+// clientMemoryMin is the longest command and the largest reply of one client, with the default --max-value-bytes.
+const clientMemoryMin = 192 << 20
 
 // SetAdvertiseHost fills the advertise addresses that are empty with a host and the ports that are listened on.
 func (c *Config) SetAdvertiseHost(host string) error {

@@ -48,6 +48,10 @@ func Start(cfg Config) (*Node, error) {
 		n.cancel()
 		return nil, errors.Join(err, n.folder.Close())
 	}
+	if _, err := readGossipKeys(cfg.GossipKeys); err != nil { // now, and not when it joins
+		n.cancel()
+		return nil, errors.Join(err, n.folder.Close())
+	}
 	if n.listen, err = openListeners(cfg, n.seam); err != nil {
 		n.cancel()
 		return nil, errors.Join(err, n.folder.Close())

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/holtcache/holt/gateway/acl"
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/grpcserver"
 	"github.com/holtcache/holt/gateway/resp"
@@ -38,11 +39,15 @@ type Node struct {
 	listen  *listeners
 	nodes   *nodes
 	cluster *cluster
-	resp    *respserver.Server
-	grpc    *grpcserver.Server
-	peers   *grpc.Server // NodeService, on the cluster port
-	port    *clusterPort
-	http    *http.Server
+	access  *acl.Registry
+	users   knownUsers
+	// unprotected: protected mode is off.
+	unprotected atomic.Bool
+	resp        *respserver.Server
+	grpc        *grpcserver.Server
+	peers       *grpc.Server // NodeService, on the cluster port
+	port        *clusterPort
+	http        *http.Server
 
 	// host is nil until this node belongs to a cluster.
 	host atomic.Pointer[host.Host]
@@ -72,15 +77,20 @@ func (n *Node) assemble() error {
 	n.nodes.resolve = n.resolve
 	n.cluster = newCluster(n.folder.NodeID())
 	routes := router.New(n.cluster)
+	table := command.NewTable(n.cfg.Limits)
+	n.access = acl.NewRegistry(table, n.cfg.Password, n.log)
+	n.beginUsers()
+	n.unprotected.Store(n.cfg.Unprotected)
+	n.warnOpenPorts()
 	n.resp = respserver.New(respserver.Config{
-		Router: routes, Table: command.NewTable(n.cfg.Limits), Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
-		Limits: respserver.Limits{ClientsMax: n.cfg.ClientsMax}, Password: n.cfg.Password, Info: n.info, Slabs: n.slabs, Purge: purge, Settings: settings{n}, Saver: saver{n}, Operator: operator{admin{n}}, Logger: n.log,
+		Router: routes, Table: table, Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
+		Limits: respserver.Limits{ClientsMax: n.cfg.ClientsMax, ClientsBytesMax: n.cfg.ClientsBytesMax}, Access: n.access, Users: userKeeper{n}, Protected: n.isProtected, Info: n.info, Slabs: n.slabs, Purge: purge, Settings: settings{n}, Saver: saver{n}, Operator: operator{admin{n}}, Logger: n.log,
 		Defaults: func() (router.Ack, router.ReadMode) { d := n.defaults(); return d.Ack, d.ReadMode },
 		Loading:  n.load.active.Load,
 	})
 	var err error
 	n.grpc, err = grpcserver.New(grpcserver.Config{
-		Router: routes, Forward: n.nodes, Admin: admin{n}, Defaults: n.defaults, Loading: n.load.active.Load,
+		Router: routes, Forward: n.nodes, Admin: admin{n}, Access: n.access, Protected: n.isProtected, Defaults: n.defaults, Loading: n.load.active.Load,
 		Limits: grpcserver.Limits{Data: n.cfg.Limits}, Logger: n.log,
 	})
 	if err != nil {
@@ -171,8 +181,13 @@ func (n *Node) beginHost() error {
 	for _, other := range known {
 		n.book.Note(other) // self has a higher start count
 	}
+	keys, err := readGossipKeys(n.cfg.GossipKeys)
+	if err != nil {
+		return err
+	}
 	g, err := gossip.Open(gossip.Config{
-		ClusterID: n.folder.ClusterID(), NodeID: self.ID,
+		SecretKeys: keys,
+		ClusterID:  n.folder.ClusterID(), NodeID: self.ID,
 		Self: gossip.Node{
 			Start: self.StartCount, RESP: self.Addresses.RESP, GRPC: self.Addresses.GRPC, Cluster: self.Addresses.Cluster,
 			HTTP: self.Addresses.HTTP, Gossip: self.Addresses.Gossip, Zone: self.Zone,
@@ -200,6 +215,7 @@ func (n *Node) beginHost() error {
 	}
 	n.gossip = g
 	n.host.Store(h)
+	n.useUsers(h)
 	n.cluster.refresh(h, g)
 	controller := h.Controller()
 	n.controller.Store(controller)
@@ -210,6 +226,7 @@ func (n *Node) beginHost() error {
 			case <-n.ctx.Done():
 				return
 			case <-refresh:
+				n.useUsers(h)
 				n.cluster.refresh(h, g)
 				controller.Wake()
 			}

@@ -82,6 +82,9 @@ func (r *Reader) Release() {
 // Buffered returns the bytes held that are not yet cut into commands (a partial command).
 func (r *Reader) Buffered() int { return r.end - r.start }
 
+// Held is how much memory the buffer takes.
+func (r *Reader) Held() int { return len(r.buf) }
+
 // take returns the command that ends at scan, then goes on to the next.
 func (r *Reader) take() [][]byte {
 	n := len(r.spans)

@@ -21,10 +21,17 @@ func sizeOf(v *resp.Value) int64 {
 
 // charge counts a reply against what the round may hold. What does not fit becomes an error.
 func (c *conn) charge(v *resp.Value) {
-	if c.budget.Add(-sizeOf(v)) < 0 && !v.IsError() {
+	size := sizeOf(v)
+	switch within := c.budget.Add(-size) >= 0; {
+	case v.IsError():
+	case !within:
 		*v = tooLarge(c.server.limits.OutputBufferBytesMax)
+	case !c.accountReply(size):
+		*v = errorReply(errClientsFull)
 	}
 }
+
+var errClientsFull = apierr.New(apierr.KindTooLarge, "replies of all clients exceed the limit of their memory (maxmemory-clients); the command was run, ask for less at a time")
 
 func tooLarge(limitBytes int) resp.Value {
 	return errorReply(apierr.New(apierr.KindTooLarge, "replies exceed the output buffer limit of %d bytes; the command was run, ask for less at a time", limitBytes))

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/holtcache/holt/gateway/acl"
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/proto/slot"
@@ -23,6 +24,8 @@ type Server struct {
 	pauses   pauses
 	started  time.Time
 	lastID   atomic.Int64
+	// held is what all connections hold (held.go).
+	held atomic.Int64
 
 	mu        sync.Mutex // protects the fields below
 	conns     map[int64]*conn
@@ -39,6 +42,9 @@ func New(cfg Config) *Server {
 	if cfg.Protocol == (resp.Limits{}) {
 		cfg.Protocol = resp.DefaultLimits()
 	}
+	if cfg.Access == nil {
+		cfg.Access = acl.NewRegistry(cfg.Table, "", cfg.Logger)
+	}
 	s := &Server{
 		cfg:       cfg,
 		limits:    cfg.Limits.withDefaults(),
@@ -50,6 +56,7 @@ func New(cfg Config) *Server {
 	}
 	s.stats.base.Store(&statsBase{})
 	s.tracking = newTracking(s.limits.TrackingBytesMax)
+	cfg.Access.Watch(s.usersChanged)
 	return s
 }
 

@@ -70,6 +70,7 @@ func (s *Server) fixedSettings() []Setting {
 		{"maxmemory", "0"},
 		{"maxmemory-policy", "noeviction"},
 		{"maxclients", strconv.Itoa(s.limits.ClientsMax)},
+		{"maxmemory-clients", strconv.Itoa(s.limits.ClientsBytesMax)},
 		{"timeout", strconv.FormatInt(int64(s.limits.IdleTimeout/time.Second), 10)},
 		{"proto-max-bulk-len", strconv.Itoa(s.cfg.Protocol.BulkBytesMax)},
 		{"client-query-buffer-limit", strconv.Itoa(s.cfg.Protocol.QueryBufferBytesMax)},

@@ -49,10 +49,11 @@ var edges = map[string][]string{
 	"gateway/ops":             {"raftfsm/entry", "raftfsm/store", "proto/slot", "proto/apierr"},
 	"gateway/ops/opstest":     {"raftfsm/entry", "raftfsm/store", "proto/slot"}, // a shard as a map, for tests (see testSupport)
 	"gateway/command":         {"gateway/ops", "gateway/resp", "proto/..."},
-	"gateway/router":          {"gateway/ops", "proto/..."},                                                                       // reaches shards through an interface that it declares
-	"gateway/client":          {"proto/..."},                                                                                      // what a user of Holt links: the contract, no server
-	"gateway/respserver":      {"gateway/command", "gateway/ops", "gateway/resp", "gateway/router", "raftfsm/store", "proto/..."}, // store.Item is what an ops.Reader lends
-	"gateway/grpcserver":      {"gateway/ops", "gateway/router", "proto/..."},
+	"gateway/router":          {"gateway/ops", "proto/..."}, // reaches shards through an interface that it declares
+	"gateway/client":          {"proto/..."},                // what a user of Holt links: the contract, no server
+	"gateway/acl":             {"gateway/command", "proto/..."},
+	"gateway/respserver":      {"gateway/acl", "gateway/command", "gateway/ops", "gateway/resp", "gateway/router", "raftfsm/store", "proto/..."}, // store.Item is what an ops.Reader lends
+	"gateway/grpcserver":      {"gateway/acl", "gateway/command", "gateway/ops", "gateway/router", "proto/..."},
 	"gateway/node":            {"gateway/...", "shard/...", "raftfsm/...", "proto/..."},
 
 	"cmd/holt": {"gateway/node", "gateway/client", "gateway/certs", "proto/..."},

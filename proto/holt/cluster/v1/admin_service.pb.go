@@ -1805,7 +1805,7 @@ var File_holt_cluster_v1_admin_service_proto protoreflect.FileDescriptor
 
 const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\n" +
-	"#holt/cluster/v1/admin_service.proto\x12\x0fholt.cluster.v1\x1a\x1fholt/cluster/v1/migration.proto\x1a\x1fholt/cluster/v1/rebalance.proto\x1a\x1eholt/cluster/v1/settings.proto\x1a\x1eholt/cluster/v1/slot_map.proto\"n\n" +
+	"#holt/cluster/v1/admin_service.proto\x12\x0fholt.cluster.v1\x1a\x1fholt/cluster/v1/migration.proto\x1a\x1fholt/cluster/v1/rebalance.proto\x1a\x1eholt/cluster/v1/settings.proto\x1a\x1eholt/cluster/v1/slot_map.proto\x1a\x1bholt/cluster/v1/users.proto\"n\n" +
 	"\x12InitClusterRequest\x12!\n" +
 	"\fexpect_nodes\x18\x01 \x01(\rR\vexpectNodes\x125\n" +
 	"\bsettings\x18\x02 \x01(\v2\x19.holt.cluster.v1.SettingsR\bsettings\"k\n" +
@@ -1936,7 +1936,7 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\x14SHARD_STATE_CREATING\x10\x01\x12\x19\n" +
 	"\x15SHARD_STATE_NO_LEADER\x10\x02\x12\x18\n" +
 	"\x14SHARD_STATE_STARTING\x10\x03\x12\x17\n" +
-	"\x13SHARD_STATE_SERVING\x10\x042\xba\v\n" +
+	"\x13SHARD_STATE_SERVING\x10\x042\x9c\x0e\n" +
 	"\fAdminService\x12X\n" +
 	"\vInitCluster\x12#.holt.cluster.v1.InitClusterRequest\x1a$.holt.cluster.v1.InitClusterResponse\x12g\n" +
 	"\x10GetClusterStatus\x12(.holt.cluster.v1.GetClusterStatusRequest\x1a).holt.cluster.v1.GetClusterStatusResponse\x12R\n" +
@@ -1954,7 +1954,12 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\x0eListMigrations\x12&.holt.cluster.v1.ListMigrationsRequest\x1a'.holt.cluster.v1.ListMigrationsResponse\x12d\n" +
 	"\x0fCancelMigration\x12'.holt.cluster.v1.CancelMigrationRequest\x1a(.holt.cluster.v1.CancelMigrationResponse\x12^\n" +
 	"\rPlanRebalance\x12%.holt.cluster.v1.PlanRebalanceRequest\x1a&.holt.cluster.v1.PlanRebalanceResponse\x12a\n" +
-	"\x0eStartRebalance\x12&.holt.cluster.v1.StartRebalanceRequest\x1a'.holt.cluster.v1.StartRebalanceResponseB;Z9github.com/holtcache/holt/proto/holt/cluster/v1;clusterv1b\x06proto3"
+	"\x0eStartRebalance\x12&.holt.cluster.v1.StartRebalanceRequest\x1a'.holt.cluster.v1.StartRebalanceResponse\x12R\n" +
+	"\tListUsers\x12!.holt.cluster.v1.ListUsersRequest\x1a\".holt.cluster.v1.ListUsersResponse\x12L\n" +
+	"\aSetUser\x12\x1f.holt.cluster.v1.SetUserRequest\x1a .holt.cluster.v1.SetUserResponse\x12U\n" +
+	"\n" +
+	"DeleteUser\x12\".holt.cluster.v1.DeleteUserRequest\x1a#.holt.cluster.v1.DeleteUserResponse\x12g\n" +
+	"\x10ReloadGossipKeys\x12(.holt.cluster.v1.ReloadGossipKeysRequest\x1a).holt.cluster.v1.ReloadGossipKeysResponseB;Z9github.com/holtcache/holt/proto/holt/cluster/v1;clusterv1b\x06proto3"
 
 var (
 	file_holt_cluster_v1_admin_service_proto_rawDescOnce sync.Once
@@ -2008,11 +2013,19 @@ var file_holt_cluster_v1_admin_service_proto_goTypes = []any{
 	(*CancelMigrationRequest)(nil),     // 34: holt.cluster.v1.CancelMigrationRequest
 	(*PlanRebalanceRequest)(nil),       // 35: holt.cluster.v1.PlanRebalanceRequest
 	(*StartRebalanceRequest)(nil),      // 36: holt.cluster.v1.StartRebalanceRequest
-	(*StartMigrationsResponse)(nil),    // 37: holt.cluster.v1.StartMigrationsResponse
-	(*ListMigrationsResponse)(nil),     // 38: holt.cluster.v1.ListMigrationsResponse
-	(*CancelMigrationResponse)(nil),    // 39: holt.cluster.v1.CancelMigrationResponse
-	(*PlanRebalanceResponse)(nil),      // 40: holt.cluster.v1.PlanRebalanceResponse
-	(*StartRebalanceResponse)(nil),     // 41: holt.cluster.v1.StartRebalanceResponse
+	(*ListUsersRequest)(nil),           // 37: holt.cluster.v1.ListUsersRequest
+	(*SetUserRequest)(nil),             // 38: holt.cluster.v1.SetUserRequest
+	(*DeleteUserRequest)(nil),          // 39: holt.cluster.v1.DeleteUserRequest
+	(*ReloadGossipKeysRequest)(nil),    // 40: holt.cluster.v1.ReloadGossipKeysRequest
+	(*StartMigrationsResponse)(nil),    // 41: holt.cluster.v1.StartMigrationsResponse
+	(*ListMigrationsResponse)(nil),     // 42: holt.cluster.v1.ListMigrationsResponse
+	(*CancelMigrationResponse)(nil),    // 43: holt.cluster.v1.CancelMigrationResponse
+	(*PlanRebalanceResponse)(nil),      // 44: holt.cluster.v1.PlanRebalanceResponse
+	(*StartRebalanceResponse)(nil),     // 45: holt.cluster.v1.StartRebalanceResponse
+	(*ListUsersResponse)(nil),          // 46: holt.cluster.v1.ListUsersResponse
+	(*SetUserResponse)(nil),            // 47: holt.cluster.v1.SetUserResponse
+	(*DeleteUserResponse)(nil),         // 48: holt.cluster.v1.DeleteUserResponse
+	(*ReloadGossipKeysResponse)(nil),   // 49: holt.cluster.v1.ReloadGossipKeysResponse
 }
 var file_holt_cluster_v1_admin_service_proto_depIdxs = []int32{
 	28, // 0: holt.cluster.v1.InitClusterRequest.settings:type_name -> holt.cluster.v1.Settings
@@ -2045,23 +2058,31 @@ var file_holt_cluster_v1_admin_service_proto_depIdxs = []int32{
 	34, // 27: holt.cluster.v1.AdminService.CancelMigration:input_type -> holt.cluster.v1.CancelMigrationRequest
 	35, // 28: holt.cluster.v1.AdminService.PlanRebalance:input_type -> holt.cluster.v1.PlanRebalanceRequest
 	36, // 29: holt.cluster.v1.AdminService.StartRebalance:input_type -> holt.cluster.v1.StartRebalanceRequest
-	3,  // 30: holt.cluster.v1.AdminService.InitCluster:output_type -> holt.cluster.v1.InitClusterResponse
-	5,  // 31: holt.cluster.v1.AdminService.GetClusterStatus:output_type -> holt.cluster.v1.GetClusterStatusResponse
-	7,  // 32: holt.cluster.v1.AdminService.ListNodes:output_type -> holt.cluster.v1.ListNodesResponse
-	10, // 33: holt.cluster.v1.AdminService.ListShards:output_type -> holt.cluster.v1.ListShardsResponse
-	14, // 34: holt.cluster.v1.AdminService.DigestReplicas:output_type -> holt.cluster.v1.DigestReplicasResponse
-	17, // 35: holt.cluster.v1.AdminService.TransferLeadership:output_type -> holt.cluster.v1.TransferLeadershipResponse
-	20, // 36: holt.cluster.v1.AdminService.ListSettings:output_type -> holt.cluster.v1.ListSettingsResponse
-	22, // 37: holt.cluster.v1.AdminService.ChangeSettings:output_type -> holt.cluster.v1.ChangeSettingsResponse
-	24, // 38: holt.cluster.v1.AdminService.RemoveNode:output_type -> holt.cluster.v1.RemoveNodeResponse
-	26, // 39: holt.cluster.v1.AdminService.AcceptDataLoss:output_type -> holt.cluster.v1.AcceptDataLossResponse
-	37, // 40: holt.cluster.v1.AdminService.StartMigrations:output_type -> holt.cluster.v1.StartMigrationsResponse
-	38, // 41: holt.cluster.v1.AdminService.ListMigrations:output_type -> holt.cluster.v1.ListMigrationsResponse
-	39, // 42: holt.cluster.v1.AdminService.CancelMigration:output_type -> holt.cluster.v1.CancelMigrationResponse
-	40, // 43: holt.cluster.v1.AdminService.PlanRebalance:output_type -> holt.cluster.v1.PlanRebalanceResponse
-	41, // 44: holt.cluster.v1.AdminService.StartRebalance:output_type -> holt.cluster.v1.StartRebalanceResponse
-	30, // [30:45] is the sub-list for method output_type
-	15, // [15:30] is the sub-list for method input_type
+	37, // 30: holt.cluster.v1.AdminService.ListUsers:input_type -> holt.cluster.v1.ListUsersRequest
+	38, // 31: holt.cluster.v1.AdminService.SetUser:input_type -> holt.cluster.v1.SetUserRequest
+	39, // 32: holt.cluster.v1.AdminService.DeleteUser:input_type -> holt.cluster.v1.DeleteUserRequest
+	40, // 33: holt.cluster.v1.AdminService.ReloadGossipKeys:input_type -> holt.cluster.v1.ReloadGossipKeysRequest
+	3,  // 34: holt.cluster.v1.AdminService.InitCluster:output_type -> holt.cluster.v1.InitClusterResponse
+	5,  // 35: holt.cluster.v1.AdminService.GetClusterStatus:output_type -> holt.cluster.v1.GetClusterStatusResponse
+	7,  // 36: holt.cluster.v1.AdminService.ListNodes:output_type -> holt.cluster.v1.ListNodesResponse
+	10, // 37: holt.cluster.v1.AdminService.ListShards:output_type -> holt.cluster.v1.ListShardsResponse
+	14, // 38: holt.cluster.v1.AdminService.DigestReplicas:output_type -> holt.cluster.v1.DigestReplicasResponse
+	17, // 39: holt.cluster.v1.AdminService.TransferLeadership:output_type -> holt.cluster.v1.TransferLeadershipResponse
+	20, // 40: holt.cluster.v1.AdminService.ListSettings:output_type -> holt.cluster.v1.ListSettingsResponse
+	22, // 41: holt.cluster.v1.AdminService.ChangeSettings:output_type -> holt.cluster.v1.ChangeSettingsResponse
+	24, // 42: holt.cluster.v1.AdminService.RemoveNode:output_type -> holt.cluster.v1.RemoveNodeResponse
+	26, // 43: holt.cluster.v1.AdminService.AcceptDataLoss:output_type -> holt.cluster.v1.AcceptDataLossResponse
+	41, // 44: holt.cluster.v1.AdminService.StartMigrations:output_type -> holt.cluster.v1.StartMigrationsResponse
+	42, // 45: holt.cluster.v1.AdminService.ListMigrations:output_type -> holt.cluster.v1.ListMigrationsResponse
+	43, // 46: holt.cluster.v1.AdminService.CancelMigration:output_type -> holt.cluster.v1.CancelMigrationResponse
+	44, // 47: holt.cluster.v1.AdminService.PlanRebalance:output_type -> holt.cluster.v1.PlanRebalanceResponse
+	45, // 48: holt.cluster.v1.AdminService.StartRebalance:output_type -> holt.cluster.v1.StartRebalanceResponse
+	46, // 49: holt.cluster.v1.AdminService.ListUsers:output_type -> holt.cluster.v1.ListUsersResponse
+	47, // 50: holt.cluster.v1.AdminService.SetUser:output_type -> holt.cluster.v1.SetUserResponse
+	48, // 51: holt.cluster.v1.AdminService.DeleteUser:output_type -> holt.cluster.v1.DeleteUserResponse
+	49, // 52: holt.cluster.v1.AdminService.ReloadGossipKeys:output_type -> holt.cluster.v1.ReloadGossipKeysResponse
+	34, // [34:53] is the sub-list for method output_type
+	15, // [15:34] is the sub-list for method input_type
 	15, // [15:15] is the sub-list for extension type_name
 	15, // [15:15] is the sub-list for extension extendee
 	0,  // [0:15] is the sub-list for field type_name
@@ -2076,6 +2097,7 @@ func file_holt_cluster_v1_admin_service_proto_init() {
 	file_holt_cluster_v1_rebalance_proto_init()
 	file_holt_cluster_v1_settings_proto_init()
 	file_holt_cluster_v1_slot_map_proto_init()
+	file_holt_cluster_v1_users_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
