@@ -9,6 +9,12 @@
 // never sent) is routed again until router.HoldMax has passed since it arrived. A write whose outcome is unknown is
 // answered so, and never repeated; a call that only reads may be.
 //
+// # Who calls
+//
+// A call says who it is of in its metadata, or is the default user's. A stream says so when it begins; what its user may do is asked
+// for each call on it. The table of rights says for each method to which command of RESP it amounts, and whom nobody listed may not
+// call. ServeForward asks nobody: the node that took the call has.
+//
 // # Errors
 //
 // Every error that this package makes carries an ErrorDetail. Errors that grpc-go makes itself before a handler runs (a

@@ -82,8 +82,11 @@ func (r *Reader) Release() {
 // Buffered returns the bytes held that are not yet cut into commands (a partial command).
 func (r *Reader) Buffered() int { return r.end - r.start }
 
-// Held is how much memory the buffer takes.
-func (r *Reader) Held() int { return len(r.buf) }
+// Held is how much memory the reader takes for a command that is not whole yet.
+func (r *Reader) Held() int { return len(r.buf) + cap(r.spans)*spanBytes }
+
+// spanBytes is what the place of one argument takes.
+const spanBytes = 8
 
 // take returns the command that ends at scan, then goes on to the next.
 func (r *Reader) take() [][]byte {

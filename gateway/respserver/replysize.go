@@ -21,12 +21,10 @@ func sizeOf(v *resp.Value) int64 {
 
 // charge counts a reply against what the round may hold. What does not fit becomes an error.
 func (c *conn) charge(v *resp.Value) {
-	size := sizeOf(v)
-	switch within := c.budget.Add(-size) >= 0; {
-	case v.IsError():
-	case !within:
+	if c.budget.Add(-sizeOf(v)) < 0 && !v.IsError() {
 		*v = tooLarge(c.server.limits.OutputBufferBytesMax)
-	case !c.accountReply(size):
+	}
+	if !v.IsError() && !c.accountReply(sizeOf(v)) {
 		*v = errorReply(errClientsFull)
 	}
 }
