@@ -41,6 +41,7 @@ var directedBugs = slices.Concat(
 	migrationBugs,
 	routeBugs,
 	sessionBugs,
+	userBugs,
 )
 
 // again is the defect of a name, to be found at another level.
