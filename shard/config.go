@@ -57,8 +57,13 @@ type Wire interface {
 	raft.WithClose
 	// MatchIndex is the highest index that a node has acknowledged to this node as leader of the current term.
 	MatchIndex(node string) uint64
+	// AppliedIndex is how far a node's state machine was when it last answered this node as leader of the current term; 0 where
+	// it did not answer.
+	AppliedIndex(node string) uint64
 	// ForgetMatch forgets what the node has acknowledged.
 	ForgetMatch(node string)
+	// SetApplied sets what tells the leader how far this node's state machine is.
+	SetApplied(func() uint64)
 }
 
 // Config is what a replica is made of.

@@ -23,6 +23,8 @@ type member struct {
 	guard   *guard // nil where the wire cannot carry one
 	// kick hears of every change of leadership, beside cfg.Changed.
 	kick func()
+	// applied is how far the state machine is.
+	applied func() uint64
 
 	events   chan raft.Observation
 	observer *raft.Observer
@@ -75,9 +77,10 @@ func openMember(cfg Config, fsm raft.FSM, appended func([]*raft.Log), applied fu
 	if cfg.Turn == nil {
 		cfg.Turn = NewTurn()
 	}
-	m := &member{cfg: cfg, kick: kick, events: make(chan raft.Observation, 64), opened: time.Now()}
+	m := &member{cfg: cfg, kick: kick, applied: applied, events: make(chan raft.Observation, 64), opened: time.Now()}
 	m.keys, _ = fsm.(keys)
 	m.ctx, m.cancel = context.WithCancel(context.Background())
+	cfg.Wire.SetApplied(applied)
 	floor := &floor{applied: applied}
 	storage, err := cfg.OpenStorage(Hooks{
 		Appended: func(logs []*raft.Log) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -228,5 +229,34 @@ func TestNodeThatComesBackEmptyElectsNobodyWithoutWhatItHad(t *testing.T) {
 	next := c.leader()
 	if got, err := next.get(ctx, "k19", executor.ReadIndex); err != nil || got != "acknowledged" {
 		t.Errorf("led by %s: got %q, %v", next.id, got, err)
+	}
+}
+
+// A node that has started again holds the log at once, and has to apply it before it can serve.
+func TestLeadershipGoesToNobodyWhoHasNotAppliedTheLog(t *testing.T) {
+	c := newCalmTrio(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	leader := c.leader()
+	behind := c.followers(leader)[0]
+	c.until(ctx, "all are warm", func() bool {
+		return leader.replica.Warm() && behind.replica.Warm() && leader.replica.CaughtUp(behind.id)
+	})
+	behind.wire.SetApplied(func() uint64 { return 1 })
+	for i := range 100 {
+		if err := leader.set(ctx, "k", strconv.Itoa(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := leader.replica.LastIndex()
+	c.until(ctx, "the log is there", func() bool { return leader.wire.MatchIndex(behind.id) >= last })
+	if leader.replica.CaughtUp(behind.id) {
+		t.Error("who has applied nothing counts as caught up")
+	}
+	refused(t, leader.replica.Transfer(ctx, behind.id), "has not caught up")
+	behind.wire.SetApplied(func() uint64 { return behind.replica.State().Applied })
+	c.until(ctx, "it has caught up", func() bool { return leader.replica.CaughtUp(behind.id) })
+	if err := leader.replica.Transfer(ctx, behind.id); err != nil {
+		t.Error(err)
 	}
 }

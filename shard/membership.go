@@ -91,7 +91,12 @@ func (m *member) configurationEntry(below uint64) (*raft.Log, error) {
 // caughtUpEntries is how far behind a node may be and count as caught up: what one round of messages brings.
 const caughtUpEntries = 16
 
-// CaughtUp tells, on the leader, whether a node holds all of the log but what is on its way.
+// appliedEntries is the same for what it has applied, which it tells with its answers: one that keeps up learns what is committed
+// by the next message, and tells by the one after.
+const appliedEntries = 64
+
+// CaughtUp tells, on the leader, whether a node holds all of the log and has applied it, but for what is on its way. A node that
+// has just started holds its log and has applied none of it: whoever made it the leader would wait.
 func (m *member) CaughtUp(node string) bool {
 	if _, leads := m.Leader(); !leads {
 		return false
@@ -100,7 +105,14 @@ func (m *member) CaughtUp(node string) bool {
 		return true
 	}
 	match := m.cfg.Wire.MatchIndex(node)
-	return match > 0 && match+caughtUpEntries >= m.raft.LastIndex()
+	return match > 0 && match+caughtUpEntries >= m.raft.LastIndex() && m.cfg.Wire.AppliedIndex(node)+appliedEntries >= m.applied()
+}
+
+// Warm tells whether this replica has heard a leader since it was opened, or leads, and has applied its log but for what is on its
+// way.
+func (m *member) Warm() bool {
+	_, leads := m.Leader()
+	return (leads || !m.raft.LastContact().IsZero()) && m.applied()+appliedEntries >= m.raft.LastIndex()
 }
 
 // Acknowledged is how many other voters hold the log up to index, as far as this leader knows.

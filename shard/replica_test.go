@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,8 +43,23 @@ type node struct {
 	transport *transport.Transport
 	confirmer *shard.Confirmer
 	disk      *crashstore.Disk
+	wire      *wire
 	replica   *shard.Replica
 	wg        sync.WaitGroup
+}
+
+// wire is a node's place on the wire, on which a transfer of leadership can be held up.
+type wire struct {
+	*transport.Group
+	// handsOver, if set, is called before the node is told that takes over.
+	handsOver atomic.Pointer[func()]
+}
+
+func (w *wire) TimeoutNow(to raft.ServerID, addr raft.ServerAddress, args *raft.TimeoutNowRequest, resp *raft.TimeoutNowResponse) error {
+	if f := w.handsOver.Load(); f != nil {
+		(*f)()
+	}
+	return w.Group.TimeoutNow(to, addr, args, resp)
 }
 
 const testShard = slot.ShardID(2)
@@ -126,23 +142,24 @@ func (c *trio) start(id string, disk *crashstore.Disk) {
 		}
 	})
 	n.confirmer = shard.NewConfirmer(n.transport, timings.Lease)
-	wire, err := n.transport.Group(transport.GroupID(testShard))
+	group, err := n.transport.Group(transport.GroupID(testShard))
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	n.wire = &wire{Group: group}
 	first := members
 	if _, spare := c.votesFrom[id]; spare {
 		first = nil
 	}
 	r, err := shard.Open(shard.Config{
-		Group: testShard, Node: id, Timings: timings, Wire: wire, Confirmer: n.confirmer, Bootstrap: first,
+		Group: testShard, Node: id, Timings: timings, Wire: n.wire, Confirmer: n.confirmer, Bootstrap: first,
 		Amnesia: c.amnesia[id], VotesFrom: c.votesFrom[id],
 		OpenStorage: func(h shard.Hooks) (shard.Storage, error) {
 			s, err := disk.Open(crashstore.Hooks{Appended: h.Appended, Floor: h.Floor, Fatal: func(err error) { panic(err) }})
 			if err != nil {
 				return shard.Storage{}, err
 			}
-			wire.SetSuspended(func() bool { return s.Log.WritingFor() > 2*timings.Election })
+			group.SetSuspended(func() bool { return s.Log.WritingFor() > 2*timings.Election })
 			return shard.Storage{Log: s.Log, Stable: s.Stable, Snapshots: s.Snapshots, Close: s}, nil
 		},
 		Slots:    func() []slot.Range { return slot.Split(1) },

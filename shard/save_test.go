@@ -170,3 +170,33 @@ func TestFailedSnapshotIsReportedAndTriedAgain(t *testing.T) {
 		t.Errorf("after the folder is back: %v", err)
 	}
 }
+
+// Raft takes no snapshot while it hands its leadership over. A SAVE of that moment waits.
+func TestSnapshotWaitsWhileTheLeadershipIsHandedOver(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	c := newCalmTrio(t)
+	leader := c.leader()
+	if err := leader.set(ctx, "k", "v"); err != nil {
+		t.Fatal(err)
+	}
+	to := c.followers(leader)[0].id
+	c.until(ctx, "a node has caught up", func() bool { return leader.replica.CaughtUp(to) })
+	var early error
+	meanwhile := func() {
+		ctx, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+		defer cancel()
+		early = leader.replica.Save(ctx, raftfsm.PaceFull)
+	}
+	leader.wire.handsOver.Store(&meanwhile)
+	if err := leader.replica.Transfer(ctx, to); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(early, context.DeadlineExceeded) {
+		t.Errorf("a snapshot in the middle of a transfer: %v, want that it waits", early)
+	}
+	c.until(ctx, "the snapshot is there", func() bool {
+		s := leader.replica.SaveStatus()
+		return s.Saves == 1 && s.Err == nil
+	})
+}

@@ -73,6 +73,7 @@ func replicaProto(r host.ReplicaStatus) *clusterv1.ReplicaStatus {
 		ShardId: uint64(r.Shard), NodeId: r.Node, Role: role, Term: r.Term, LeaderNodeId: r.Leader,
 		Serving: r.Serving, LastIndex: r.Last, CommittedIndex: r.Committed, AppliedIndex: r.Applied, Keys: uint64(r.Keys),
 		CaughtUpNodeIds: r.CaughtUp, VoterNodeIds: r.Voters, LearnerNodeIds: r.Learners, MembersIndex: r.MembersIndex,
+		NodeUnsettled: r.Unsettled,
 	}
 }
 

@@ -242,6 +242,7 @@ func (n *nodes) Replica(ctx context.Context, id string, shard slot.ShardID) (hos
 				Shard: shard, Node: r.NodeId, Term: r.Term, Leader: r.LeaderNodeId, Serving: r.Serving, Last: r.LastIndex,
 				Committed: r.CommittedIndex, Applied: r.AppliedIndex, Keys: int(r.Keys), CaughtUp: r.CaughtUpNodeIds,
 				Voters: r.VoterNodeIds, Learners: r.LearnerNodeIds, MembersIndex: r.MembersIndex,
+				Unsettled: r.NodeUnsettled,
 			}, nil
 		}
 	}

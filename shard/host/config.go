@@ -62,6 +62,8 @@ type ReplicaStatus struct {
 	MembersIndex     uint64
 	// CaughtUp lists, on the leader, the members whose logs are as long as its own but for what is on its way.
 	CaughtUp []string
+	// Unsettled: the node has not yet applied the logs of all its replicas since it started, or is stopping.
+	Unsettled bool
 }
 
 // Config is what a host is made of.

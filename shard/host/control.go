@@ -163,7 +163,8 @@ func (h *Host) ChangeMembersHere(ctx context.Context, id slot.ShardID, term uint
 	return apierr.New(apierr.KindInvalid, "shard %d: change %d of its members is not known to this node; nothing was changed", id, change.Kind)
 }
 
-// CaughtUp tells whether a node holds a shard's log but for a few entries.
+// CaughtUp tells whether a node holds a shard's log, and has applied it, but for a few entries, and is done with starting: what
+// its other replicas have to apply yet takes the same processors.
 func (l Leaderships) CaughtUp(ctx context.Context, id slot.ShardID, node string) (bool, error) {
 	leader, _, ok := l.h.Leader(id)
 	if !ok {
@@ -174,7 +175,11 @@ func (l Leaderships) CaughtUp(ctx context.Context, id slot.ShardID, node string)
 		return false, err
 	}
 	// A leader that does not serve yet refuses to hand over.
-	return status.Serving && slices.Contains(status.Voters, node) && slices.Contains(status.CaughtUp, node), nil
+	if !status.Serving || !slices.Contains(status.Voters, node) || !slices.Contains(status.CaughtUp, node) {
+		return false, nil
+	}
+	there, err := l.h.ReplicaAt(ctx, node, id)
+	return err == nil && !there.Unsettled, err
 }
 
 // ReplicaAt is the state of the replica that a node holds of a shard.
@@ -196,6 +201,7 @@ func (h *Host) ReplicaHere(id slot.ShardID) (ReplicaStatus, error) {
 	status := ReplicaStatus{
 		Shard: id, Node: h.cfg.Self.ID, Term: term, Leader: leader, Serving: serving,
 		Last: r.LastIndex(), Committed: r.CommitIndex(), Applied: r.State().Applied, Keys: r.Store().Len(),
+		Unsettled: !h.isSettled(),
 	}
 	members := r.Members()
 	status.Voters, status.Learners, status.MembersIndex = members.Voters, members.Learners, members.Index

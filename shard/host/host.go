@@ -45,6 +45,8 @@ type Host struct {
 	// answered is the node that answered as the meta leader last; nil where none did.
 	answered atomic.Pointer[string]
 
+	settled settled
+
 	// saidRemoved: the log says that this node was removed.
 	saidRemoved atomic.Bool
 
@@ -251,6 +253,7 @@ func (a amnesia) Release() error { return a.run.Release(a.group) }
 
 // Leave hands over every leadership, so that stopping this node costs clients nothing. It is bounded by ctx.
 func (h *Host) Leave(ctx context.Context) {
+	h.settled.leaving.Store(true)
 	h.transport.Retire() // or the controller would hand them back
 	var wg sync.WaitGroup
 	for _, r := range h.Replicas() {

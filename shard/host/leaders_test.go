@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"testing"
 
 	"github.com/holtcache/holt/proto/slot"
@@ -61,5 +62,49 @@ func TestAddressOfTheLaterStartIsDialed(t *testing.T) {
 		if got, ok := h.ClusterAddr("a"); got != c.want || ok != (c.want != "") {
 			t.Errorf("book %d, gossip %d: %q, %v, want %q", c.book, c.gossip, got, ok, c.want)
 		}
+	}
+}
+
+// Whoever leads before it has applied its logs makes clients wait; whoever is stopping hands over again.
+func TestLeadershipGoesOnlyToNodesThatAreSettled(t *testing.T) {
+	const id = slot.ShardID(1)
+	ready := ReplicaStatus{Serving: true, Voters: []string{"a", "b"}, CaughtUp: []string{"a", "b"}}
+	for _, c := range []struct {
+		what         string
+		leader, node ReplicaStatus
+		want         bool
+	}{
+		{what: "it is settled", leader: ready, want: true},
+		{what: "it applies its logs, or stops", leader: ready, node: ReplicaStatus{Unsettled: true}},
+		{what: "its log is behind", leader: ReplicaStatus{Serving: true, Voters: ready.Voters}},
+		{what: "it is no voter", leader: ReplicaStatus{Serving: true, CaughtUp: ready.CaughtUp}},
+		{what: "the leader is not ready", leader: ReplicaStatus{Voters: ready.Voters, CaughtUp: ready.CaughtUp}},
+	} {
+		h, r := outsider(t, &others{replica: func(_ context.Context, node string, _ slot.ShardID) (ReplicaStatus, error) {
+			if node == "a" {
+				return c.leader, nil
+			}
+			return c.node, nil
+		}})
+		r.leaders = map[uint64]gossip.Leader{uint64(id): {Shard: uint64(id), Term: 7, Node: "a"}}
+		got, err := Leaderships{h}.CaughtUp(t.Context(), id, "b")
+		if err != nil || got != c.want {
+			t.Errorf("%s: %v, %v, want %v", c.what, got, err, c.want)
+		}
+	}
+}
+
+func TestNodeIsSettledFromTheEndOfItsLoadingUntilItLeaves(t *testing.T) {
+	h, _ := outsider(t, nil)
+	if h.isSettled() {
+		t.Error("settled while data is loaded")
+	}
+	h.cfg.Folder.loading.done.Store(true)
+	if !h.isSettled() {
+		t.Error("not settled although no replica has anything to apply")
+	}
+	h.settled.leaving.Store(true)
+	if h.isSettled() {
+		t.Error("settled while it leaves")
 	}
 }

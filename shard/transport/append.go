@@ -47,15 +47,18 @@ func (g *Group) AppendEntries(to raft.ServerID, _ raft.ServerAddress, args *raft
 		fill:      func(b []byte) []byte { return appendAppendRequest(b, args, commit, g.leaderLast(args)) },
 	}, timer)
 	if err != nil {
+		g.silent(string(to))
 		return err
 	}
 	d := decoder{rest: body}
-	*resp = d.appendResponse()
+	answer := d.appendAnswer()
+	*resp = answer.AppendEntriesResponse
 	if err := d.end(); err != nil {
 		return err
 	}
 	if resp.Success && resp.Term == args.Term {
 		g.matched(string(to), life, args.Term, lastEntry(args))
+		g.heardApplied(string(to), life, args.Term, answer.applied)
 	}
 	return nil
 }

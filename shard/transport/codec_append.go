@@ -89,19 +89,29 @@ func (d *decoder) appendMessage() appendMessage {
 	return m
 }
 
-func appendAppendResponse(b []byte, r *raft.AppendEntriesResponse) []byte {
+// appendAnswer is raft's answer to an append or heartbeat, and how far the replica's state machine is.
+type appendAnswer struct {
+	raft.AppendEntriesResponse
+	applied uint64
+}
+
+func appendAppendAnswer(b []byte, r *appendAnswer) []byte {
 	b = appendHeader(b, r.RPCHeader)
 	b = appendUint64s(b, r.Term, r.LastLog)
 	b = appendBool(b, r.Success)
-	return appendBool(b, r.NoRetryBackoff)
+	b = appendBool(b, r.NoRetryBackoff)
+	return appendUint64s(b, r.applied)
 }
 
-func (d *decoder) appendResponse() raft.AppendEntriesResponse {
-	return raft.AppendEntriesResponse{
-		RPCHeader:      d.header(),
-		Term:           d.uint64(),
-		LastLog:        d.uint64(),
-		Success:        d.bool(),
-		NoRetryBackoff: d.bool(),
+func (d *decoder) appendAnswer() appendAnswer {
+	return appendAnswer{
+		AppendEntriesResponse: raft.AppendEntriesResponse{
+			RPCHeader:      d.header(),
+			Term:           d.uint64(),
+			LastLog:        d.uint64(),
+			Success:        d.bool(),
+			NoRetryBackoff: d.bool(),
+		},
+		applied: d.uint64(),
 	}
 }

@@ -42,7 +42,7 @@ func (d *decoder) heartbeats() []heartbeat {
 // of them: the groups that are late follow in frames of their own.
 type heartbeatReply struct {
 	position uint32
-	response raft.AppendEntriesResponse
+	response appendAnswer
 	err      error
 }
 
@@ -54,7 +54,7 @@ func appendHeartbeatReplies(b []byte, rs []heartbeatReply) []byte {
 		if rs[i].err != nil {
 			b = appendError(b, rs[i].err)
 		} else {
-			b = appendAppendResponse(b, &rs[i].response)
+			b = appendAppendAnswer(b, &rs[i].response)
 		}
 	}
 	return b
@@ -66,7 +66,7 @@ func (d *decoder) heartbeatReplies(node string) []heartbeatReply {
 	for i := range rs {
 		rs[i].position = d.uint32()
 		if d.bool() {
-			rs[i].response = d.appendResponse()
+			rs[i].response = d.appendAnswer()
 		} else {
 			rs[i].err = d.remoteError(node)
 		}

@@ -64,8 +64,8 @@ func codecs() []codec {
 			(*decoder).appendMessage, func(b []byte, m appendMessage) []byte {
 				return appendAppendRequest(b, m.request, m.request.LeaderCommitIndex, m.leaderLast)
 			}),
-		codecOf("append reply", raft.AppendEntriesResponse{RPCHeader: h, Term: 4, LastLog: 10, Success: true, NoRetryBackoff: true},
-			(*decoder).appendResponse, byRef(appendAppendResponse)),
+		codecOf("append reply", appendAnswer{raft.AppendEntriesResponse{RPCHeader: h, Term: 4, LastLog: 10, Success: true, NoRetryBackoff: true}, 8},
+			(*decoder).appendAnswer, byRef(appendAppendAnswer)),
 		codecOf("heartbeats", []heartbeat{{1, h, 4, []byte("node-1")}, {2, h, 9, []byte("node-1")}},
 			(*decoder).heartbeats, func(b []byte, hs []heartbeat) []byte {
 				batch := &heartbeatBatch{}
@@ -74,7 +74,7 @@ func codecs() []codec {
 				}
 				return append(b, batch.encode(nil)...)
 			}),
-		codecOf("heartbeat replies", []heartbeatReply{{position: 1, response: raft.AppendEntriesResponse{RPCHeader: h, Term: 9}}},
+		codecOf("heartbeat replies", []heartbeatReply{{position: 1, response: appendAnswer{raft.AppendEntriesResponse{RPCHeader: h, Term: 9}, 6}}},
 			func(d *decoder) []heartbeatReply { return d.heartbeatReplies("node-2") }, appendHeartbeatReplies),
 		codecOf("confirm", []GroupTerm{{1, 4}, {2, 9}}, (*decoder).confirm, appendConfirm),
 		codecOf("confirm reply", []bool{true, false, true, true, false, false, true, true, true, false, true},

@@ -164,7 +164,8 @@ func (in *inConn) replyResponse(id uint64, g *Group, response any) error {
 	switch r := response.(type) {
 	case *raft.AppendEntriesResponse:
 		g.appended(r)
-		in.reply(frameAppendReply, id, func(b []byte) []byte { return appendAppendResponse(b, r) })
+		answer := g.answer(r)
+		in.reply(frameAppendReply, id, func(b []byte) []byte { return appendAppendAnswer(b, &answer) })
 	case *raft.RequestVoteResponse:
 		g.sawTerm(r.Term)
 		in.reply(frameVoteReply, id, func(b []byte) []byte { return appendVoteResponse(b, r) })

@@ -91,7 +91,7 @@ func (p pendingHeartbeat) reply(response any, err error) heartbeatReply {
 		return heartbeatReply{position: p.position, err: fmt.Errorf("group %d: raft answered a heartbeat with %T", p.group.id, response)}
 	}
 	p.group.appended(r)
-	return heartbeatReply{position: p.position, response: *r}
+	return heartbeatReply{position: p.position, response: p.group.answer(r)}
 }
 
 func (in *inConn) replyHeartbeats(id uint64, replies []heartbeatReply) {

@@ -26,10 +26,12 @@ type Group struct {
 	lastIndex atomic.Pointer[func() uint64]
 	heard     atomic.Pointer[func(Heard)]
 	logEnd    atomic.Pointer[func() (LogEnd, error)]
+	applied   atomic.Pointer[func() uint64]
 
 	mu       sync.Mutex // protects the fields below
 	term     uint64     // highest term this replica is known to have been in
 	match    map[string]uint64
+	applies  map[string]uint64 // as AppliedIndex tells
 	lives    map[string]uint64 // how often the match of a node was forgotten
 	campaign campaign
 }
@@ -47,6 +49,7 @@ func newGroup(t *Transport, id GroupID) *Group {
 		stamps:   make(chan Stamps, stampsQueued),
 		stopped:  make(chan struct{}),
 		match:    make(map[string]uint64),
+		applies:  make(map[string]uint64),
 		lives:    make(map[string]uint64),
 	}
 }
@@ -102,6 +105,7 @@ func (g *Group) ForgetMatch(node string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.match, node)
+	delete(g.applies, node)
 	g.lives[node]++
 }
 
@@ -124,6 +128,7 @@ func (g *Group) sawTermLocked(term uint64) {
 	if term > g.term {
 		g.term = term
 		clear(g.match)
+		clear(g.applies)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // protocolVersion is the first field of a hello, so that any later version can refuse this one.
-const protocolVersion = 3
+const protocolVersion = 4
 
 // connKind says what a connection is for.
 type connKind byte

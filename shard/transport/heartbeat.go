@@ -46,6 +46,7 @@ func (g *Group) sendHeartbeat(node string, args *raft.AppendEntriesRequest, resp
 	if err != nil {
 		return err
 	}
+	life := g.life(node)
 	c := &heartbeatCall{
 		group: g,
 		item:  appendHeartbeat(nil, heartbeat{g.id, args.RPCHeader, args.Term, args.Leader}),
@@ -56,7 +57,13 @@ func (g *Group) sendHeartbeat(node string, args *raft.AppendEntriesRequest, resp
 	}
 	select {
 	case r := <-c.done:
-		*resp = r.response
+		*resp = r.response.AppendEntriesResponse
+		switch {
+		case r.err != nil:
+			g.silent(node)
+		case resp.Success && resp.Term == args.Term:
+			g.heardApplied(node, life, args.Term, r.response.applied)
+		}
 		return r.err
 	case <-g.stopped:
 		return ErrClosed

@@ -834,7 +834,10 @@ type ReplicaStatus struct {
 	// The learners of that configuration.
 	LearnerNodeIds []string `protobuf:"bytes,13,rep,name=learner_node_ids,json=learnerNodeIds,proto3" json:"learner_node_ids,omitempty"`
 	// The index of that configuration.
-	MembersIndex  uint64 `protobuf:"varint,14,opt,name=members_index,json=membersIndex,proto3" json:"members_index,omitempty"`
+	MembersIndex uint64 `protobuf:"varint,14,opt,name=members_index,json=membersIndex,proto3" json:"members_index,omitempty"`
+	// The node has not yet applied the logs of all its replicas since it started, or it is stopping: no leadership goes there
+	// unasked.
+	NodeUnsettled bool `protobuf:"varint,15,opt,name=node_unsettled,json=nodeUnsettled,proto3" json:"node_unsettled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -965,6 +968,13 @@ func (x *ReplicaStatus) GetMembersIndex() uint64 {
 		return x.MembersIndex
 	}
 	return 0
+}
+
+func (x *ReplicaStatus) GetNodeUnsettled() bool {
+	if x != nil {
+		return x.NodeUnsettled
+	}
+	return false
 }
 
 // DigestReplicasRequest asks for the digests of the replicas on a node.
@@ -1855,7 +1865,7 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\x05shard\x18\x01 \x01(\v2\x16.holt.cluster.v1.ShardR\x05shard\x121\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1b.holt.cluster.v1.ShardStateR\x05state\x127\n" +
 	"\x18preferred_leader_node_id\x18\x03 \x01(\tR\x15preferredLeaderNodeId\x12:\n" +
-	"\breplicas\x18\x04 \x03(\v2\x1e.holt.cluster.v1.ReplicaStatusR\breplicas\"\xec\x03\n" +
+	"\breplicas\x18\x04 \x03(\v2\x1e.holt.cluster.v1.ReplicaStatusR\breplicas\"\x93\x04\n" +
 	"\rReplicaStatus\x12\x19\n" +
 	"\bshard_id\x18\x01 \x01(\x04R\ashardId\x12\x17\n" +
 	"\anode_id\x18\x02 \x01(\tR\x06nodeId\x120\n" +
@@ -1872,7 +1882,8 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\x12caught_up_node_ids\x18\v \x03(\tR\x0fcaughtUpNodeIds\x12$\n" +
 	"\x0evoter_node_ids\x18\f \x03(\tR\fvoterNodeIds\x12(\n" +
 	"\x10learner_node_ids\x18\r \x03(\tR\x0elearnerNodeIds\x12#\n" +
-	"\rmembers_index\x18\x0e \x01(\x04R\fmembersIndex\"\x17\n" +
+	"\rmembers_index\x18\x0e \x01(\x04R\fmembersIndex\x12%\n" +
+	"\x0enode_unsettled\x18\x0f \x01(\bR\rnodeUnsettled\"\x17\n" +
 	"\x15DigestReplicasRequest\"T\n" +
 	"\x16DigestReplicasResponse\x12:\n" +
 	"\breplicas\x18\x01 \x03(\v2\x1e.holt.cluster.v1.ReplicaDigestR\breplicas\"\x95\x01\n" +
