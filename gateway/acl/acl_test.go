@@ -156,13 +156,13 @@ func TestCommandsKeysAndChannelsAreCheckedAsInRedis(t *testing.T) {
 }
 
 func TestChannelsAreAllowedByPatternAndPatternsLiterally(t *testing.T) {
-	p := &change(t, newUser(table, "u"), "&news.* &a").root
+	u := change(t, newUser(table, "u"), "&news.* (&a)")
 	for _, c := range []struct {
 		channel string
 		pattern bool
 		want    bool
 	}{{"news.x", false, true}, {"news", false, false}, {"a", false, true}, {"news.*", true, true}, {"news.x*", true, false}, {"a", true, true}, {"*", true, false}} {
-		if got := p.allowsChannel(c.channel, c.pattern); got != c.want {
+		if got := u.AllowsChannel(c.channel, c.pattern); got != c.want {
 			t.Errorf("%+v: got %v", c, got)
 		}
 	}

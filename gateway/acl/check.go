@@ -158,3 +158,17 @@ func (r channelRule) of(args [][]byte) [][]byte {
 var channelsOf = map[string]channelRule{
 	"publish": {one: true}, "spublish": {one: true}, "subscribe": {}, "ssubscribe": {}, "psubscribe": {patterns: true},
 }
+
+// AllowsChannel tells whether the user may use a channel, or subscribe to a pattern of channels, which has to be allowed literally.
+// Whoever holds subscriptions asks again when users change.
+func (u *User) AllowsChannel(channel string, pattern bool) bool {
+	if u.everything || u.root.allowsChannel(channel, pattern) {
+		return true
+	}
+	for i := range u.selectors {
+		if u.selectors[i].allowsChannel(channel, pattern) {
+			return true
+		}
+	}
+	return false
+}

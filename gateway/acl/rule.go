@@ -139,6 +139,9 @@ func (u *User) applyValue(table *command.Table, rule string, how reading) string
 		var selector permission
 		selector.allowAll(table, false)
 		for _, inner := range words(rule[1 : len(rule)-1]) {
+			if strings.HasSuffix(inner, ")") {
+				return wrongSyntax // in a list of rules the selector would end there
+			}
 			if wrong := selector.apply(table, inner, how); wrong != "" {
 				return wrong
 			}
