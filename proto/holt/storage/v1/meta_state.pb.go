@@ -517,9 +517,9 @@ type MetaState struct {
 	// The rebalance that runs; not set: none does.
 	Rebalance *MetaRebalance `protobuf:"bytes,14,opt,name=rebalance,proto3" json:"rebalance,omitempty"`
 	// The users that were set, in ascending order of name. Without one named "default" that user is as he begins.
-	Users []*MetaUser `protobuf:"bytes,15,rep,name=users,proto3" json:"users,omitempty"`
+	Users []*MetaUser `protobuf:"bytes,16,rep,name=users,proto3" json:"users,omitempty"`
 	// The epoch at which a user was set or deleted last; 0: none ever was.
-	UsersEpoch    uint64 `protobuf:"varint,16,opt,name=users_epoch,json=usersEpoch,proto3" json:"users_epoch,omitempty"`
+	UsersEpoch    uint64 `protobuf:"varint,17,opt,name=users_epoch,json=usersEpoch,proto3" json:"users_epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1494,8 +1494,8 @@ const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"migrations\x12I\n" +
 	"\x10ended_migrations\x18\r \x03(\v2\x1e.holt.storage.v1.MetaMigrationR\x0fendedMigrations\x12<\n" +
 	"\trebalance\x18\x0e \x01(\v2\x1e.holt.storage.v1.MetaRebalanceR\trebalance\x12/\n" +
-	"\x05users\x18\x0f \x03(\v2\x19.holt.storage.v1.MetaUserR\x05users\x12\x1f\n" +
-	"\vusers_epoch\x18\x10 \x01(\x04R\n" +
+	"\x05users\x18\x10 \x03(\v2\x19.holt.storage.v1.MetaUserR\x05users\x12\x1f\n" +
+	"\vusers_epoch\x18\x11 \x01(\x04R\n" +
 	"usersEpoch\"Y\n" +
 	"\bMetaUser\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
