@@ -34,7 +34,9 @@ func (s settings) setAccess(ctx context.Context, wanted []respserver.Setting) (r
 	for i, w := range wanted {
 		switch w.Name {
 		case requirePassName:
-			password = &wanted[i].Value
+			if w.Value != hiddenPassword || s.n.requirePass() == "" { // tools set what they have read
+				password = &wanted[i].Value
+			}
 		case protectedModeName:
 			if w.Value != "yes" && w.Value != "no" {
 				return nil, &respserver.SettingError{Name: w.Name, Err: apierr.New(apierr.KindInvalid, "argument must be 'yes' or 'no'")}

@@ -87,6 +87,9 @@ func (c *conn) authenticate(name, password, command []byte) *apierr.Error {
 	u, err := users.Authenticate(string(name), password)
 	if err != nil {
 		c.server.stats.authFailures.Add(1)
+		if c.server.stats.warnNow() {
+			c.server.cfg.Logger.Warn("a client gave a wrong user name or password; ACL LOG tells of all", "client", c.remote, "user", clip(name))
+		}
 		c.noteDenied(acl.Denial{Reason: acl.ReasonAuth, Object: clip(command)}, clip(name))
 		select {
 		case <-time.After(authDelay):
