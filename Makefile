@@ -10,15 +10,17 @@ BUF_VERSION                := v1.75.0
 PROTOC_GEN_GO_VERSION      := v1.36.12
 PROTOC_GEN_GO_GRPC_VERSION := v1.6.2
 STATICCHECK_VERSION        := v0.8.2
+HELM_VERSION               := v3.22.0
 
 BUF                := bin/.buf-$(BUF_VERSION)
 PROTOC_GEN_GO      := bin/.protoc-gen-go-$(PROTOC_GEN_GO_VERSION)
 PROTOC_GEN_GO_GRPC := bin/.protoc-gen-go-grpc-$(PROTOC_GEN_GO_GRPC_VERSION)
 STATICCHECK        := bin/.staticcheck-$(STATICCHECK_VERSION)
+HELM               := bin/.helm-$(HELM_VERSION)
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-# Everything outside of tests/ runs inside one process. Tests of real processes share the machine's cores: one package
+# Everything outside of tests/ runs inside one process, and waits half of its time: three packages at a time. Tests of real processes share the machine's cores: one package
 # after the other.
 UNIT_PACKAGES = $$(go list ./... | grep -v '/holt/tests/')
 # The race detector sees only its own process, so it leaves out what starts others. tests/sim runs a cluster in one.
@@ -56,14 +58,14 @@ build: ## bin/holt
 run: build ## a cluster of three nodes on this machine (ARGS='--dir x --port 7001' goes to holt dev)
 	bin/holt dev $(ARGS)
 
-.PHONY: test race fuzz bench bugs scale diskfaults networkfaults elastic robustness robustness-long figures tools
+.PHONY: test race fuzz bench bugs scale diskfaults networkfaults elastic conformance robustness robustness-long figures deploy-check tools
 test: tools build ## all tests: each package alone, then whole clusters
-	go test $(UNIT_PACKAGES)
-	go test -p 1 ./tests/...
+	go test -p 3 $(UNIT_PACKAGES)
+	go test -p 1 -timeout 20m ./tests/...
 
 race: ## the tests that run in one process, under the race detector
 	@.ci/install-tools race
-	CGO_ENABLED=1 go test -race $(RACE_PACKAGES)
+	CGO_ENABLED=1 go test -p 3 -timeout 20m -race $(RACE_PACKAGES)
 
 fuzz: ## each fuzz target for a few seconds (FUZZTIME=5s)
 	@for pkg in $$(go list ./...); do \
@@ -73,7 +75,7 @@ fuzz: ## each fuzz target for a few seconds (FUZZTIME=5s)
 		done; \
 	done
 
-bench: tools build ## writes/s, reads/s and latencies of three nodes, of Redis and of etcd (SUBJECT=log|latency|memory|gc|expiry: others; ARGS: flags)
+bench: tools build ## writes/s, reads/s and latencies of three nodes, of Redis and of etcd (SUBJECT=log|latency|memory|gc|expiry|move: others; ARGS: flags)
 	go run ./tests/bench $(SUBJECT) -holt bin/holt $(ARGS)
 
 bugs: ## plant defects one at a time; a test has to notice each (ARGS='-only name', '-list', '-new -write': those tests/bugs/BUGS.md lacks)
@@ -91,8 +93,11 @@ networkfaults: tools ## cuts, bad links, killed, paused and starved nodes, wrong
 	go test ./tests/cluster -count=$(ROUNDS) -timeout 10h -v -run 'Isolated|WhileLinksAreCut|OnlyClients|AllIsSlow|HappensToProcesses|WithoutMemory|WhateverClocksDo|AtAnyStep|WorkloadsAreGreen' \
 		-args -all
 
-elastic: tools ## nodes that come, go and die, slots that move, whoever is killed or paused at whichever step (ROUNDS=10)
-	go test ./tests/cluster -count=$(ROUNDS) -timeout 10h -v -run 'Node|Replicas|Removal|Grows|Rebalance|AtAnyStep' -args -all
+elastic: tools ## nodes that come, go and die, slots that move, whoever is killed, paused or cut off at whichever step (ROUNDS=10)
+	go test ./tests/cluster -count=$(ROUNDS) -timeout 10h -v -run 'Node|Replicas|Removal|Grows|Rebalance|AtAnyStep|RedirectsWrong' -args -all
+
+conformance: tools ## each command of the table against redis-server 7.0.15, made of a random seed, many more than in make test
+	go test ./gateway/respserver -count=1 -timeout 30m -v -run TestEveryRow -args -all
 
 # A program of its own rather than `go run`, which tells every failure by the same exit code.
 ROBUSTNESS = go build -o bin/robustness ./tests/robustness && bin/robustness suite -quiet $(if $(RESULTS),-results $(RESULTS))
@@ -105,6 +110,9 @@ robustness-long: tools ## the same for hours (TIME=2h, RESULTS=file)
 
 figures: ## the tables of tests/FIGURES.md, from tests/figures.json (ARGS='-from results' makes that first)
 	go run ./tests/robustness figures $(ARGS)
+
+deploy-check: tools $(HELM) ## deploy/ by the tools that its files are for, Helm too, which takes minutes to build at first
+	go test -count 1 -v ./tests/deploy
 
 tools: ## install what the tests use beside Go, where that needs no question
 	@.ci/install-tools test
@@ -156,3 +164,6 @@ $(PROTOC_GEN_GO_GRPC):
 
 $(STATICCHECK):
 	$(call install-tool,honnef.co/go/tools/cmd/staticcheck,$(STATICCHECK_VERSION))
+
+$(HELM):
+	$(call install-tool,helm.sh/helm/v3/cmd/helm,$(HELM_VERSION))

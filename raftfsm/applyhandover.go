@@ -23,7 +23,12 @@ func (f *FSM) applyHandover(kind entry.Kind, body []byte, index uint64, state *S
 	case entry.KindImport:
 		return with(body, state, entry.DecodeImport, f.importSlots)
 	case entry.KindChunk:
-		return with(body, state, entry.DecodeChunk, func(c entry.Chunk, state *State) { f.take(&c, index, state) })
+		err := entry.DecodeChunkInto(body, &f.chunk)
+		if err == nil {
+			f.take(&f.chunk, index, state)
+		}
+		f.chunk.Forget()
+		return err
 	case entry.KindActivate:
 		return with(body, state, entry.DecodeActivate, f.activate)
 	case entry.KindDiscard:

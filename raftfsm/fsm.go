@@ -42,7 +42,8 @@ type FSM struct {
 	store    *store.Store
 	listener Listener
 
-	batch entry.Batch // decoding space of the FSM goroutine
+	batch entry.Batch // decoding space of the FSM goroutine, as is chunk
+	chunk entry.Chunk
 
 	snapshots snapshots
 

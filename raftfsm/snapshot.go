@@ -23,6 +23,8 @@ const (
 	snapshotHandovers = 3
 	// snapshotResults, layout 4, has results of requests besides, in frames of their own. It is written only where there is one.
 	snapshotResults = 4
+	// snapshotFields, layout 5, has keys with fields besides, those with many of them in parts. It is written only where there is one.
+	snapshotFields = 5
 )
 
 // ErrBadSnapshot marks a snapshot that is damaged or cut short.

@@ -137,9 +137,9 @@ func TestEveryFieldOfTheStateSurvivesASnapshot(t *testing.T) {
 }
 
 // Layout 2 is what a shard writes that has never seen a hand-over, as programs did that knew none; layout 3 has hand-overs,
-// layout 4 results of requests.
+// layout 4 results of requests, layout 5 keys with fields.
 func TestSnapshotBytesAreThoseOfTheGoldenFile(t *testing.T) {
-	for file, from := range map[string]*replica{"testdata/snapshot.txt": full(), "testdata/snapshot3.txt": busy(), "testdata/snapshot4.txt": remembering()} {
+	for file, from := range map[string]*replica{"testdata/snapshot.txt": full(), "testdata/snapshot3.txt": busy(), "testdata/snapshot4.txt": remembering(), "testdata/snapshot5.txt": fielded()} {
 		got := hex.EncodeToString(from.snapshot(t)) + "\n"
 		if *rewrite {
 			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {

@@ -74,6 +74,7 @@ func BenchmarkSnapshotIsLoaded(b *testing.B) {
 		b.Fatal(err)
 	}
 	s.Release()
+	b.SetBytes(int64(sink.Len()))
 	for b.Loop() {
 		if err := f.Restore(io.NopCloser(bytes.NewReader(sink.Bytes()))); err != nil {
 			b.Fatal(err)

@@ -15,6 +15,8 @@ import (
 //
 //	slot 2 | number of keys 4 | for each key: type 1 | access stamp 3 | expiry, version (uvarint) | key, value (length, bytes)
 //
+// A key with many fields comes several times, each time with some of them: the highest bit of its type says so (entry.PartOf).
+//
 // A slot that does not fit one chunk goes on in another, in no particular order. A chunk ends with the key that takes it past
 // chunkBytes, so only a large value makes one larger. Chunks are compressed each for itself: that is what lets several
 // workers write and load them.
@@ -49,7 +51,11 @@ func (c *chunk) endPart() {
 
 func (c *chunk) add(key []byte, item *store.Item) {
 	c.keys++
-	raw := append(c.raw, byte(item.Type), byte(item.Access), byte(item.Access>>8), byte(item.Access>>stampShiftHigh))
+	typ := byte(item.Type)
+	if item.Part {
+		typ |= entry.PartOf
+	}
+	raw := append(c.raw, typ, byte(item.Access), byte(item.Access>>8), byte(item.Access>>stampShiftHigh))
 	raw = binary.AppendUvarint(raw, uint64(item.ExpireAt))
 	raw = binary.AppendUvarint(raw, item.Version)
 	raw = binary.AppendUvarint(raw, uint64(len(key)))
@@ -93,8 +99,8 @@ func (f *frame) unpack(buf []byte) ([]byte, error) {
 	return nil, fmt.Errorf("codec %d is unknown to this program: run the newer program", f.codec)
 }
 
-// loadChunk puts the keys of a chunk into a store that nobody else has yet, but for other loaders.
-func loadChunk(s *store.Store, raw []byte) (keys int, err error) {
+// loadChunk puts the keys of a chunk into a store that nobody else has yet, but for other loaders. It returns how many are new.
+func loadChunk(s *store.Store, raw []byte, layout uint32) (keys int, err error) {
 	d := entry.NewDecoder(raw)
 	for d.More() {
 		id := d.Slot()
@@ -113,11 +119,17 @@ func loadChunk(s *store.Store, raw []byte) (keys int, err error) {
 			item.Version = d.Uvarint()
 			key := d.Bytes()
 			item.Value = d.Bytes()
-			if !d.OK() || !sl.LoadLocked(key, &item) {
+			fresh, ok := false, d.OK() && fieldsOf(&item, layout)
+			if ok {
+				fresh, ok = sl.LoadLocked(key, &item)
+			}
+			if !ok {
 				sl.Unlock()
 				return keys, fmt.Errorf("%w: a key of slot %d is malformed or comes twice", ErrBadSnapshot, id)
 			}
-			keys++
+			if fresh {
+				keys++
+			}
 		}
 		sl.Unlock()
 	}
@@ -125,4 +137,14 @@ func loadChunk(s *store.Store, raw []byte) (keys int, err error) {
 		return keys, fmt.Errorf("%w: %w", ErrBadSnapshot, err)
 	}
 	return keys, nil
+}
+
+// fieldsOf reads from the type of an item whether it has some of a key's fields. It tells whether type and fields are well-formed.
+// Before layout 5 nobody knew types with fields.
+func fieldsOf(item *store.Item, layout uint32) bool {
+	if typ := item.Type &^ entry.PartOf; typ.HasFields() {
+		item.Part, item.Type = item.Type != typ, typ
+		return layout >= snapshotFields && entry.CheckPacked(item.Value) == nil
+	}
+	return true
 }

@@ -63,7 +63,7 @@ func TestSnapshotThatDisagreesWithItselfIsRefused(t *testing.T) {
 		}, false},
 		"ended nowhere":    {func(h *storagev1.SnapshotHeader, _ *storagev1.SnapshotFooter) { h.Ended[0].Slots = nil }, false},
 		"nothing ended":    {func(h *storagev1.SnapshotHeader, _ *storagev1.SnapshotFooter) { h.Ended[0].Migration = 0 }, false},
-		"a later layout":   {func(h *storagev1.SnapshotHeader, _ *storagev1.SnapshotFooter) { h.FormatVersion = snapshotResults + 1 }, false},
+		"a later layout":   {func(h *storagev1.SnapshotHeader, _ *storagev1.SnapshotFooter) { h.FormatVersion = snapshotFields + 1 }, false},
 		"a layout of old":  {func(h *storagev1.SnapshotHeader, _ *storagev1.SnapshotFooter) { h.FormatVersion = 1 }, false},
 		"an earlier clock": {func(h *storagev1.SnapshotHeader, _ *storagev1.SnapshotFooter) { h.Handovers[1].FinalTimeMs = -1 }, false},
 	} {

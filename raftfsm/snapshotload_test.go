@@ -275,7 +275,7 @@ func FuzzSnapshotReader(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := loadChunk(s, raw); err == nil || errors.Is(err, ErrBadSnapshot) {
+		if _, err := loadChunk(s, raw, snapshotFields); err == nil || errors.Is(err, ErrBadSnapshot) {
 			if err := s.Check(); err != nil {
 				t.Error(err)
 			}

@@ -120,8 +120,8 @@ func (l *snapshotLoader) header() (*storagev1.SnapshotHeader, error) {
 	if err := proto.Unmarshal(f.body, header); err != nil || f.kind != frameHeader {
 		return nil, fmt.Errorf("%w: header: frame of kind %d: %v", ErrBadSnapshot, f.kind, err)
 	}
-	if header.FormatVersion < snapshotPlain || header.FormatVersion > snapshotResults {
-		return nil, fmt.Errorf("format version %d, this program reads %d to %d: run the newer program", header.FormatVersion, snapshotPlain, snapshotResults)
+	if header.FormatVersion < snapshotPlain || header.FormatVersion > snapshotFields {
+		return nil, fmt.Errorf("format version %d, this program reads %d to %d: run the newer program", header.FormatVersion, snapshotPlain, snapshotFields)
 	}
 	if header.StampKind > uint32(store.StampsLFU) {
 		return nil, fmt.Errorf("%w: stamps of kind %d", ErrBadSnapshot, header.StampKind)
@@ -191,7 +191,7 @@ func (l *snapshotLoader) loadFrame(f *frame, raw []byte) error {
 	if f.kind == frameResults {
 		return loadResults(l.store, raw, l.now)
 	}
-	keys, err := loadChunk(l.store, raw)
+	keys, err := loadChunk(l.store, raw, l.layout)
 	l.keys.Add(uint64(keys))
 	return err
 }

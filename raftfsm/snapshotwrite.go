@@ -64,6 +64,9 @@ func (s *snapshot) header() *storagev1.SnapshotHeader {
 	if !s.results.Empty(s.state.Time) {
 		h.FormatVersion = snapshotResults
 	}
+	if s.capture.WithFields() {
+		h.FormatVersion = snapshotFields
+	}
 	if s.stamps != store.StampsLRU {
 		h.StampKind = uint32(s.stamps)
 	}

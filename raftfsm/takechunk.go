@@ -85,7 +85,7 @@ func (f *FSM) takePart(p *entry.Part, now int64) {
 	}
 	for i := range p.Items {
 		it := &p.Items[i]
-		sl.PutLocked(it.Key, &store.Item{Value: it.Value, Type: it.Type, Access: store.Access(it.Access), ExpireAt: it.ExpireAt, Version: it.Version})
+		sl.PutLocked(it.Key, &store.Item{Value: it.Value, Type: it.Type, Part: it.Part, Access: store.Access(it.Access), ExpireAt: it.ExpireAt, Version: it.Version})
 	}
 	// A part of a value, or an expiry, may come before the key itself was copied. The copy has it.
 	f.applyEffectsLocked(sl, p.Slot, p.Effects, now)

@@ -19,6 +19,7 @@ type member struct {
 	cfg     Config
 	raft    *raft.Raft
 	storage Storage
+	wire    *pacedWire // cfg.Wire as raft uses it
 	gate    *gate
 	guard   *guard // nil where the wire cannot carry one
 	// kick hears of every change of leadership, beside cfg.Changed.
@@ -102,6 +103,7 @@ func openMember(cfg Config, fsm raft.FSM, appended func([]*raft.Log), applied fu
 		return nil, fmt.Errorf("open shard %d: %w", cfg.Group, err)
 	}
 	m.storage = storage
+	m.wire = newPacedWire(cfg.Wire, m.isLearner, m.lastLogged, m.ctx.Done())
 	m.logBytes.Add(backlogBytes(storage))
 	m.saves.status.Last = newestBegan(storage.Snapshots)
 	if err := m.startRaft(fsm); err != nil {
@@ -124,7 +126,7 @@ func (m *member) startRaft(fsm raft.FSM) error {
 	if err := m.startGuard(); err != nil { // before raft can hear or send a ballot
 		return err
 	}
-	r, err := raft.NewRaft(m.cfg.raftConfig(), fsm, m.storage.Log, m.storage.Stable, m.storage.Snapshots, m.cfg.Wire)
+	r, err := raft.NewRaft(m.cfg.raftConfig(), fsm, m.storage.Log, m.storage.Stable, m.storage.Snapshots, m.wire)
 	if err != nil {
 		if s, ok := m.storage.Snapshots.(interface{ Unusable() error }); ok { // raft does not say why
 			err = errors.Join(err, s.Unusable())

@@ -22,7 +22,7 @@ func (m *member) AddLearner(ctx context.Context, node string, index uint64) erro
 		return nil
 	}
 	// What the node has acknowledged as a member of before, in this very term perhaps, was deleted when it left.
-	m.cfg.Wire.ForgetMatch(node)
+	m.wire.ForgetMatch(node)
 	return m.change(ctx, "add learner "+node, index, func() raft.Future {
 		return m.raft.AddNonvoter(raft.ServerID(node), raft.ServerAddress(node), index, membershipTimeout)
 	})

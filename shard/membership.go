@@ -88,6 +88,18 @@ func (m *member) configurationEntry(below uint64) (*raft.Log, error) {
 	return nil, nil
 }
 
+// isLearner tells whether a node is a learner by the latest configuration.
+func (m *member) isLearner(node string) bool { return slices.Contains(m.Members().Learners, node) }
+
+// lastLogged is the last index of the log; 0 where it cannot be read.
+func (m *member) lastLogged() uint64 {
+	last, err := m.storage.Log.LastIndex()
+	if err != nil {
+		return 0
+	}
+	return last
+}
+
 // caughtUpEntries is how far behind a node may be and count as caught up: what one round of messages brings.
 const caughtUpEntries = 16
 

@@ -51,18 +51,44 @@ func withNode(r *reach) withAdmin {
 	}
 }
 
+// namedSettings are the settings that `holt cluster set` may change later, under the same names. That of --appendfsync is a flag of
+// the server too, which this one overrules.
+var namedSettings = []struct{ name, help string }{
+	{"appendfsync", "when logs are synced to disk: always, everysec or no"},
+	{"default-ack", "when a write is acknowledged where the client says nothing: majority or async"},
+	{"default-read", "how reads are checked where the client says nothing: lease or index"},
+	{"lfu-decay-time", "minutes in which a counter of uses loses one; 0 is never"},
+	{"lfu-log-factor", "how slowly counters of uses grow"},
+	{"maxmemory-policy", "which keys go when a shard is full, in Redis' words"},
+	{"maxmemory-samples", "how many keys are looked at for each that is evicted"},
+	{"migration-rate", "bytes a second that a shard sends at most when its slots move, such as 32mb; 0 is no limit"},
+	{"node-dead-after", "how long a node is silent before its replicas are built elsewhere, such as 10m; 0 is never"},
+	{"save", "when snapshots are taken, in Redis' words; without any they are taken by bytes of log alone"},
+}
+
 func initCommand(with withAdmin) *cobra.Command {
 	var expect uint32
 	s := &clusterv1.Settings{}
 	var lease, leaseMax, heartbeat time.Duration
+	var ifNeeded bool
 	c := &cobra.Command{
 		Use:   "init",
 		Short: "Create a cluster with the node as its first member",
 		Long: `Create a cluster with the node at --addr as its first member. Shards are created once --expect-nodes nodes have
-joined it.`,
+joined it. With --if-needed it may be run at every start.`,
 		Args: cobra.NoArgs,
 	}
+	f := c.Flags()
+	for _, setting := range namedSettings {
+		f.String(setting.name, "", setting.help)
+	}
 	c.RunE = with(func(ctx context.Context, a *client.Admin) error {
+		var named []*clusterv1.NamedSetting
+		for _, setting := range namedSettings {
+			if value := f.Lookup(setting.name); value.Changed {
+				named = append(named, &clusterv1.NamedSetting{Name: setting.name, Value: value.Value.String()})
+			}
+		}
 		for _, d := range []struct {
 			flag  string
 			value time.Duration
@@ -73,15 +99,25 @@ joined it.`,
 			}
 			*d.ms = uint64(d.value.Milliseconds())
 		}
-		reply, err := a.InitCluster(ctx, expect, s)
+		if ifNeeded {
+			status, err := a.Status(ctx)
+			if err != nil {
+				return err
+			}
+			if status.Phase != clusterv1.ClusterPhase_CLUSTER_PHASE_UNINITIALIZED {
+				fmt.Printf("the node belongs to cluster %s already; nothing was changed\n", status.ClusterId)
+				return nil
+			}
+		}
+		reply, err := a.InitCluster(ctx, expect, s, named...)
 		if err != nil {
 			return err
 		}
 		fmt.Printf("cluster %s created; waiting for %d nodes (holt cluster status)\n", reply.ClusterId, expect)
 		return nil
 	})
-	f := c.Flags()
 	f.Uint32Var(&expect, "expect-nodes", 1, "how many nodes to wait for before the shards are created")
+	f.BoolVar(&ifNeeded, "if-needed", false, "succeed, and change nothing, where the node belongs to a cluster already")
 	f.Uint32Var(&s.Replicas, "replicas", 0, "replicas of each shard: 1, 3 or 5; 0 takes the smaller of 3 and the nodes, made odd")
 	f.Uint32Var(&s.Shards, "shards", 0, "number of shards; 0 makes one for each node")
 	f.DurationVar(&heartbeat, "heartbeat", 0, "after how long without a word from a leader another is elected; 0 takes 300ms")

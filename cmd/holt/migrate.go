@@ -80,11 +80,15 @@ func parseSlots(text string) ([]*clusterv1.SlotRange, error) {
 
 func cancelCommand(with withAdmin) *cobra.Command {
 	var all bool
+	var lost uint64
 	c := &cobra.Command{
 		Use:   "cancel [ID]",
 		Short: "Abort migrations, and stop a rebalance",
 		Long: `Abort a migration that is not decided yet: its slots stay where they are. With --all every one is aborted. A rebalance that runs
-is stopped either way, as it would start them again; slots that it has handed over stay where they are now.`,
+is stopped either way, as it would start them again; slots that it has handed over stay where they are now.
+
+A migration ends when both of its shards have noted the decision. Where one of them is lost with all its nodes, --lost-shard notes
+it in its place, so that the slots may move again. Should that shard come back after all, it keeps its part of the slots frozen.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 || all == (len(args) == 1) {
 				return fmt.Errorf("give the id of one migration (holt cluster migrations lists them), or --all")
@@ -101,6 +105,9 @@ is stopped either way, as it would start them again; slots that it has handed ov
 			}
 		}
 		return with(func(ctx context.Context, a *client.Admin) error {
+			if lost != 0 {
+				return endLost(ctx, a, id, lost)
+			}
 			reply, err := a.CancelMigration(ctx, id)
 			if err != nil {
 				return err
@@ -113,7 +120,19 @@ is stopped either way, as it would start them again; slots that it has handed ov
 		})(cmd, args)
 	}
 	c.Flags().BoolVar(&all, "all", false, "abort all of them")
+	c.Flags().Uint64Var(&lost, "lost-shard", 0, "note the end of a decided migration in place of this shard, which is lost")
 	return c
+}
+
+func endLost(ctx context.Context, a *client.Admin, id, lost uint64) error {
+	if id == 0 {
+		return fmt.Errorf("--lost-shard: give the id of one migration, not --all")
+	}
+	if err := a.EndLostMigration(ctx, id, lost); err != nil {
+		return err
+	}
+	fmt.Printf("the end of migration %d is noted for shard %d\n", id, lost)
+	return nil
 }
 
 func printMigrations(ctx context.Context, a *client.Admin) error {

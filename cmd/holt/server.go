@@ -20,7 +20,7 @@ const stopMax = 10 * time.Second
 
 func serverCommand() *cobra.Command {
 	cfg := node.Config{Version: version, Listen: node.DefaultListen(), Wall: wall, MigrationStep: migrationStep}
-	var advertise, logStore, appendfsync, maxMemory, level string
+	var advertise, logStore, appendfsync, maxMemory, respMode, level string
 	var secure tlsFlags
 	var protected, clientMemory string
 	c := &cobra.Command{
@@ -37,6 +37,9 @@ give --join then too where addresses change.`,
 				return err
 			}
 			if err := cfg.SetMaxMemory(maxMemory); err != nil {
+				return err
+			}
+			if err := cfg.SetRESPMode(respMode); err != nil {
 				return err
 			}
 			if err := checkServer(cfg, advertise); err != nil {
@@ -70,7 +73,7 @@ give --join then too where addresses change.`,
 	f.StringVar(&cfg.Listen.GRPC, "grpc", cfg.Listen.GRPC, "address for gRPC clients and for holt cluster")
 	f.StringVar(&cfg.Listen.Cluster, "cluster", cfg.Listen.Cluster, "address for other nodes")
 	f.StringVar(&cfg.Listen.Gossip, "gossip", cfg.Listen.Gossip, "address for gossip, tcp and udp")
-	f.StringVar(&cfg.Listen.HTTP, "http", cfg.Listen.HTTP, "address for health probes")
+	f.StringVar(&cfg.Listen.HTTP, "http", cfg.Listen.HTTP, "address for health probes and metrics")
 	f.StringVar(&advertise, "advertise", "", "host by which clients and other nodes reach this node, where it is not that of the addresses above")
 	f.StringVar(&cfg.Advertise.RESP, "advertise-resp", "", "host:port by which RESP clients reach this node")
 	f.StringVar(&cfg.Advertise.GRPC, "advertise-grpc", "", "host:port by which gRPC clients reach this node")
@@ -83,14 +86,17 @@ give --join then too where addresses change.`,
 	f.StringVar(&protected, "protected-mode", "yes", "refuse RESP and gRPC clients from other machines while 'default' needs no password: yes or no")
 	f.StringVar(&cfg.GossipKeys, "gossip-key-file", "", "file with keys of gossip, one on each line, as holt gossip-key prints them; empty: gossip is not encrypted")
 	secure.flags(f)
-	f.IntVar(&cfg.Limits.ValueBytesMax, "max-value-bytes", 8<<20, fmt.Sprintf("largest value in bytes, at most %d", valueBytesLimit))
+	f.IntVar(&cfg.Limits.ValueBytesMax, "max-value-bytes", 8<<20, fmt.Sprintf("largest value in bytes, at most %d", node.ValueBytesLimit))
 	f.StringVar(&clientMemory, "maxmemory-clients", "1gb", "memory that commands which are not whole yet and replies that wait may take, of all RESP clients together")
 	f.IntVar(&cfg.ClientsMax, "maxclients", 10000, "how many RESP clients may be connected")
+	f.BoolVar(&cfg.EnableDebug, "enable-debug-command", false, "let RESP clients use DEBUG: for test suites")
 	f.StringVar(&maxMemory, "maxmemory", "", "memory that keys and values may take on this node, such as 100mb or 2gb; 0 is no limit; empty keeps what CONFIG SET has left")
 	f.StringVar(&appendfsync, "appendfsync", "always", "when a cluster that is created at this node syncs its logs to disk: always, everysec or no; later holt cluster set changes that")
 	f.StringVar(&logStore, "log-store", "wal", "what keeps the log: wal (one write-ahead log for all groups) or bolt (a raft-boltdb file for each)")
+	f.BoolVar(&cfg.Profile, "pprof", false, "serve Go's profiles below /debug/pprof at the HTTP address; they can show keys and values")
+	f.StringVar(&respMode, "resp-mode", "cluster", "what RESP clients are told whose keys are elsewhere: cluster (MOVED and ASK) or proxy (nothing: this node asks there, as holt gateway does)")
 	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
-	return c
+	return withConfig(c)
 }
 
 func newLogger(level string) (*slog.Logger, error) {
@@ -105,6 +111,8 @@ func newLogger(level string) (*slog.Logger, error) {
 func runServer(cfg node.Config) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	ctx, cfg.Shutdown = context.WithCancel(ctx)
+	defer cfg.Shutdown()
 	cfg.Fatal = func(err error) {
 		// Nothing that this process would still say could be trusted: no clean-up, no more answers.
 		cfg.Logger.Error("stopped: the disk failed, or the log contradicts what was applied; look at the disk, then start the node again", "err", err)

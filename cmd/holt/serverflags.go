@@ -8,16 +8,13 @@ import (
 	"github.com/holtcache/holt/gateway/node"
 )
 
-// valueBytesLimit bounds --max-value-bytes: a value travels in one log entry and in one message between nodes.
-const valueBytesLimit = 64 << 20
-
 // checkServer refuses flags that would only show later that they make no sense.
 func checkServer(cfg node.Config, advertise string) error {
 	if cfg.Dir == "" {
 		return fmt.Errorf("--dir is empty: name the data folder")
 	}
-	if n := cfg.Limits.ValueBytesMax; n < 1 || n > valueBytesLimit {
-		return fmt.Errorf("--max-value-bytes=%d: use 1 to %d", n, valueBytesLimit)
+	if n := cfg.Limits.ValueBytesMax; n < 1 || n > node.ValueBytesLimit {
+		return fmt.Errorf("--max-value-bytes=%d: use 1 to %d; a value travels in one log entry and in one message between nodes", n, node.ValueBytesLimit)
 	}
 	if cfg.ClientsMax < 1 {
 		return fmt.Errorf("--maxclients=%d: use at least 1", cfg.ClientsMax)

@@ -17,16 +17,21 @@ type tlsFlags struct {
 }
 
 func (t *tlsFlags) flags(f *pflag.FlagSet) {
-	f.StringVar(&t.tls.Cert, "tls-cert-file", "", "certificate in PEM; with it RESP, gRPC and HTTP speak TLS. Files that are replaced are read again")
-	f.StringVar(&t.tls.Key, "tls-key-file", "", "its private key")
-	f.StringVar(&t.tls.CA, "tls-ca-cert-file", "", "authority that certificates of clients and nodes are judged by")
-	f.StringVar(&t.authClients, "tls-auth-clients", "no", "whether RESP and gRPC clients show certificates: no, optional or yes")
-	f.BoolVar(&t.tls.Optional, "tls-optional", false, "let clients go on without TLS on the same ports, for the time in which they change to it")
+	t.clientFlags(f)
 	f.StringVar(&t.cluster, "tls-cluster", "", "whether nodes speak TLS with each other, both showing certificates: yes or no; by default yes where there is --tls-ca-cert-file")
 	f.StringVar(&t.tls.Cluster.Cert, "tls-cluster-cert-file", "", "certificate for the cluster port, where it is another; it has to be good for servers and clients")
 	f.StringVar(&t.tls.Cluster.Key, "tls-cluster-key-file", "", "its private key")
 	f.StringVar(&t.tls.Cluster.CA, "tls-cluster-ca-cert-file", "", "authority of the nodes, where it is another")
 	f.StringVar(&t.tls.ClusterName, "tls-cluster-name", "", "DNS name that the certificates of all nodes carry; empty: each carries the host of its cluster address")
+}
+
+// clientFlags are those about the ports of clients.
+func (t *tlsFlags) clientFlags(f *pflag.FlagSet) {
+	f.StringVar(&t.tls.Cert, "tls-cert-file", "", "certificate in PEM; with it RESP, gRPC and HTTP speak TLS. Files that are replaced are read again")
+	f.StringVar(&t.tls.Key, "tls-key-file", "", "its private key")
+	f.StringVar(&t.tls.CA, "tls-ca-cert-file", "", "authority that certificates of clients and nodes are judged by")
+	f.StringVar(&t.authClients, "tls-auth-clients", "no", "whether RESP and gRPC clients show certificates: no, optional or yes")
+	f.BoolVar(&t.tls.Optional, "tls-optional", false, "let clients go on without TLS on the same ports, for the time in which they change to it")
 }
 
 // settled is what the flags say together.

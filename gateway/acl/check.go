@@ -93,7 +93,7 @@ func (u *User) check(spec *command.Spec, arguments func(*permission) Denial) Den
 }
 
 func (p *permission) check(spec *command.Spec, arguments func(*permission) Denial) Denial {
-	if !p.allowed.has(spec.Index) && !spec.Flag(command.NoAuth) {
+	if !p.allowed.has(spec.Index) && !spec.Flag(command.NoAuth) && !spec.OwnSession {
 		return Denial{ReasonCommand, spec.Name}
 	}
 	return arguments(p)

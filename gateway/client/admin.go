@@ -28,10 +28,10 @@ func DialAdmin(addr string, options ...Option) (*Admin, error) {
 	return &Admin{addr: addr, conn: conn, rpc: clusterv1.NewAdminServiceClient(conn)}, nil
 }
 
-// InitCluster creates a cluster with the node as its first member. Settings that are zero take their defaults.
-func (a *Admin) InitCluster(ctx context.Context, expectNodes uint32, settings *clusterv1.Settings) (*clusterv1.InitClusterResponse, error) {
+// InitCluster creates a cluster with the node as its first member. Settings that are zero, or are not named, take their defaults.
+func (a *Admin) InitCluster(ctx context.Context, expectNodes uint32, settings *clusterv1.Settings, named ...*clusterv1.NamedSetting) (*clusterv1.InitClusterResponse, error) {
 	var to peer.Peer
-	reply, err := a.rpc.InitCluster(ctx, &clusterv1.InitClusterRequest{ExpectNodes: expectNodes, Settings: settings}, grpc.Peer(&to))
+	reply, err := a.rpc.InitCluster(ctx, &clusterv1.InitClusterRequest{ExpectNodes: expectNodes, Settings: settings, Named: named}, grpc.Peer(&to))
 	return reply, a.explainChange(err, to)
 }
 
@@ -112,6 +112,13 @@ func (a *Admin) CancelMigration(ctx context.Context, id uint64) (*clusterv1.Canc
 	var there peer.Peer
 	reply, err := a.rpc.CancelMigration(ctx, &clusterv1.CancelMigrationRequest{MigrationId: id}, grpc.Peer(&there))
 	return reply, a.explainChange(err, there)
+}
+
+// EndLostMigration notes the end of a migration in place of a shard that is lost.
+func (a *Admin) EndLostMigration(ctx context.Context, id, lost uint64) error {
+	var there peer.Peer
+	_, err := a.rpc.EndLostMigration(ctx, &clusterv1.EndLostMigrationRequest{MigrationId: id, LostShardId: lost}, grpc.Peer(&there))
+	return a.explainChange(err, there)
 }
 
 // PlanRebalance tells what a rebalance would do.

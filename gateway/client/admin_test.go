@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -15,8 +14,6 @@ import (
 	cachev1 "github.com/holtcache/holt/proto/holt/cache/v1"
 	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // oneAnswer is a node that answers every call that changes something with one error.
 type oneAnswer struct {

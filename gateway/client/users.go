@@ -2,12 +2,37 @@ package client
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/peer"
 
 	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
 )
+
+// usersMax bounds how long one node may take to list the users.
+const usersMax = 2 * time.Second
+
+// Users lists the users of the cluster, as the first node knows them that answers. It takes the right to run ACL LIST.
+func (c *Client) Users(ctx context.Context) ([]*clusterv1.User, error) {
+	var errs []error
+	for _, addr := range c.topology.addrs() {
+		l, err := c.link(addr)
+		if err != nil {
+			return nil, err
+		}
+		each, cancel := context.WithTimeout(ctx, usersMax)
+		reply, err := clusterv1.NewAdminServiceClient(l.conn).ListUsers(each, &clusterv1.ListUsersRequest{})
+		cancel()
+		if err == nil {
+			return reply.GetUsers(), nil
+		}
+		errs = append(errs, fmt.Errorf("node at %s: %w", addr, err))
+	}
+	return nil, errors.Join(errs...)
+}
 
 // Users lists the users of the cluster.
 func (a *Admin) Users(ctx context.Context) ([]*clusterv1.User, error) {

@@ -25,7 +25,7 @@ func (s *Spec) EachKey(args [][]byte, show func(key []byte, flags KeyFlag) bool)
 	for i := range s.KeySpecs {
 		flags := s.KeySpecs[i].Flags
 		if flags&KeyVariableFlags != 0 {
-			flags = setKeyFlags(args)
+			flags = variableKeyFlags(s.Name, args)
 		}
 		for _, key := range s.KeySpecs[i].keys(args) {
 			if !show(key, flags) {

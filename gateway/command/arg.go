@@ -40,7 +40,9 @@ type Arg struct {
 	Name string
 	Type ArgType
 	// Token is the word that precedes the argument, or is the argument.
-	Token           string
+	Token string
+	// KeySpec is which of the row's KeySpecs an ArgKey is found by.
+	KeySpec         int
 	Since           string
 	DeprecatedSince string
 	Flags           ArgFlag
@@ -50,7 +52,10 @@ type Arg struct {
 
 // The constructors below keep the table short.
 
-func key() Arg                         { return Arg{Name: "key", Type: ArgKey} }
+func key() Arg { return Arg{Name: "key", Type: ArgKey} }
+func keyOf(name string, keySpec int) Arg {
+	return Arg{Name: name, Type: ArgKey, KeySpec: keySpec}
+}
 func text(name string) Arg             { return Arg{Name: name, Type: ArgString} }
 func integer(name string) Arg          { return Arg{Name: name, Type: ArgInteger} }
 func double(name string) Arg           { return Arg{Name: name, Type: ArgDouble} }

@@ -7,10 +7,12 @@
 //
 // # Divergences
 //
-//   - Parse checks all that needs no data, so GETEX with a bad TTL is refused even where the key does not exist, and
-//     INCRBYFLOAT with a bad increment even where the key holds another type.
-//   - OBJECT ENCODING tells how Redis would encode a value of these bytes if it was SET; the way the value came about
-//     (APPEND, SETRANGE, INCRBYFLOAT) is not remembered. OBJECT REFCOUNT is always 1: values are not shared.
+// DIFFERENCES.md lists where replies differ from those of Redis. Beside that:
+//
+//   - HRANDFIELD gives at most 1,048,576 fields that may repeat.
+//   - RESTORE checks IDLETIME and FREQ and does not use them: what eviction knows of a key begins anew.
+//   - OBJECT ENCODING tells how Redis would encode a value of these bytes if it was SET, or a hash of these fields if it was made of them;
+//     the way the value came about (APPEND, SETRANGE, INCRBYFLOAT, fields that are gone) is not remembered. OBJECT REFCOUNT is always 1: values are not shared.
 //   - TTL and EXPIRETIME of an expiry within half a second of the largest 64-bit number do not overflow.
 //   - Errors repeat at most 128 bytes of an argument; Redis repeats an unsupported option of EXPIRE whole.
 //   - HELP is made from the table, so it names what is there, one line each.

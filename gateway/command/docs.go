@@ -41,6 +41,9 @@ func (s *Spec) docs() resp.Value {
 	fields.addText("since", s.Since)
 	fields.addText("group", s.Group)
 	fields.addText("complexity", s.Complexity)
+	if len(s.DocFlags) > 0 {
+		fields.add("doc_flags", simpleSet(s.DocFlags))
+	}
 	if s.DeprecatedSince != "" {
 		fields.add("doc_flags", simpleSet([]string{"deprecated"}))
 		fields.addText("deprecated_since", s.DeprecatedSince)
@@ -72,7 +75,7 @@ func (a *Arg) docs() resp.Value {
 	fields.addText("name", a.Name)
 	fields.addText("type", string(a.Type))
 	if a.Type == ArgKey {
-		fields.add("key_spec_index", resp.Int(0))
+		fields.add("key_spec_index", resp.Int(int64(a.KeySpec)))
 	}
 	fields.addText("token", a.Token)
 	fields.addText("since", a.Since)

@@ -18,7 +18,7 @@ type generator struct {
 
 func newGenerator(seed uint64) *generator {
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0))}
-	g.keys = []string{"a", "b", "c", "d", "e", "list", ""}
+	g.keys = []string{"a", "b", "c", "d", "e", "list", "", "h", "i", "j"}
 	g.values = []string{
 		"", "0", "1", "-1", "10", "007", " 11", "11 ", "+5", "-0", "9223372036854775807", "-9223372036854775808",
 		"9223372036854775808", "12345678901234567890", "1.5", "-2.25", "3.0e3", "1e400", "1e5000", "inf", "-inf", "nan",
@@ -39,7 +39,7 @@ func (g *generator) offset() string {
 	if g.IntN(12) == 0 {
 		return pick(g, "x", "", "1048576", "1048577", "9223372036854775807", "-9223372036854775808", "536870912")
 	}
-	return strconv.Itoa(g.IntN(60) - 20)
+	return g.nearOffset()
 }
 
 // ttl is a number of the unit: relative or absolute, far from every other one, now and then wrong. Relative ones never
@@ -102,15 +102,63 @@ func (g *generator) command() []string {
 	case 1:
 		args = append(args, pick(g, "x", "", "NX", "get", "PERSIST", loneNumber))
 	}
-	if args[0] == "INCRBYFLOAT" && !sameLongDouble {
+	if strings.HasSuffix(args[0], "INCRBYFLOAT") && !sameLongDouble {
 		return g.command()
 	}
 	args[0] = g.caseOf(args[0])
 	return args
 }
 
+// hashKey is mostly a key that holds a hash.
+func (g *generator) hashKey() string { return pick(g, "h", "h", "i", "i", "j", "a", "list") }
+
+func (g *generator) field() string {
+	return pick(g, "f", "g", "h", "i", "n", "n", "", strings.Repeat("f", 70))
+}
+
+func (g *generator) fieldValues() []string {
+	var pairs []string
+	for range pick(g, 1, 1, 1, 2, 3, 10) {
+		pairs = append(pairs, g.field(), g.value())
+	}
+	return pairs
+}
+
+// hashCommand is a command on a hash whose reply depends on nothing but its fields.
+func (g *generator) hashCommand() []string {
+	switch g.IntN(14) {
+	case 0, 1, 2:
+		return append([]string{pick(g, "HSET", "HSET", "HMSET"), g.hashKey()}, g.fieldValues()...)
+	case 3:
+		return []string{"HSETNX", g.hashKey(), g.field(), g.value()}
+	case 4, 5:
+		return []string{"HDEL", g.hashKey(), g.field(), g.field(), g.field()}
+	case 6, 7:
+		return []string{"HINCRBY", g.hashKey(), g.field(), g.value()}
+	case 8:
+		return []string{"HINCRBYFLOAT", g.hashKey(), g.field(), g.value()}
+	case 9:
+		return []string{pick(g, "HGET", "HEXISTS", "HSTRLEN"), g.hashKey(), g.field()}
+	case 10:
+		return []string{"HMGET", g.hashKey(), g.field(), g.field(), g.field()}
+	case 11:
+		return []string{pick(g, "HLEN", "HGETALL", "HKEYS", "HVALS", "TYPE", "PERSIST", "DEL"), g.hashKey()}
+	case 12:
+		return []string{"EXPIRE", g.hashKey(), g.ttl(time.Second, false)}
+	}
+	return pick(g, []string{"HSCAN", g.hashKey(), "0", "COUNT", "1000"}, []string{"HRANDFIELD", g.hashKey(), "1000"},
+		[]string{"HRANDFIELD", g.hashKey(), "1000", "WITHVALUES"}, []string{"SET", g.hashKey(), g.value()}, []string{"GET", g.hashKey()})
+}
+
 func (g *generator) rightCommand() []string {
-	switch g.IntN(30) {
+	if g.IntN(3) == 0 {
+		return g.hashCommand()
+	}
+	switch g.IntN(36) {
+	case 30, 31, 32, 33, 34:
+		return g.rightBitCommand()
+	case 35:
+		return []string{pick(g, "RENAME", "RENAMENX", "COPY", "LCS", "DUMP"), g.key(), g.key()}
 	case 0, 1, 2, 3, 4:
 		return append([]string{"SET", g.key(), g.value()}, g.setOptions("NX", "XX", "GET", "KEEPTTL", "EX", "PX", "EXAT", "PXAT", "PERSIST")...)
 	case 5:
@@ -152,6 +200,38 @@ func (g *generator) rightCommand() []string {
 	}
 	return []string{pick(g, "SET", "APPEND"), g.key(), g.value()}
 }
+
+func (g *generator) rightBitCommand() []string {
+	bit := func() string { return strconv.Itoa(g.IntN(400)) }
+	switch g.IntN(6) {
+	case 0:
+		return []string{"SETBIT", g.key(), bit(), pick(g, "0", "1")}
+	case 1:
+		return []string{"GETBIT", g.key(), bit()}
+	case 2:
+		return []string{"BITCOUNT", g.key(), g.nearOffset(), g.nearOffset(), pick(g, "BYTE", "bit")}
+	case 3:
+		return []string{"BITPOS", g.key(), pick(g, "0", "1"), g.nearOffset(), g.nearOffset(), pick(g, "byte", "BIT")}
+	case 4:
+		return []string{"BITOP", pick(g, "AND", "OR", "XOR"), g.key(), g.key(), g.key()}
+	}
+	args := []string{"BITFIELD", g.key()}
+	for range 1 + g.IntN(4) {
+		kind := fmt.Sprintf("%s%d", pick(g, "u", "i"), 1+g.IntN(63))
+		switch g.IntN(4) {
+		case 0:
+			args = append(args, "OVERFLOW", pick(g, "WRAP", "SAT", "FAIL"))
+		case 1:
+			args = append(args, "GET", kind, bit())
+		default:
+			args = append(args, pick(g, "SET", "INCRBY"), kind, bit(), strconv.FormatInt(int64(g.Uint64()>>g.IntN(64)), 10))
+		}
+	}
+	return args
+}
+
+// nearOffset is a position in a value or near it.
+func (g *generator) nearOffset() string { return strconv.Itoa(g.IntN(60) - 20) }
 
 func (g *generator) conditions() []string {
 	var conditions []string

@@ -28,7 +28,7 @@ func (t *Table) getKeys(args [][]byte, withFlags bool) resp.Value {
 	for i := range spec.KeySpecs {
 		flags := spec.KeySpecs[i].Flags
 		if flags&KeyVariableFlags != 0 {
-			flags = setKeyFlags(args)
+			flags = variableKeyFlags(spec.Name, args)
 		}
 		for _, key := range spec.KeySpecs[i].keys(args) {
 			reply := resp.Bulk(key)
@@ -44,10 +44,25 @@ func (t *Table) getKeys(args [][]byte, withFlags bool) resp.Value {
 	return resp.Array(replies...)
 }
 
-// setKeyFlags is what SET, the only command whose flags vary, does to its key (Redis, db.c, setGetKeys).
-func setKeyFlags(args [][]byte) KeyFlag {
+// variableKeyFlags is what a command whose flags vary does to its key (Redis, db.c, setGetKeys and bitfieldGetKeys).
+func variableKeyFlags(name string, args [][]byte) KeyFlag {
+	switch name {
+	case "bitfield":
+		for i := 2; i < len(args); i++ {
+			if !word(args[i], "GET") || len(args)-i < 3 {
+				return KeyRW | KeyAccess | KeyUpdate
+			}
+			i += 2
+		}
+		return KeyRO | KeyAccess
+	case "delex":
+		if len(args) > 2 {
+			return KeyRW | KeyAccess | KeyDelete
+		}
+		return KeyRM | KeyDelete
+	}
 	for _, option := range args[3:] {
-		if word(option, "GET") {
+		if word(option, "GET") || isCondition(option) {
 			return KeyRW | KeyAccess | KeyUpdate
 		}
 	}

@@ -36,7 +36,7 @@ func startRedis(t *testing.T, proto int) *redisServer {
 	socket := filepath.Join(dir, "s")
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	server := exec.CommandContext(ctx, path, "--port", "0", "--unixsocket", socket, "--dir", dir, "--save", "",
-		"--appendonly", "no", "--proto-max-bulk-len", fmt.Sprint(testLimits.ValueBytesMax))
+		"--appendonly", "no", "--rdbcompression", "no", "--proto-max-bulk-len", fmt.Sprint(testLimits.ValueBytesMax))
 	if err := server.Start(); err != nil {
 		cancel()
 		t.Fatalf("start redis-server: %v", err)

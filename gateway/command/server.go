@@ -53,6 +53,27 @@ func serverSpecs() []*Spec {
 			Arguments: []Arg{token("SCHEDULE").optional().from("3.2.2")},
 		},
 		{
+			Name: "role", Arity: 1, Flags: NoScript | Loading | Stale | Fast, Categories: CatAdmin | CatDangerous,
+			Summary: "Return the role of the instance in the context of replication",
+			Since:   "2.8.12", Complexity: "O(1)",
+		},
+		{
+			Name: "shutdown", Arity: -1, Flags: Admin | NoScript | Loading | Stale | NoMulti | AllowBusy,
+			Summary: "Synchronously save the dataset to disk and then shut down the server",
+			Since:   "1.0.0", Complexity: "O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)",
+			Arguments: []Arg{
+				oneOf("nosave_save", token("NOSAVE"), token("SAVE")).optional(),
+				token("NOW").from("7.0.0").optional(),
+				token("FORCE").from("7.0.0").optional(),
+				token("ABORT").from("7.0.0").optional(),
+			},
+		},
+		{
+			Name: "debug", Arity: -2, Flags: Admin | NoScript | Loading | Stale, DocFlags: []string{"syscmd"},
+			Summary: "A container for debugging commands",
+			Since:   "1.0.0", Complexity: "Depends on subcommand.",
+		},
+		{
 			Name: "bgrewriteaof", Arity: 1, Flags: Admin | NoAsyncLoading | NoScript,
 			Summary: "Asynchronously rewrite the append-only file",
 			Since:   "1.0.0", Complexity: "O(1)",

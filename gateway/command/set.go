@@ -18,7 +18,12 @@ func setSpecs(p parser) []*Spec {
 			Arguments: []Arg{
 				key(),
 				text("value"),
-				oneOf("condition", token("NX"), token("XX")).from("2.6.12").optional(),
+				oneOf("condition",
+					token("NX"), token("XX"),
+					text("match-value").after("IFEQ").from("8.4.0"), text("match-value").after("IFNE").from("8.4.0"),
+					text("match-digest").after("IFDEQ").from("8.4.0"), text("match-digest").after("IFDNE").from("8.4.0"),
+					integer("version").after("IFVER").from("0.1.0"),
+				).from("2.6.12").optional(),
 				token("GET").from("6.2.0").optional(),
 				oneOf("expiration",
 					integer("seconds").after("EX").from("2.6.12"),
@@ -99,15 +104,18 @@ func (p parser) set(args [][]byte) (Call, error) {
 // parseSetOptions reads what follows the value in SET.
 func parseSetOptions(options [][]byte) (ops.SetOptions, error) {
 	var opts ops.SetOptions
+	var condition conditionOption
 	var ttl ttlOption
 	keep := false
 	for len(options) > 0 {
 		used := 1
 		switch {
-		case word(options[0], "NX") && opts.If != ops.SetIfExists:
+		case word(options[0], "NX") && opts.If != ops.SetIfExists && !condition.given():
 			opts.If = ops.SetIfMissing
-		case word(options[0], "XX") && opts.If != ops.SetIfMissing:
+		case word(options[0], "XX") && opts.If != ops.SetIfMissing && !condition.given():
 			opts.If = ops.SetIfExists
+		case opts.If == 0 && condition.take(options):
+			used = 2
 		case word(options[0], "GET"):
 			opts.ReturnPrevious = true
 		case word(options[0], "KEEPTTL") && ttl.unit == 0:
@@ -118,6 +126,9 @@ func parseSetOptions(options [][]byte) (ops.SetOptions, error) {
 			}
 		}
 		options = options[used:]
+	}
+	if err := condition.apply(&opts); err != nil {
+		return opts, err
 	}
 	var err error
 	if opts.Expiry, err = ttl.expiry("set"); keep {

@@ -13,6 +13,8 @@ type Call struct {
 	Keys [][]byte
 	// Read answers a command that only reads. The reply owns its bytes.
 	Read func(ops.Reader) resp.Value
+	// Many tells that Read may show any number of values, so that its reply needs a limit while it is made.
+	Many bool
 	// Write answers a command that may write. An error reply means that nothing was changed.
 	Write func(ops.Tx) resp.Value
 }
@@ -26,11 +28,13 @@ type Spec struct {
 	// Arity is the number of arguments, the name and a subcommand's name included; negative, it is the least number.
 	Arity int
 	Flags Flag
+	// OwnSession means that the command changes only how whoever sends it is served from then on: it takes no right.
+	OwnSession bool
 	// Categories include those that follow from the flags.
 	Categories Category
 	KeySpecs   []KeySpec
-	// FirstKey, LastKey and Step are the first of KeySpecs in the form of Redis before 7: all 0 where there are no keys
-	// or a count says how many; LastKey counts from the end where negative.
+	// FirstKey, LastKey and Step are KeySpecs in the form of Redis before 7: all 0 where there are no keys or a count says how
+	// many; LastKey counts from the end where negative.
 	FirstKey, LastKey, Step int
 	// Tips tell clients and proxies how to spread the command over shards (Redis, "Command tips").
 	Tips []string
@@ -39,6 +43,8 @@ type Spec struct {
 	Since      string
 	Group      string
 	Complexity string
+	// DocFlags say more about the command as a whole; "deprecated" follows from DeprecatedSince.
+	DocFlags []string
 	// DeprecatedSince and ReplacedBy are empty unless the command is deprecated.
 	DeprecatedSince, ReplacedBy string
 	Arguments                   []Arg
@@ -84,11 +90,19 @@ func (s *Spec) derive(group string) {
 			s.Flags |= MovableKeys
 		}
 	}
-	if len(s.KeySpecs) > 0 && s.KeySpecs[0].CountAt == 0 {
-		k := s.KeySpecs[0]
-		s.FirstKey, s.LastKey, s.Step = k.First, k.Last, k.Step
-		if k.Last >= 0 {
-			s.LastKey += k.First
+	for i, k := range s.KeySpecs {
+		if k.CountAt != 0 {
+			break
+		}
+		last := k.Last
+		if last >= 0 {
+			last += k.First
+		}
+		if i == 0 {
+			s.FirstKey, s.Step = k.First, k.Step
+		}
+		if s.LastKey >= 0 && (last < 0 || last > s.LastKey) { // what counts from the end is behind all else
+			s.LastKey = last
 		}
 	}
 	s.children = make(map[string]*Spec, len(s.Subcommands))

@@ -26,8 +26,10 @@ func NewTable(limits Limits) *Table {
 		name string
 		rows [][]*Spec
 	}{
-		{"string", [][]*Spec{getSpecs(p), setSpecs(p), batchSpecs(p), patchSpecs(p), incrSpecs(p)}},
-		{"generic", [][]*Spec{keysSpecs(p), expireSpecs(p), ttlSpecs(p), objectSpecs(p), waitSpecs()}},
+		{"string", [][]*Spec{getSpecs(p), setSpecs(p), batchSpecs(p), patchSpecs(p), incrSpecs(p), lcsSpecs(p), compareSpecs(p), msetExSpecs(p), versionSpecs(p)}},
+		{"bitmap", [][]*Spec{bitSpecs(p), bitOpSpecs(p), bitFieldSpecs(p)}},
+		{"hash", [][]*Spec{hashSpecs(p), hashReadSpecs(p), hashScanSpecs(p)}},
+		{"generic", [][]*Spec{keysSpecs(p), scanSpecs(), renameSpecs(p), copySpecs(p), expireSpecs(p), ttlSpecs(p), objectSpecs(p), dumpSpecs(p), waitSpecs()}},
 		{"connection", [][]*Spec{connectionSpecs(), clientSpecs()}},
 		{"server", [][]*Spec{introspectSpecs(), configSpecs(), serverSpecs(), memorySpecs(p), aclSpecs()}},
 		{"cluster", [][]*Spec{clusterSpecs()}},

@@ -14,7 +14,7 @@ import (
 type Admin interface {
 	// InitCluster creates a cluster with this node as its first member and returns the settings with their defaults
 	// filled in. settings is never nil; what is 0 in it stands for the default.
-	InitCluster(ctx context.Context, expectNodes int, settings *clusterv1.Settings) (clusterID string, filled *clusterv1.Settings, err error)
+	InitCluster(ctx context.Context, expectNodes int, settings *clusterv1.Settings, named []*clusterv1.NamedSetting) (clusterID string, filled *clusterv1.Settings, err error)
 	// Status tells how the cluster as a whole is doing.
 	Status(ctx context.Context) (*clusterv1.GetClusterStatusResponse, error)
 	// Nodes lists the members in the order of their ids.
@@ -39,6 +39,8 @@ type Admin interface {
 	Migrations(ctx context.Context) (*clusterv1.ListMigrationsResponse, error)
 	// CancelMigration aborts a migration that is not decided yet, or with 0 all of them, and stops a rebalance.
 	CancelMigration(ctx context.Context, id uint64) (*clusterv1.CancelMigrationResponse, error)
+	// EndLostMigration notes the end of a decided migration in place of a shard that is lost.
+	EndLostMigration(ctx context.Context, id uint64, lost slot.ShardID) error
 	// PlanRebalance tells what a rebalance would do, and StartRebalance has it done. goal is never nil.
 	PlanRebalance(ctx context.Context, goal *clusterv1.RebalanceGoal) (*clusterv1.PlanRebalanceResponse, error)
 	StartRebalance(ctx context.Context, goal *clusterv1.RebalanceGoal) error
@@ -81,7 +83,10 @@ func (a *adminService) InitCluster(ctx context.Context, r *clusterv1.InitCluster
 	if err := checkSettings(settings); err != nil {
 		return nil, err
 	}
-	id, filled, err := a.s.cfg.Admin.InitCluster(ctx, int(r.GetExpectNodes()), settings)
+	if err := checkNamed("named", r.GetNamed()); err != nil {
+		return nil, err
+	}
+	id, filled, err := a.s.cfg.Admin.InitCluster(ctx, int(r.GetExpectNodes()), settings, r.GetNamed())
 	if err != nil {
 		return nil, err
 	}
@@ -164,20 +169,31 @@ const settingsMax = 64
 // ChangeSettings changes settings of the whole cluster.
 func (a *adminService) ChangeSettings(ctx context.Context, r *clusterv1.ChangeSettingsRequest) (*clusterv1.ChangeSettingsResponse, error) {
 	settings := r.GetSettings()
-	if len(settings) < 1 || len(settings) > settingsMax {
-		return nil, invalid("settings: give 1 to %d, not %d", settingsMax, len(settings))
+	if len(settings) < 1 {
+		return nil, invalid("settings: give at least 1")
 	}
-	named := map[string]bool{}
-	for i, s := range settings {
-		if s.GetName() == "" || named[s.GetName()] {
-			return nil, invalid("settings[%d]: %.100q is no name, or stands there twice", i, s.GetName())
-		}
-		named[s.GetName()] = true
+	if err := checkNamed("settings", settings); err != nil {
+		return nil, err
 	}
 	if err := a.s.cfg.Admin.ChangeSettings(ctx, settings); err != nil {
 		return nil, err
 	}
 	return &clusterv1.ChangeSettingsResponse{}, nil
+}
+
+// checkNamed refuses settings that are too many, or of which one has no name or stands there twice.
+func checkNamed(field string, settings []*clusterv1.NamedSetting) error {
+	if len(settings) > settingsMax {
+		return invalid("%s: give at most %d, not %d", field, settingsMax, len(settings))
+	}
+	named := map[string]bool{}
+	for i, s := range settings {
+		if s.GetName() == "" || named[s.GetName()] {
+			return invalid("%s[%d]: %.100q is no name, or stands there twice", field, i, s.GetName())
+		}
+		named[s.GetName()] = true
+	}
+	return nil
 }
 
 // RemoveNode takes a node out of the cluster.

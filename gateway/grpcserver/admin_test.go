@@ -72,6 +72,9 @@ func TestAdminRefusesArgumentsThatNoClusterTakes(t *testing.T) {
 		"too many shards": {ExpectNodes: 1, Settings: &clusterv1.Settings{Shards: 16385}},
 		"ack mode 9":      {ExpectNodes: 1, Settings: &clusterv1.Settings{DefaultAckMode: 9}},
 		"stale reads":     {ExpectNodes: 1, Settings: &clusterv1.Settings{DefaultReadMode: cachev1.ReadMode_READ_MODE_STALE}},
+		"no name":         {ExpectNodes: 1, Named: changeOf("").Settings},
+		"a name twice":    {ExpectNodes: 1, Named: changeOf("a", "b", "a").Settings},
+		"too many names":  {ExpectNodes: 1, Named: changeOf(make([]string, 65)...).Settings},
 		"read mode 9":     {ExpectNodes: 1, Settings: &clusterv1.Settings{DefaultReadMode: 9}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -49,6 +49,17 @@ func (a *adminService) CancelMigration(ctx context.Context, r *clusterv1.CancelM
 	return a.s.cfg.Admin.CancelMigration(ctx, r.GetMigrationId())
 }
 
+// EndLostMigration notes the end of a migration in place of a lost shard.
+func (a *adminService) EndLostMigration(ctx context.Context, r *clusterv1.EndLostMigrationRequest) (*clusterv1.EndLostMigrationResponse, error) {
+	if r.GetMigrationId() == 0 || r.GetLostShardId() == 0 {
+		return nil, invalid("migration_id, lost_shard_id: both have to be set")
+	}
+	if err := a.s.cfg.Admin.EndLostMigration(ctx, r.GetMigrationId(), slot.ShardID(r.GetLostShardId())); err != nil {
+		return nil, err
+	}
+	return &clusterv1.EndLostMigrationResponse{}, nil
+}
+
 // PlanRebalance tells what a rebalance would do.
 func (a *adminService) PlanRebalance(ctx context.Context, r *clusterv1.PlanRebalanceRequest) (*clusterv1.PlanRebalanceResponse, error) {
 	goal, err := checkGoal(r.GetGoal())

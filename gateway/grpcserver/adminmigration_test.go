@@ -27,6 +27,13 @@ func TestMigrationsAreAskedOfTheNode(t *testing.T) {
 	if list := must[*clusterv1.ListMigrationsResponse](t)(n.adminClient.ListMigrations(ctx, nil)); len(list.Migrations) != 1 || list.Migrations[0].Id != 4 {
 		t.Errorf("%v", list)
 	}
+	must[*clusterv1.EndLostMigrationResponse](t)(n.adminClient.EndLostMigration(ctx, &clusterv1.EndLostMigrationRequest{MigrationId: 7, LostShardId: 3}))
+	if n.admin.ended != [2]uint64{7, 3} {
+		t.Errorf("the end is noted of migration %d for shard %d, want 7 for 3", n.admin.ended[0], n.admin.ended[1])
+	}
+	if _, err := n.adminClient.EndLostMigration(ctx, &clusterv1.EndLostMigrationRequest{MigrationId: 7}); err == nil {
+		t.Error("a migration ends for no shard")
+	}
 	if got := must[*clusterv1.CancelMigrationResponse](t)(n.adminClient.CancelMigration(ctx, &clusterv1.CancelMigrationRequest{MigrationId: 7})); got.MigrationIds[0] != 7 {
 		t.Errorf("%v", got)
 	}

@@ -20,6 +20,9 @@ type call struct {
 	ack       router.Ack
 	read      router.ReadMode
 	noForward bool
+	// id names the write to all attempts at it until its end; until 0: it has no id.
+	id    router.RequestID
+	until int64
 	// asked tells whether the client was told to come here by an error of kind "ask".
 	asked router.Asked
 	// handed is the shard that the slot is being handed over to, as the shard that serves it has said; 0: it has not.
@@ -43,8 +46,8 @@ func (s *Server) newCall(ctx context.Context, request any) (*call, error) {
 	if options.GetAsking() {
 		c.asked = router.AskedHere
 	}
-	if len(options.GetRequestId()) > 0 {
-		return nil, invalid("request_id: reserved until retries that apply once exist; leave it empty")
+	if err := c.name(options); err != nil {
+		return nil, err
 	}
 	if err := c.choose(options, s.defaults()); err != nil {
 		return nil, err

@@ -252,10 +252,11 @@ type fakeAdmin struct {
 	moves       []*clusterv1.SlotMove
 	goal        *clusterv1.RebalanceGoal
 	removed     string
+	ended       [2]uint64
 }
 
-func (a *fakeAdmin) InitCluster(_ context.Context, expectNodes int, settings *clusterv1.Settings) (string, *clusterv1.Settings, error) {
-	a.expectNodes, a.settings = expectNodes, settings
+func (a *fakeAdmin) InitCluster(_ context.Context, expectNodes int, settings *clusterv1.Settings, named []*clusterv1.NamedSetting) (string, *clusterv1.Settings, error) {
+	a.expectNodes, a.settings, a.changed = expectNodes, settings, named
 	return "new", &clusterv1.Settings{Replicas: 3}, a.err
 }
 
@@ -285,6 +286,11 @@ func (a *fakeAdmin) StartMigrations(_ context.Context, moves []*clusterv1.SlotMo
 
 func (a *fakeAdmin) Migrations(context.Context) (*clusterv1.ListMigrationsResponse, error) {
 	return &clusterv1.ListMigrationsResponse{Migrations: []*clusterv1.Migration{{Id: 4}}}, a.err
+}
+
+func (a *fakeAdmin) EndLostMigration(_ context.Context, id uint64, lost slot.ShardID) error {
+	a.ended = [2]uint64{id, uint64(lost)}
+	return a.err
 }
 
 func (a *fakeAdmin) CancelMigration(_ context.Context, id uint64) (*clusterv1.CancelMigrationResponse, error) {

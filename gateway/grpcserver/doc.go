@@ -7,7 +7,8 @@
 //
 // A call that was refused before anything was applied (not the leader any more, slot not owned, shutting down, forward
 // never sent) is routed again until router.HoldMax has passed since it arrived. A write whose outcome is unknown is
-// answered so, and never repeated; a call that only reads may be.
+// answered so, and never repeated; a call that only reads may be. Clients repeat writes that carry a request id: the executor
+// applies those once, and what it remembers is the reply as a PipelineReply, whichever way the call came.
 //
 // # Who calls
 //

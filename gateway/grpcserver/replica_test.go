@@ -149,6 +149,7 @@ func (r *memReplica) Holds(slot.ID) bool             { return r.holds.Load() }
 func (r *memReplica) Acknowledged(uint64) int        { return 0 }
 func (r *memReplica) Keys() int                      { return r.store.Len() }
 func (r *memReplica) KeysInSlot(slot.ID) int         { return 0 }
+func (r *memReplica) HasKeys(slot.ID) bool           { return false }
 func (r *memReplica) ListKeys(slot.ID, int) [][]byte { return nil }
 func (r *memReplica) NewFlight() router.Flight       { return &memFlight{r: r, waiter: executor.NewWaiter()} }
 func (r *memReplica) setLeads(leads bool)            { r.log.leads.Store(leads); r.exec.Kick() }
@@ -177,9 +178,10 @@ type memFlight struct {
 func (f *memFlight) Submit(submitted ...*router.Op) error {
 	var requests []*executor.Request
 	for _, op := range submitted {
-		requests = append(requests, &executor.Request{
-			Slot: op.Slot, AllSlots: op.AllSlots, Ack: executor.Ack(op.Ack), Do: func(tx *executor.Tx) { op.Do(tx) },
-		})
+		r := &executor.Request{Slot: op.Slot, AllSlots: op.AllSlots, Ack: executor.Ack(op.Ack), Until: op.Until}
+		r.ID.Client, r.ID.Sequence = op.ID.Client, op.ID.Sequence
+		r.Do = func(tx *executor.Tx) { op.Do(tx); r.Result = op.Result }
+		requests = append(requests, r)
 	}
 	if err := f.r.exec.Submit(f.waiter, requests...); err != nil {
 		return err
@@ -197,6 +199,7 @@ func (f *memFlight) Wait(deadline time.Time) {
 	}
 	for i, r := range f.requests {
 		f.ops[i].Err, f.ops[i].Acked, f.ops[i].Index = r.Err, router.Ack(r.Acked), r.Index
+		f.ops[i].Result, f.ops[i].Repeated = r.Result, r.Repeated
 	}
 }
 

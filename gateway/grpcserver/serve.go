@@ -135,17 +135,18 @@ func (c *call) down(refused again) error {
 
 // local does the call on a replica of this node.
 func (s *Server) local(ctx context.Context, c *call, replica router.Replica) (any, error) {
-	var acked router.Ack
+	var response any
 	var err error
 	if c.reads {
 		if err = c.readOn(ctx, replica); err == nil {
 			s.countLookups(c)
+			response = c.answer(replica.Shard(), router.AckMajority)
 		}
 	} else {
-		acked, err = c.writeOn(replica)
+		response, err = c.writeOn(replica)
 	}
 	if err == nil {
-		return c.answer(replica.Shard(), acked), nil
+		return response, nil
 	}
 	if err = s.failAt(c, replica.Shard(), apierr.Of(err)); refused(err) {
 		c.noStale = true // the slot may be on its way: a leader knows where
@@ -179,18 +180,28 @@ func (c *call) readOn(ctx context.Context, replica router.Replica) error {
 	return failed
 }
 
-func (c *call) writeOn(replica router.Replica) (router.Ack, error) {
+func (c *call) writeOn(replica router.Replica) (any, error) {
 	var failed error
-	op := router.Op{Slot: c.slot, Ack: c.ack, Do: func(tx ops.Tx) { failed = c.op.evaluate(tx, tx) }}
+	op := router.Op{Slot: c.slot, Ack: c.ack, ID: c.id, Until: c.until}
+	op.Do = func(tx ops.Tx) {
+		if failed = c.op.evaluate(tx, tx); c.until != 0 {
+			op.Result = c.result(replica.Shard(), failed)
+		}
+	}
 	flight := replica.NewFlight()
 	if err := flight.Submit(&op); err != nil {
-		return 0, err
+		return nil, err
 	}
 	flight.Wait(c.commit)
-	if op.Err != nil {
-		return 0, op.Err
+	switch {
+	case op.Err != nil:
+		return nil, op.Err
+	case op.Repeated:
+		return remembered(op.Result)
+	case failed != nil:
+		return nil, failed
 	}
-	return op.Acked, failed
+	return c.answer(replica.Shard(), op.Acked), nil
 }
 
 // refused tells whether the answer of a replica, here or at the leader, says that another one has to serve the call and

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -27,7 +28,8 @@ type Defaults struct {
 type Config struct {
 	Router  *router.Router
 	Forward Forwarder
-	Admin   Admin
+	// Admin does what operators ask; nil: this server has no AdminService.
+	Admin Admin
 	// Access decides who may call what.
 	Access *acl.Registry
 	// Protected tells that calls from elsewhere are refused while the default user needs no password; nil: they are not.
@@ -37,6 +39,8 @@ type Config struct {
 	Limits   Limits
 	// Loading tells that the node is loading its data, so that no call on keys can be served; nil: it never is.
 	Loading func() bool
+	// Wall is the wall clock; time.Now where it is nil.
+	Wall func() time.Time
 	// Logger hears of panics and of a stop that took too long; nil: nobody does.
 	Logger *slog.Logger
 	// Options go to grpc.NewServer beside the server's own: credentials, statistics.
@@ -63,8 +67,8 @@ type Server struct {
 
 // New returns a server. It runs nothing until Public is given a listener.
 func New(cfg Config) (*Server, error) {
-	if cfg.Router == nil || cfg.Forward == nil || cfg.Admin == nil || cfg.Access == nil {
-		return nil, errors.New("grpcserver.Config: Router, Forward, Admin and Access must be set")
+	if cfg.Router == nil || cfg.Forward == nil || cfg.Access == nil {
+		return nil, errors.New("grpcserver.Config: Router, Forward and Access must be set")
 	}
 	s := &Server{
 		cfg:      cfg,
@@ -80,7 +84,9 @@ func New(cfg Config) (*Server, error) {
 	s.public = grpc.NewServer(append(s.options(), cfg.Options...)...)
 	cachev1.RegisterCacheServiceServer(s.public, &cacheService{s: s})
 	clusterv1.RegisterTopologyServiceServer(s.public, &topologyService{s: s})
-	clusterv1.RegisterAdminServiceServer(s.public, &adminService{s: s})
+	if cfg.Admin != nil {
+		clusterv1.RegisterAdminServiceServer(s.public, &adminService{s: s})
+	}
 	healthpb.RegisterHealthServer(s.public, &healthService{s: s})
 	reflection.Register(s.public)
 	return s, nil
@@ -105,6 +111,14 @@ func (s *Server) Stop(ctx context.Context) {
 		s.public.Stop()
 		<-graceful
 	}
+}
+
+// nowMs is the wall clock in milliseconds since the Unix epoch.
+func (s *Server) nowMs() int64 {
+	if s.cfg.Wall == nil {
+		return time.Now().UnixMilli()
+	}
+	return s.cfg.Wall().UnixMilli()
 }
 
 func (s *Server) loading() bool { return s.cfg.Loading != nil && s.cfg.Loading() }

@@ -19,7 +19,7 @@ var _ clusterv1.TopologyServiceServer = (*topologyService)(nil)
 
 // GetSlotMap returns the slot map that the node knows.
 func (t *topologyService) GetSlotMap(context.Context, *clusterv1.GetSlotMapRequest) (*clusterv1.GetSlotMapResponse, error) {
-	return &clusterv1.GetSlotMapResponse{SlotMap: t.s.maps.of(t.s.router.View())}, nil
+	return &clusterv1.GetSlotMapResponse{SlotMap: t.s.maps.of(t.s.router.View()), NowMs: t.s.nowMs()}, nil
 }
 
 // WatchSlotMap sends the slot map at once, and again whenever it differs from the one sent last. Send blocks while the
@@ -30,7 +30,7 @@ func (t *topologyService) WatchSlotMap(_ *clusterv1.WatchSlotMapRequest, stream 
 		changed := t.s.router.Changed()
 		next := t.s.maps.of(t.s.router.View())
 		if next != last && next.GetEpoch() >= last.GetEpoch() && (last == nil || !proto.Equal(next, last)) {
-			if err := stream.Send(&clusterv1.WatchSlotMapResponse{SlotMap: next}); err != nil {
+			if err := stream.Send(&clusterv1.WatchSlotMapResponse{SlotMap: next, NowMs: t.s.nowMs()}); err != nil {
 				return err
 			}
 			last = next

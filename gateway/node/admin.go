@@ -31,10 +31,14 @@ var _ grpcserver.Admin = admin{}
 const initMax = 20 * time.Second
 
 // InitCluster creates a cluster with this node as its first member.
-func (a admin) InitCluster(ctx context.Context, expectNodes int, wanted *clusterv1.Settings) (string, *clusterv1.Settings, error) {
+func (a admin) InitCluster(ctx context.Context, expectNodes int, wanted *clusterv1.Settings, named []*clusterv1.NamedSetting) (string, *clusterv1.Settings, error) {
 	settings := settingsOf(wanted)
 	settings.ExpectNodes = expectNodes
 	settings.AppendFsync = cmp.Or(a.n.cfg.AppendFsync, settings.AppendFsync)
+	settings, err := withNamed(settings, named)
+	if err != nil {
+		return "", nil, err
+	}
 	if settings.Replicas != 0 {
 		if err := placement.CheckReplicas(settings.Replicas, expectNodes); err != nil {
 			return "", nil, apierr.New(apierr.KindInvalid, "%w", err)
@@ -61,6 +65,23 @@ func (a admin) InitCluster(ctx context.Context, expectNodes int, wanted *cluster
 			return "", nil, apierr.New(apierr.KindUnknownOutcome, "the cluster %s has begun and is not ready yet; watch holt cluster status", id)
 		}
 	}
+}
+
+// withNamed is settings with those that are given by name.
+func withNamed(settings meta.Settings, named []*clusterv1.NamedSetting) (meta.Settings, error) {
+	for _, s := range named {
+		if live, known := meta.LiveSetting(s.Name); known && !live {
+			return settings, apierr.New(apierr.KindInvalid, "setting %s is not given by its name; not applied, it has a field of its own", s.Name)
+		}
+		command, err := meta.ParseSetting(s.Name, s.Value)
+		if err == nil {
+			settings, err = settings.With(command.GetChangeSetting())
+		}
+		if err != nil {
+			return settings, err
+		}
+	}
+	return settings, nil
 }
 
 // found makes this node the first of a new cluster.
@@ -92,6 +113,16 @@ func (a admin) host() (*host.Host, error) {
 		return nil, err
 	}
 	return nil, apierr.New(apierr.KindClusterDown, "this node belongs to no cluster yet: run holt cluster init at one node, or start this one with --join")
+}
+
+// latest is the host with a state that holds everything committed before the call.
+func (a admin) latest(ctx context.Context) (*host.Host, *meta.State, error) {
+	h, err := a.host()
+	if err != nil {
+		return nil, nil, err
+	}
+	state, err := h.Latest(ctx)
+	return h, state, err
 }
 
 // loading is an error while this node knows nothing of its cluster because it is reading its log.

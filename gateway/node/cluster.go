@@ -62,7 +62,7 @@ func (c *cluster) refresh(h *host.Host, g hints) {
 	leaders := h.Leaders(state.Shards())
 	for _, s := range state.Shards() {
 		view.Shards = append(view.Shards, router.Shard{
-			ID: s.ID, Ranges: s.Ranges, Replicas: s.Replicas, Leader: leaders[s.ID].Node, Term: leaders[s.ID].Term, Preferred: s.PreferredLeader,
+			ID: s.ID, Ranges: s.Ranges, Replicas: s.Replicas, Leader: leaderIn(view, h, s.ID, leaders[s.ID].Node), Term: leaders[s.ID].Term, Preferred: s.PreferredLeader,
 		})
 	}
 	for _, m := range state.Migrations() {
@@ -73,6 +73,23 @@ func (c *cluster) refresh(h *host.Host, g hints) {
 		replicas[r.Group()] = r
 	}
 	c.update(view, replicas)
+}
+
+// ears tells whom this node's own replicas hear as leaders.
+type ears interface {
+	Hears(shard slot.ShardID, node string) bool
+}
+
+var _ ears = (*host.Host)(nil)
+
+// leaderIn is the leader of a shard as clients are sent to it: "" where gossip has given it up and no replica here hears it. A
+// majority may be gone with it, and a client that is sent there learns nothing; one that is held is told CLUSTERDOWN, as Redis
+// Cluster says of the slots of a master that is FAIL.
+func leaderIn(view *router.View, heard ears, id slot.ShardID, leader string) string {
+	if n, known := view.Node(leader); known && n.State == router.NodeDead && !heard.Hears(id, leader) {
+		return ""
+	}
+	return leader
 }
 
 // update publishes a view with the replicas that this node has by now, and lets go of those that it had before. It is called by one

@@ -67,3 +67,24 @@ func TestNewViewIsThereBeforeItIsSaid(t *testing.T) {
 		t.Errorf("view %+v", c.View())
 	}
 }
+
+// heardLeaders are the leaders that the replicas here hear.
+type heardLeaders map[slot.ShardID]string
+
+func (l heardLeaders) Hears(id slot.ShardID, node string) bool { return l[id] == node }
+
+// A follower that is left alone knows the dead leader by gossip, whose term is the last. Sent there, clients would learn nothing.
+func TestLeaderThatIsDeadIsNobody(t *testing.T) {
+	view := &router.View{Nodes: []router.Node{{ID: "alive"}, {ID: "dead", State: router.NodeDead}, {ID: "suspect", State: router.NodeSuspect}}}
+	heard := heardLeaders{2: "dead"} // gossip is a hint: what the replica here hears counts more
+	for _, c := range []struct {
+		shard        slot.ShardID
+		leader, want string
+	}{
+		{1, "alive", "alive"}, {1, "suspect", "suspect"}, {1, "dead", ""}, {2, "dead", "dead"}, {1, "", ""}, {1, "unknown", "unknown"},
+	} {
+		if got := leaderIn(view, heard, c.shard, c.leader); got != c.want {
+			t.Errorf("shard %d, leader %q: got %q, want %q", c.shard, c.leader, got, c.want)
+		}
+	}
+}

@@ -33,10 +33,16 @@ type Config struct {
 	// Unprotected lets clients from elsewhere in though the default user needs no password.
 	Unprotected bool
 	Limits      ops.Limits
+	// RESPMode says what becomes of commands on keys of other nodes; the zero value means RESPCluster.
+	RESPMode RESPMode
 	// ClientsMax bounds the RESP connections; 0 means the default.
 	ClientsMax int
 	// ClientsBytesMax bounds what those connections hold together; 0 means the default.
 	ClientsBytesMax int
+	// EnableDebug lets RESP clients use DEBUG.
+	EnableDebug bool
+	// Shutdown begins to end the process when a client asks for it; nil where clients cannot.
+	Shutdown func()
 	// LogStore says what keeps the logs; the zero value means wal.
 	LogStore host.LogStore
 	// AppendFsync is the setting of a cluster that is created at this node; the zero value means always. A node goes by the
@@ -50,11 +56,33 @@ type Config struct {
 	// MigrationStep hears of each step of the migrations that this node drives, by the names of package migration; nil for
 	// nobody.
 	MigrationStep func(step string)
-	Logger        *slog.Logger
+	// Profile serves Go's profiles at the HTTP port: they show what keys and values are in memory.
+	Profile bool
+	Logger  *slog.Logger
 	// Fatal stops the process: a write to disk failed, and whatever this node would go on saying could be wrong.
 	Fatal func(error)
 
 	beforeLoad func(context.Context, loadStage) // for tests
+}
+
+// RESPMode says what a RESP client hears whose keys are elsewhere.
+type RESPMode uint8
+
+const (
+	// RESPCluster redirects, as Redis Cluster does.
+	RESPCluster RESPMode = iota
+	// RESPProxy asks the other node and passes on what that answers.
+	RESPProxy
+)
+
+// SetRESPMode takes the word of --resp-mode.
+func (c *Config) SetRESPMode(word string) error {
+	mode, ok := map[string]RESPMode{"cluster": RESPCluster, "proxy": RESPProxy}[word]
+	if !ok {
+		return fmt.Errorf("--resp-mode=%s: use cluster or proxy", word)
+	}
+	c.RESPMode = mode
+	return nil
 }
 
 // DefaultListen are the ports of the design, on loopback.
@@ -115,13 +143,18 @@ func (c *Config) SetMaxMemory(text string) error {
 }
 
 // SetClientMemory takes the word of --maxmemory-clients.
-func (c *Config) SetClientMemory(text string) error {
+func (c *Config) SetClientMemory(text string) (err error) {
+	c.ClientsBytesMax, err = ParseClientMemory(text)
+	return err
+}
+
+// ParseClientMemory reads the word of --maxmemory-clients.
+func ParseClientMemory(text string) (int, error) {
 	bytes, err := meta.ParseBytes(text)
 	if err != nil || bytes < clientMemoryMin {
-		return fmt.Errorf("--maxmemory-clients=%s: use at least %dmb, such as 256mb or 1gb", text, clientMemoryMin>>20)
+		return 0, fmt.Errorf("--maxmemory-clients=%s: use at least %dmb, such as 256mb or 1gb", text, clientMemoryMin>>20)
 	}
-	c.ClientsBytesMax = int(bytes)
-	return nil
+	return int(bytes), nil
 }
 
 // clientMemoryMin is the longest command and the largest reply of one client, with the default --max-value-bytes.

@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"time"
+
+	"github.com/holtcache/holt/gateway/metrics"
 )
 
-// serveHTTP answers probes: /healthz while the process runs, /readyz once every slot of the cluster is served.
+// httpServer answers probes and scrapes: /healthz while the process runs, /readyz once every slot of the cluster is served, /metrics, and
+// where it is asked for /debug/pprof.
 func (n *Node) httpServer() *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -19,7 +23,27 @@ func (n *Node) httpServer() *http.Server {
 		}
 		fmt.Fprintln(w, "ok")
 	})
+	mux.Handle("GET /metrics", metrics.Handler(n.metricsFacts))
+	if n.cfg.Profile {
+		for path, handler := range map[string]http.HandlerFunc{
+			"/debug/pprof/": pprof.Index, "/debug/pprof/cmdline": pprof.Cmdline, "/debug/pprof/profile": pprof.Profile,
+			"/debug/pprof/symbol": pprof.Symbol, "/debug/pprof/trace": pprof.Trace,
+		} {
+			mux.HandleFunc("GET "+path, longer(handler))
+		}
+	}
 	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+}
+
+// profileMax is how long an answer of pprof may take: it is as long as what it looks at.
+const profileMax = 5 * time.Minute
+
+// longer gives an answer more time than the server's others have.
+func longer(answer http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(profileMax)) // where it is refused, the short time holds
+		answer(w, r)
+	}
 }
 
 // notReady says why clients should not be sent here yet, "" if they should.

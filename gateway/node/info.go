@@ -43,6 +43,17 @@ func (n *Node) info() respserver.InfoFacts {
 	return facts
 }
 
+// setActiveExpiry switches the deletion of expired keys that nobody reads, at the replicas that are here now.
+func (n *Node) setActiveExpiry(on bool) {
+	h := n.host.Load()
+	if h == nil {
+		return
+	}
+	for _, r := range h.Replicas() {
+		r.Executor().SetActiveExpiry(on)
+	}
+}
+
 func portOf(addr string) int {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {

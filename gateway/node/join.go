@@ -9,6 +9,7 @@ import (
 
 	"github.com/holtcache/holt/proto/apierr"
 	nodev1 "github.com/holtcache/holt/proto/holt/node/v1"
+	"github.com/holtcache/holt/raftfsm/meta"
 )
 
 const (
@@ -57,7 +58,7 @@ func (n *Node) joinAt(ctx context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
-	reply, err := client.Join(ctx, &nodev1.JoinRequest{Node: nodeInfo(n.self()), ClusterId: n.folder.ClusterID()})
+	reply, err := client.Join(ctx, &nodev1.JoinRequest{Node: nodeInfo(n.self()), ClusterId: n.folder.ClusterID(), CommandVersion: meta.CommandVersion})
 	if err != nil {
 		return readOnly(fromStatus(err, true)) // a registration may be repeated
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/holtcache/holt/gateway/acl"
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/grpcserver"
+	"github.com/holtcache/holt/gateway/proxy"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/respserver"
 	"github.com/holtcache/holt/gateway/router"
@@ -44,6 +45,7 @@ type Node struct {
 	// unprotected: protected mode is off.
 	unprotected atomic.Bool
 	resp        *respserver.Server
+	proxy       *proxy.Pool // nil where clients are redirected
 	grpc        *grpcserver.Server
 	peers       *grpc.Server // NodeService, on the cluster port
 	port        *clusterPort
@@ -82,16 +84,20 @@ func (n *Node) assemble() error {
 	n.beginUsers()
 	n.unprotected.Store(n.cfg.Unprotected)
 	n.warnOpenPorts()
+	if n.cfg.RESPMode == RESPProxy {
+		n.proxy = proxy.NewPool(proxy.Config{Dial: n.seam.upstream().dialRESP})
+	}
 	n.resp = respserver.New(respserver.Config{
-		Router: routes, Table: table, Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
+		Router: routes, Proxy: n.proxy, Table: table, Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
 		Limits: respserver.Limits{ClientsMax: n.cfg.ClientsMax, ClientsBytesMax: n.cfg.ClientsBytesMax}, Access: n.access, Users: userKeeper{n}, Protected: n.isProtected, Info: n.info, Slabs: n.slabs, Purge: purge, Settings: settings{n}, Saver: saver{n}, Operator: operator{admin{n}}, Logger: n.log,
-		Defaults: func() (router.Ack, router.ReadMode) { d := n.defaults(); return d.Ack, d.ReadMode },
-		Loading:  n.load.active.Load,
+		Defaults:    func() (router.Ack, router.ReadMode) { d := n.defaults(); return d.Ack, d.ReadMode },
+		Loading:     n.load.active.Load,
+		EnableDebug: n.cfg.EnableDebug, SetActiveExpiry: n.setActiveExpiry, Shutdown: n.cfg.Shutdown,
 	})
 	var err error
 	n.grpc, err = grpcserver.New(grpcserver.Config{
 		Router: routes, Forward: n.nodes, Admin: admin{n}, Access: n.access, Protected: n.isProtected, Defaults: n.defaults, Loading: n.load.active.Load,
-		Limits: grpcserver.Limits{Data: n.cfg.Limits}, Logger: n.log,
+		Limits: grpcserver.Limits{Data: n.cfg.Limits}, Wall: n.cfg.Wall, Logger: n.log,
 	})
 	if err != nil {
 		return err
@@ -272,21 +278,6 @@ func (n *Node) Close(ctx context.Context) error {
 	return n.err
 }
 
-// drainPause is how long a node that leads nothing any more goes on redirecting. Client libraries look at the slot map again
-// after a redirection; after a refused connection some do so only a minute later.
-const drainPause = 500 * time.Millisecond
-
-// drain redirects connected clients for a moment.
-func (n *Node) drain(ctx context.Context) {
-	if n.resp.Stats().Connections == 0 {
-		return
-	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(drainPause):
-	}
-}
-
 func (n *Node) close(ctx context.Context) error {
 	n.load.stop()
 	n.begin.Lock()
@@ -300,6 +291,9 @@ func (n *Node) close(ctx context.Context) error {
 	close(n.closing)
 	n.cancel()
 	errs := []error{n.resp.Close()}
+	if n.proxy != nil {
+		n.proxy.Close()
+	}
 	n.grpc.Stop(ctx)
 	n.peers.Stop()
 	errs = append(errs, n.http.Close(), n.port.Close())

@@ -265,6 +265,35 @@ func TestEvenReplicasAreRefusedWithAdvice(t *testing.T) {
 	}
 }
 
+// Settings by name are those with which the cluster begins; one that is refused begins none.
+func TestClusterBeginsWithTheSettingsThatAreNamed(t *testing.T) {
+	n := open(t, Config{Dir: t.TempDir()})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	a := admin0(t, n)
+	for _, c := range []struct{ name, value, want string }{
+		{"node-dead-after", "1ms", "node-dead-after"},
+		{"migration-rate", "much", "memory value"},
+		{"shards", "3", "a field of its own"},
+		{"colour", "red", "no setting"},
+	} {
+		_, err := a.InitCluster(ctx, 1, nil, &clusterv1.NamedSetting{Name: "save", Value: ""}, &clusterv1.NamedSetting{Name: c.name, Value: c.value})
+		if err == nil || !strings.Contains(err.Error(), c.want) || n.folder.ClusterID() != "" {
+			t.Errorf("%s=%s: %v, want %q; the node belongs to %q", c.name, c.value, err, c.want, n.folder.ClusterID())
+		}
+	}
+	named := []*clusterv1.NamedSetting{{Name: "migration-rate", Value: "32mb"}, {Name: "node-dead-after", Value: "10m"}, {Name: "save", Value: ""}, {Name: "default-ack", Value: "async"}}
+	if _, err := a.InitCluster(ctx, 1, nil, named...); err != nil {
+		t.Fatal(err)
+	}
+	got := n.host.Load().State().Settings()
+	want := meta.DefaultSettings()
+	want.ExpectNodes, want.MigrationRateBytes, want.NodeDeadAfter, want.Save, want.DefaultAck = 1, 32<<20, 10*time.Minute, "", meta.AckAsync
+	if got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
 func TestStartErrorsSayWhatToDo(t *testing.T) {
 	n := open(t, Config{Dir: t.TempDir()})
 	busy := anyListen

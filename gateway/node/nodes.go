@@ -10,9 +10,11 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
 
 	"github.com/holtcache/holt/gateway/grpcserver"
 	"github.com/holtcache/holt/gateway/router"
@@ -21,6 +23,7 @@ import (
 	nodev1 "github.com/holtcache/holt/proto/holt/node/v1"
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/meta"
+	"github.com/holtcache/holt/shard/executor"
 	"github.com/holtcache/holt/shard/host"
 	"github.com/holtcache/holt/shard/placement"
 )
@@ -50,9 +53,22 @@ func newNodes(dial func(ctx context.Context, addr string) (net.Conn, error)) *no
 	return &nodes{dial: dial, conns: map[string]*nodeConn{}}
 }
 
-// messageBytesMax bounds a message between nodes: a forwarded call or its reply at the largest --max-value-bytes (64 MiB)
-// with what surrounds it, or the meta state of a large cluster.
-const messageBytesMax = 96 << 20
+const (
+	// messageBytesMax bounds a message between nodes: a forwarded call or its reply at the largest --max-value-bytes with what
+	// surrounds it, all that one request has changed in a slot that is being handed over, or the meta state of a large cluster.
+	messageBytesMax = 96 << 20
+	// ValueBytesLimit bounds --max-value-bytes: a value travels in one log entry and in one message between nodes.
+	ValueBytesLimit = 64 << 20
+	// surroundBytesMax is what is beside a value in a request's changes, and beside those in a message: keys, other requests of
+	// the batch, the rest of a chunk.
+	surroundBytesMax = 8 << 20
+)
+
+// The limits hold each other: neither difference may be negative.
+const (
+	_ = uint(executor.RequestBytesMax - ValueBytesLimit - surroundBytesMax)
+	_ = uint(messageBytesMax - executor.RequestBytesMax - surroundBytesMax)
+)
 
 // at returns a client for an address of a cluster port.
 func (n *nodes) at(addr string) (nodev1.NodeServiceClient, error) {
@@ -137,6 +153,23 @@ func (n *nodes) Propose(ctx context.Context, id string, command []byte) (meta.Re
 		return meta.Result{}, fromStatus(err, to.Addr != nil)
 	}
 	return resultFromProto(reply), nil
+}
+
+// CommandVersion asks a node up to which version it knows meta commands. One that does not know the question is of a build from
+// before there was an answer.
+func (n *nodes) CommandVersion(ctx context.Context, id string) (uint32, error) {
+	client, err := n.node(id)
+	if err != nil {
+		return 0, err
+	}
+	reply, err := client.GetVersions(ctx, &nodev1.GetVersionsRequest{})
+	if err != nil {
+		if status.Code(err) == codes.Unimplemented {
+			return meta.VersionUnsaid, nil
+		}
+		return 0, readOnly(fromStatus(err, true))
+	}
+	return reply.CommandVersion, nil
 }
 
 // ReadMeta returns a node's meta state.

@@ -42,6 +42,9 @@ func (s *nodeService) Join(ctx context.Context, request *nodev1.JoinRequest) (*n
 	if request.Node == nil || request.Node.Id == "" || request.Node.Addresses == nil {
 		return nil, toStatus(apierr.New(apierr.KindInvalid, "the node names neither id nor addresses: not joined"))
 	}
+	if known, used := max(request.CommandVersion, meta.VersionUnsaid), h.State().CommandVersion(); known < used {
+		return nil, toStatus(apierr.New(apierr.KindInvalid, "the cluster uses meta commands of version %d, the node's build %q knows them up to %d: not joined; run the newer build on it", used, request.Node.Version, known))
+	}
 	joining := nodeOf(request.Node)
 	if request.ClusterId == "" {
 		if !h.State().Initialized() {
@@ -90,6 +93,11 @@ func (s *nodeService) ProposeMeta(ctx context.Context, request *nodev1.ProposeMe
 
 // readMetaMax bounds a wait for an index, whatever the asking node would bear.
 const readMetaMax = 10 * time.Second
+
+// GetVersions tells what this build knows, whether or not the node belongs to a cluster yet.
+func (s *nodeService) GetVersions(context.Context, *nodev1.GetVersionsRequest) (*nodev1.GetVersionsResponse, error) {
+	return &nodev1.GetVersionsResponse{CommandVersion: meta.CommandVersion}, nil
+}
 
 // ReadMeta returns the meta state, with READ_MODE_INDEX the latest one.
 func (s *nodeService) ReadMeta(ctx context.Context, request *nodev1.ReadMetaRequest) (*nodev1.ReadMetaResponse, error) {

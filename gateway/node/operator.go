@@ -124,11 +124,7 @@ func (o operator) CancelMigrations(ctx context.Context) error {
 
 // ForgetNode takes a node out that holds nothing any more; the meta group refuses any other.
 func (o operator) ForgetNode(ctx context.Context, id string) error {
-	h, err := o.host()
-	if err != nil {
-		return err
-	}
-	state, err := h.Latest(ctx)
+	h, state, err := o.latest(ctx)
 	if err != nil {
 		return err
 	}

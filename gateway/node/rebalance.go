@@ -46,6 +46,7 @@ func goalProto(goal meta.Rebalance) *clusterv1.RebalanceGoal {
 
 // planned is a plan with what it was made from.
 type planned struct {
+	host  *host.Host
 	state *meta.State
 	in    placement.RebalanceInput
 	plan  placement.RebalancePlan
@@ -55,15 +56,15 @@ type planned struct {
 }
 
 // plan plans a rebalance from the newest state. What slots hold is measured, so that people see it, also where it does not count.
-func (a admin) plan(ctx context.Context, h *host.Host, goal meta.Rebalance) (planned, error) {
-	state, err := h.Latest(ctx)
+func (a admin) plan(ctx context.Context, goal meta.Rebalance) (planned, error) {
+	h, state, err := a.latest(ctx)
 	if err != nil {
 		return planned{}, err
 	}
 	if len(state.Shards()) == 0 {
 		return planned{}, apierr.New(apierr.KindInvalid, "there are no shards yet; nothing was changed, see holt cluster status")
 	}
-	p := planned{state: state}
+	p := planned{host: h, state: state}
 	p.usage, p.unmeasured = placement.Measure(ctx, h.Loads(), state.Shards(), goal)
 	if len(p.unmeasured) > 0 && !slices.Equal(goal.Measures, []meta.BalanceMeasure{meta.MeasureSlots}) {
 		return planned{}, apierr.New(apierr.KindClusterDown, "the load of shards %v is not known, as their leaders gave no answer; nothing was changed, retry, or rebalance by slots", p.unmeasured)
@@ -77,13 +78,9 @@ func (a admin) plan(ctx context.Context, h *host.Host, goal meta.Rebalance) (pla
 
 // PlanRebalance tells what a rebalance would do.
 func (a admin) PlanRebalance(ctx context.Context, wanted *clusterv1.RebalanceGoal) (*clusterv1.PlanRebalanceResponse, error) {
-	h, err := a.host()
-	if err != nil {
-		return nil, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, transferMax)
 	defer cancel()
-	p, err := a.plan(ctx, h, goalOf(wanted))
+	p, err := a.plan(ctx, goalOf(wanted))
 	if err != nil {
 		return nil, err
 	}
@@ -152,28 +149,22 @@ func (p planned) loadOf(ranges []slot.Range, rates []float64) *holding {
 
 // StartRebalance has the controller rebalance the cluster. It is planned first, so that what cannot be done is refused.
 func (a admin) StartRebalance(ctx context.Context, wanted *clusterv1.RebalanceGoal) error {
-	h, err := a.host()
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(ctx, transferMax)
 	defer cancel()
 	goal := goalOf(wanted)
-	if _, err := a.plan(ctx, h, goal); err != nil {
+	p, err := a.plan(ctx, goal)
+	if err != nil {
 		return err
 	}
-	return a.propose(ctx, h, meta.StartRebalance(goal))
+	goal.LastMigration = p.state.LastMigration()
+	return a.propose(ctx, p.host, meta.StartRebalance(goal))
 }
 
 // StartMigrations begins to hand slots over to other shards.
 func (a admin) StartMigrations(ctx context.Context, moves []*clusterv1.SlotMove) ([]uint64, error) {
-	h, err := a.host()
-	if err != nil {
-		return nil, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, commitMax)
 	defer cancel()
-	state, err := h.Latest(ctx)
+	h, state, err := a.latest(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -293,13 +284,9 @@ func progressOfSource(p migration.Progress) *clusterv1.MigrationProgress {
 // CancelMigration aborts a migration that is not decided yet, or with id 0 all of them, and stops a rebalance that runs: it
 // would start them again.
 func (a admin) CancelMigration(ctx context.Context, id uint64) (*clusterv1.CancelMigrationResponse, error) {
-	h, err := a.host()
-	if err != nil {
-		return nil, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, commitMax)
 	defer cancel()
-	state, err := h.Latest(ctx)
+	h, state, err := a.latest(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -44,13 +44,9 @@ func (a admin) waiting(ctx context.Context, h *host.Host) []string {
 // RemoveNode takes a node out of the cluster: first it is drained, which the controller does; then the cluster forgets it. What
 // has been begun is in the meta group's state, so this may be called again at any node, or given up.
 func (a admin) RemoveNode(ctx context.Context, id string, force, cancel bool) (*clusterv1.RemoveNodeResponse, error) {
-	h, err := a.host()
-	if err != nil {
-		return nil, err
-	}
 	ctx, done := context.WithTimeout(ctx, transferMax)
 	defer done()
-	state, err := h.Latest(ctx)
+	h, state, err := a.latest(ctx)
 	if err != nil {
 		return nil, err
 	}

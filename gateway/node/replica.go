@@ -12,6 +12,7 @@ import (
 	"github.com/holtcache/holt/proto/apierr"
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm"
+	"github.com/holtcache/holt/raftfsm/session"
 	"github.com/holtcache/holt/raftfsm/store"
 	"github.com/holtcache/holt/shard"
 	"github.com/holtcache/holt/shard/executor"
@@ -123,6 +124,11 @@ func (p *replica) KeysInSlot(s slot.ID) int {
 	return keysInSlot(r, s)
 }
 
+func (p *replica) HasKeys(s slot.ID) bool {
+	r := p.r.Load()
+	return r != nil && r.Executor().HasKeys(s)
+}
+
 func keysInSlot(r *shard.Replica, s slot.ID) int {
 	sl := r.Store().Slot(s)
 	sl.RLock()
@@ -171,7 +177,10 @@ type carrier struct {
 
 func newCarrier() *carrier {
 	c := &carrier{}
-	c.request.Do = func(tx *executor.Tx) { c.op.Do(tx) }
+	c.request.Do = func(tx *executor.Tx) {
+		c.op.Do(tx)
+		c.request.Result = c.op.Result
+	}
 	return c
 }
 
@@ -184,6 +193,7 @@ func (f *flight) carrier(op *router.Op) *carrier {
 	}
 	c.op = op
 	c.request.Slot, c.request.AllSlots, c.request.Ack = op.Slot, op.AllSlots, executor.Ack(op.Ack)
+	c.request.ID, c.request.Until = session.ID(op.ID), op.Until
 	return c
 }
 
@@ -234,6 +244,9 @@ func (f *flight) Wait(deadline time.Time) {
 	f.timer.Stop()
 	for i, c := range f.open {
 		c.op.Err, c.op.Acked, c.op.Index = c.request.Err, router.Ack(c.request.Acked), c.request.Index
+		if c.op.Until != 0 && c.request.Err == nil {
+			c.op.Result, c.op.Repeated = c.request.Result, c.request.Repeated
+		}
 		c.op = nil
 		if c.request.Reset() {
 			f.free = append(f.free, c)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -103,5 +104,51 @@ func TestNodeDoesNotJoinAtItself(t *testing.T) {
 	n := openCluster(t, 1)[0]
 	if err := n.joinAt(t.Context(), n.Addresses().Cluster); !errors.Is(err, errSelf) {
 		t.Errorf("err %v", err)
+	}
+}
+
+// A replica that must not be used any more keeps its node from nothing else: the node starts without it, and it is built anew from
+// the others, while nobody does anything.
+func TestDamagedReplicaIsBuiltAnewFromTheOthers(t *testing.T) {
+	t.Parallel()
+	nodes := openCluster(t, 3)
+	c := clientOf(t, nodes)
+	for i := range 50 {
+		set(t, c, fmt.Sprint("k", i), i)
+	}
+	n := nodes[1]
+	closeNode(t, n)
+	const shard = 1
+	f, err := host.OpenFolder(host.FolderConfig{Dir: n.cfg.Dir, Log: host.LogStoreWAL, Fatal: func(err error) { t.Error(err) }})
+	if err == nil {
+		err = f.OpenLogs(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := f.WAL.Group(shard)
+	if err == nil {
+		err = errors.Join(log.SetMark("damaged", []byte("a test says so")), log.Close())
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	nodes[1] = open(t, Config{Dir: n.cfg.Dir, Listen: n.Addresses()})
+	h := func() *host.Host { return nodes[1].host.Load() }
+	await(t, "the node has begun again without the damaged replica", func() bool { return h() != nil && len(h().Replicas()) >= 2 })
+	await(t, "the replica is a voter again, and has what the others have", func() bool {
+		r, open := h().Replica(shard)
+		if !open || !slices.Contains(r.Members().Voters, nodes[1].ID()) {
+			return false
+		}
+		other, open := nodes[0].host.Load().Replica(shard)
+		return open && r.Store().Len() == other.Store().Len() && r.State().Applied == other.State().Applied
+	})
+	awaitReady(t, nodes[1])
+	c = clientOf(t, nodes)
+	for i := range 50 {
+		if got, err := c.Get(t.Context(), fmt.Sprint("k", i)).Int(); err != nil || got != i {
+			t.Fatalf("k%d = %d, %v", i, got, err)
+		}
 	}
 }

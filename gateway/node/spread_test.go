@@ -6,12 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/holtcache/holt/shard/placement"
+	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
 )
 
-// A node that joins holds nothing until replicas are spread: then it holds and leads as much as the others, and every key is
+// A node that joins holds nothing until a rebalance is asked for: then it holds and leads as much as the others, and every key is
 // where it was.
-func TestSpreadingGivesANewNodeItsShare(t *testing.T) {
+func TestRebalanceGivesANewNodeItsShareOfReplicas(t *testing.T) {
 	t.Parallel()
 	nodes := openCluster(t, 3)
 	c := clientOf(t, nodes)
@@ -25,22 +25,17 @@ func TestSpreadingGivesANewNodeItsShare(t *testing.T) {
 	await(t, "the fourth node is alive to the one that is asked", func() bool {
 		return nodes[1].host.Load().Liveness().Alive(fourth.ID())
 	})
-	plan, err := nodes[1].host.Load().SpreadReplicas(ctx, true)
-	if err != nil || len(plan.Moves) != 2 || fourth.host.Load().State().Epoch() == 0 {
-		t.Fatalf("planned %+v, %v, want two moves", plan, err)
+	ask := admin{nodes[1]}
+	plan, err := ask.plan(ctx, goalOf(&clusterv1.RebalanceGoal{Shards: 3}))
+	if err != nil || len(plan.plan.Create)+len(plan.plan.Moves) > 0 {
+		t.Fatalf("planned %+v, %v, want replicas to be spread alone", plan.plan, err)
 	}
-	for _, m := range plan.Moves {
-		if m.To != fourth.ID() {
-			t.Errorf("planned %+v", m)
-		}
+	if err := ask.StartRebalance(ctx, &clusterv1.RebalanceGoal{Shards: 3}); err != nil {
+		t.Fatal(err)
 	}
-	var last placement.Spread
-	await(t, "replicas and leaders are spread", func() bool {
-		if last, err = nodes[1].host.Load().SpreadReplicas(ctx, false); err != nil {
-			t.Log(err) // the plan was made on a state that has changed since
-			return false
-		}
-		return last.Done()
+	await(t, "the rebalance is done", func() bool {
+		_, runs := nodes[0].host.Load().State().Rebalance()
+		return !runs && nodes[0].host.Load().State().Epoch() > plan.state.Epoch()
 	})
 	await(t, "the fourth node has opened two replicas, and nobody holds more than three", func() bool {
 		total := 0

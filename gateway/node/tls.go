@@ -28,6 +28,9 @@ type TLS struct {
 	ClusterName string
 }
 
+// asksForCerts tells whether clients of RESP and gRPC have to show certificates.
+func (t *TLS) asksForCerts() bool { return t.AuthClients == certs.ClientCertsRequired && !t.Optional }
+
 // seam is where listeners and dialed connections of a node become those of TLS. Each Store is nil where they stay plain.
 type seam struct {
 	cfg            TLS

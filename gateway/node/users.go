@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"github.com/holtcache/holt/gateway/acl"
-	"github.com/holtcache/holt/gateway/certs"
 	"github.com/holtcache/holt/gateway/respserver"
 	"github.com/holtcache/holt/proto/apierr"
 	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
@@ -181,7 +180,7 @@ func userProto(u *acl.User) *clusterv1.User {
 // isProtected tells whether clients from elsewhere are kept out while the default user needs no password. Those that have to
 // show a certificate are known by that.
 func (n *Node) isProtected() bool {
-	return !n.unprotected.Load() && !(n.cfg.TLS.AuthClients == certs.ClientCertsRequired && !n.cfg.TLS.Optional)
+	return !n.unprotected.Load() && !n.cfg.TLS.asksForCerts()
 }
 
 // warnOpenPorts says what others than this machine can reach without a secret.

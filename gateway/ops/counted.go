@@ -1,12 +1,17 @@
 package ops
 
-import "github.com/holtcache/holt/raftfsm/store"
+import (
+	"github.com/holtcache/holt/raftfsm/entry"
+	"github.com/holtcache/holt/raftfsm/store"
+)
 
 // Counted is a Reader that counts the keys that were looked for: those that were there, and those that were not (INFO,
 // keyspace_hits and keyspace_misses). Usage does not count.
 type Counted struct {
 	Reader
 	Lookups
+	// NoTouch makes no look a use of the key.
+	NoTouch bool
 }
 
 // Lookups is how often a key was looked for and found, or not.
@@ -22,7 +27,25 @@ func (c *Counted) End() { c.Reader = nil }
 
 // Get implements Reader.
 func (c *Counted) Get(key []byte) (store.Item, bool) {
-	item, ok := c.Reader.Get(key)
+	look := c.Reader.Get
+	if c.NoTouch {
+		look = c.Reader.Peek
+	}
+	item, ok := look(key)
+	c.count(ok)
+	return item, ok
+}
+
+// Kind implements FieldReader.
+func (c *Counted) Kind(key []byte) (entry.Type, bool) {
+	typ, ok := c.Reader.Kind(key)
+	c.count(ok)
+	return typ, ok
+}
+
+// Whole implements FieldReader.
+func (c *Counted) Whole(key []byte) (store.Item, bool) {
+	item, ok := c.Reader.Whole(key)
 	c.count(ok)
 	return item, ok
 }

@@ -39,16 +39,23 @@ func IncrFloat(tx Tx, key []byte, delta *big.Float) (IncrFloatResult, error) {
 			return IncrFloatResult{}, err
 		}
 	}
-	if old.IsInf() || delta.IsInf() {
-		return IncrFloatResult{}, ErrNotFinite
+	text, err := addFloat(old, delta)
+	if err != nil {
+		return IncrFloatResult{}, err
 	}
-	sum := newFloat().Add(old, delta)
+	return IncrFloatResult{Text: text, Version: tx.Set(key, text, entry.TypeString, item.ExpireAt)}, nil
+}
+
+// addFloat is the text of a sum.
+func addFloat(a, b *big.Float) ([]byte, error) {
+	if a.IsInf() || b.IsInf() {
+		return nil, ErrNotFinite
+	}
+	sum := newFloat().Add(a, b)
 	if sum.MantExp(nil) > floatExpMax {
-		return IncrFloatResult{}, ErrNotFinite
+		return nil, ErrNotFinite
 	}
-	result := IncrFloatResult{Text: formatFloat(sum)}
-	result.Version = tx.Set(key, result.Text, entry.TypeString, item.ExpireAt)
-	return result, nil
+	return formatFloat(sum), nil
 }
 
 func newFloat() *big.Float { return new(big.Float).SetPrec(floatPrecBits) }

@@ -46,14 +46,16 @@ func Type(r Reader, key []byte) entry.Type {
 	return item.Type
 }
 
-// Encoding names how Redis would keep a string of these bytes: "int", "embstr" or "raw"
-// (redis.io/commands/object-encoding). Redis keeps what APPEND and SETRANGE have made as "raw", however short it is; here
+// Encoding names how Redis would keep a string of these bytes, "int", "embstr" or "raw", or a hash of these fields, "listpack" or
+// "hashtable" (redis.io/commands/object-encoding). Redis keeps a hash that was ever too large for a listpack as a hashtable, and what APPEND and SETRANGE have made as "raw", however short it is; here
 // nobody remembers how a value came to be. It is no use of the key.
 func Encoding(r Reader, key []byte) (string, bool, error) {
 	item, ok := r.Peek(key)
 	switch {
 	case !ok:
 		return "", false, nil
+	case item.Type == entry.TypeHash:
+		return hashEncoding(r, key), true, nil
 	case item.Type != entry.TypeString:
 		return "", false, ErrWrongType
 	}

@@ -15,13 +15,16 @@ const (
 	SetIfExists
 	// SetIfVersion writes only where the key has the version of the options; a missing key has version 0.
 	SetIfVersion
+	// SetIfValue writes only where the comparison of the options holds.
+	SetIfValue
 )
 
 // SetOptions are what SET and the gRPC service can ask beyond key and value.
 type SetOptions struct {
 	If SetIf
-	// Version is compared by SetIfVersion.
+	// Version is compared by SetIfVersion, what the key holds with Compare by SetIfValue.
 	Version uint64
+	Compare *Comparison
 	// Expiry of the key from now on. Not set means never, also where the key had one before.
 	Expiry Expiry
 	// ReturnPrevious asks for the value that the key had; it must then be a string.
@@ -67,8 +70,9 @@ func Set(tx Tx, key, value []byte, opts SetOptions) (SetResult, error) {
 		}
 		result.Previous = clone(item.Value)
 	}
-	if !opts.allow(item, result.Existed) {
-		return result, nil
+	allowed, err := opts.allow(item, result.Existed)
+	if err != nil || !allowed {
+		return result, err
 	}
 	result.Applied = true
 	if opts.Expiry.set() && at <= tx.Now() {
@@ -85,16 +89,41 @@ func (o *SetOptions) looks() bool {
 }
 
 // allow tells whether the condition holds.
-func (o *SetOptions) allow(item store.Item, exists bool) bool {
+func (o *SetOptions) allow(item store.Item, exists bool) (bool, error) {
 	switch o.If {
 	case SetIfMissing:
-		return !exists
+		return !exists, nil
 	case SetIfExists:
-		return exists
+		return exists, nil
 	case SetIfVersion:
-		return item.Version == o.Version
+		return item.Version == o.Version, nil
+	case SetIfValue:
+		return o.Compare.holds(item, exists)
 	}
-	return true
+	return true, nil
+}
+
+// SetAll gives keys, given as key, value, key, value, their values if the condition holds for all of them, and tells
+// whether it wrote; SetIfMissing and SetIfExists are the conditions that it knows. Of a key given twice the last value stays
+// (valkey.io/commands/msetex).
+func SetAll(tx Tx, pairs [][]byte, opts SetOptions) (bool, error) {
+	if err := opts.Expiry.checkPositive(); err != nil {
+		return false, err
+	}
+	if _, err := opts.Expiry.resolve(tx.Now(), 0); err != nil {
+		return false, err
+	}
+	for i := 0; i+1 < len(pairs) && opts.If != 0; i += 2 {
+		if _, exists := tx.Peek(pairs[i]); exists != (opts.If == SetIfExists) {
+			return false, nil
+		}
+	}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if _, err := Set(tx, pairs[i], pairs[i+1], SetOptions{Expiry: opts.Expiry}); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // MSet sets keys to values, given as key, value, key, value; of a key given twice the last value stays

@@ -1,6 +1,7 @@
 package resp
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 	"unicode/utf8"
@@ -11,7 +12,7 @@ import (
 const ErrorBytesMax = 1024
 
 // Append writes the value to dst in protocol 2 or 3 and returns the longer slice. It allocates only to make dst
-// longer. What RESP2 has no type for becomes the type that Redis gives such a client: map, set and push an array, bool
+// longer. What RESP2 has no type for becomes the type that Redis gives such a client: map, set, pairs and push an array, bool
 // :1 or :0, double, verbatim and big number a bulk.
 func (v Value) Append(dst []byte, proto int) []byte { return v.append(dst, proto >= 3) }
 
@@ -22,12 +23,12 @@ func (v *Value) append(dst []byte, resp3 bool) []byte {
 	case KindSimple:
 		return appendLine(dst, '+', v.Str)
 	case KindError:
-		return appendLine(dst, '-', cutText(v.Str, ErrorBytesMax))
+		return appendLine(dst, '-', cutText(bytes.Trim(v.Str, "\r\n"), ErrorBytesMax)) // at its ends as in Redis
 	case KindInt:
 		return appendNumber(dst, ':', v.Int)
 	case KindBulk:
 		return appendBulk(dst, '$', v.Str)
-	case KindArray, KindMap, KindSet, KindPush:
+	case KindArray, KindMap, KindSet, KindPush, KindPairs:
 		return v.appendAggregate(dst, resp3)
 	case KindBool:
 		return appendBool(dst, v.Int != 0, resp3)
@@ -40,6 +41,8 @@ func (v *Value) append(dst []byte, resp3 bool) []byte {
 			return appendLine(dst, '(', v.Str)
 		}
 		return appendBulk(dst, '$', v.Str)
+	case KindRaw:
+		return append(dst, v.Str...)
 	}
 	return append(dst, "-ERR reply of an unknown kind; this is a bug, please report it\r\n"...)
 }
@@ -47,7 +50,7 @@ func (v *Value) append(dst []byte, resp3 bool) []byte {
 func (v *Value) appendAggregate(dst []byte, resp3 bool) []byte {
 	elems := v.Elems
 	sign, count := byte('*'), len(elems)
-	if v.Kind == KindMap {
+	if v.Kind == KindMap || v.Kind == KindPairs {
 		elems = elems[:count&^1] // a key without its value would put the stream out of step
 		count = len(elems)
 	}
@@ -55,6 +58,8 @@ func (v *Value) appendAggregate(dst []byte, resp3 bool) []byte {
 		switch v.Kind {
 		case KindMap:
 			sign, count = '%', count/2
+		case KindPairs:
+			return appendPairs(appendNumber(dst, sign, int64(count/2)), elems)
 		case KindSet:
 			sign = '~'
 		case KindPush:
@@ -64,6 +69,17 @@ func (v *Value) appendAggregate(dst []byte, resp3 bool) []byte {
 	dst = appendNumber(dst, sign, int64(count))
 	for i := range elems {
 		dst = elems[i].append(dst, resp3)
+	}
+	return dst
+}
+
+// appendPairs writes the members of RESP3's array of pairs.
+func appendPairs(dst []byte, elems []Value) []byte {
+	for i := range elems {
+		if i%2 == 0 {
+			dst = append(dst, "*2\r\n"...)
+		}
+		dst = elems[i].append(dst, true)
 	}
 	return dst
 }

@@ -18,6 +18,9 @@ const (
 	KindDouble
 	KindVerbatim
 	KindBigNumber
+	KindPairs // RESP3 writes each pair as an array of its own, RESP2 all members one after the other
+	// KindRaw is bytes of another server; they go out as they are.
+	KindRaw
 )
 
 // verbatimPrefixBytes is the length of "txt:": three bytes of format, one colon.
@@ -31,7 +34,7 @@ type Value struct {
 	// Str is the text or the bytes of KindSimple, KindError, KindBulk, KindBigNumber, KindVerbatim.
 	// Invariant: of a verbatim it begins with the format, as on the wire: "txt:Some text".
 	Str []byte
-	// Elems are the members of KindArray, KindSet, KindPush, KindMap. Those of a map alternate key, value.
+	// Elems are the members of KindArray, KindSet, KindPush, KindMap, KindPairs. Those of a map alternate key, value.
 	Elems []Value
 }
 
@@ -71,6 +74,15 @@ func Map(kv ...Value) Value {
 		panic("resp: map with a key that has no value")
 	}
 	return Value{Kind: KindMap, Elems: kv}
+}
+
+// Pairs is a list of pairs in which a first member may come again, given as first, second, first, second. It panics if the last
+// first member has no second.
+func Pairs(v ...Value) Value {
+	if len(v)%2 != 0 {
+		panic("resp: a pair without its second member")
+	}
+	return Value{Kind: KindPairs, Elems: v}
 }
 
 // Set is a collection without order.

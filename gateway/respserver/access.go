@@ -5,6 +5,7 @@ import (
 
 	"github.com/holtcache/holt/gateway/acl"
 	"github.com/holtcache/holt/gateway/command"
+	"github.com/holtcache/holt/gateway/proxy"
 	"github.com/holtcache/holt/proto/apierr"
 )
 
@@ -22,7 +23,7 @@ func (c *conn) become(u *acl.User) {
 
 // becomeDefault makes the connection that of the default user, where he needs no password.
 func (c *conn) becomeDefault() {
-	c.users = c.server.cfg.Access.Users()
+	c.users, c.login = c.server.cfg.Access.Users(), proxy.Login{}
 	if u := c.users.Default(); u.Open() {
 		c.become(u)
 		return

@@ -16,8 +16,8 @@ func clientHandlers() map[string]handler {
 		"client|info": func(c *conn, _ [][]byte) resp.Value { return resp.Verbatim("txt", c.describe()+"\n") },
 		"client|list": (*conn).clientList, "client|kill": (*conn).clientKill,
 		"client|setname": (*conn).clientSetName, "client|getname": (*conn).clientGetName, "client|setinfo": (*conn).clientSetInfo,
-		"client|no-evict": onOffHandler, "client|no-touch": onOffHandler,
-		"client|reply": (*conn).clientReply, "client|durability": (*conn).clientDurability, "client|readmode": (*conn).clientReadMode,
+		"client|no-evict": (*conn).clientNoEvict, "client|no-touch": (*conn).clientNoTouch,
+		"client|reply": (*conn).clientReply, "client|durability": (*conn).clientDurability, "client|readmode": (*conn).clientReadMode, "client|routing": (*conn).clientRouting,
 		"client|tracking": (*conn).clientTracking, "client|trackinginfo": (*conn).clientTrackingInfo,
 		"client|getredir": (*conn).clientGetRedir, "client|caching": (*conn).clientCaching,
 		"client|pause": (*conn).clientPause, "client|unpause": (*conn).clientUnpause, "client|unblock": (*conn).clientUnblock,
@@ -26,7 +26,6 @@ func clientHandlers() map[string]handler {
 
 var (
 	errClientName = apierr.New(apierr.KindInvalid, "Client names cannot contain spaces, newlines or special characters.")
-	errOnOff      = apierr.New(apierr.KindInvalid, "argument must be 'ON' or 'OFF'.")
 )
 
 // nameBytesMax bounds what clients call themselves, since CLIENT LIST repeats it for all of them.
@@ -87,11 +86,23 @@ func (c *conn) clientSetInfo(args [][]byte) resp.Value {
 	return resp.OK()
 }
 
-// onOffHandler accepts what has nothing to switch here: connections are never evicted, and no reads are counted.
-func onOffHandler(_ *conn, args [][]byte) resp.Value {
-	if !word(args[2], "ON") && !word(args[2], "OFF") {
-		return errorReply(errOnOff)
+// clientNoEvict has nothing to switch: no connection is closed because memory is short. CLIENT LIST shows what was asked for.
+func (c *conn) clientNoEvict(args [][]byte) resp.Value {
+	return c.onOff(args[2], func(on bool) { c.show(shownNoEvict, on) })
+}
+
+func (c *conn) clientNoTouch(args [][]byte) resp.Value {
+	return c.onOff(args[2], func(on bool) {
+		c.noTouch = on
+		c.show(shownNoTouch, on)
+	})
+}
+
+func (c *conn) onOff(arg []byte, do func(on bool)) resp.Value {
+	if !word(arg, "ON") && !word(arg, "OFF") {
+		return errorReply(errSyntax)
 	}
+	do(word(arg, "ON"))
 	return resp.OK()
 }
 
@@ -147,6 +158,24 @@ func (c *conn) clientReadMode(args [][]byte) resp.Value {
 	return resp.OK()
 }
 
+// clientRouting lets a client that knows the slot map be redirected by a server that otherwise redirects nobody. Such servers ask it of
+// each other, so that no command goes in circles.
+func (c *conn) clientRouting(args [][]byte) resp.Value {
+	switch {
+	case word(args[2], "CLUSTER"):
+		c.proxied = false
+	case !word(args[2], "PROXY"):
+		return errorReply(errSyntax)
+	case c.server.cfg.Proxy == nil:
+		return errorReply(apierr.New(apierr.KindUnsupported, "this server redirects clients; use a client for clusters, or connect to one that is started with --resp-mode proxy"))
+	case c.track.tracker != nil:
+		return errorReply(apierr.New(apierr.KindInvalid, "keys are tracked at this node alone; CLIENT TRACKING OFF first"))
+	default:
+		c.proxied = true
+	}
+	return resp.OK()
+}
+
 // describe is the connection's line in CLIENT LIST.
 func (c *conn) describe() string {
 	p, now := c.profile(), nowNano()
@@ -154,8 +183,8 @@ func (c *conn) describe() string {
 	if spec := c.lastSpec.Load(); spec != nil {
 		name = spec.Name
 	}
-	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=N db=0 sub=0 psub=0 ssub=0 multi=%d "+
+	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=0 sub=0 psub=0 ssub=0 multi=%d "+
 		"qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=%s user=%s redir=-1 resp=%d lib-name=%s lib-ver=%s",
-		c.id, c.remote, c.local, p.name, (now-c.since.UnixNano())/1e9, max(now-c.lastActive.Load(), 0)/1e9, c.queued.Load(),
+		c.id, c.remote, c.local, p.name, (now-c.since.UnixNano())/1e9, max(now-c.lastActive.Load(), 0)/1e9, c.shownFlags(), c.queued.Load(),
 		name, c.userLabel(), c.shownProto.Load(), p.library, p.version)
 }

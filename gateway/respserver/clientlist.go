@@ -22,7 +22,7 @@ var (
 type clientFilter struct {
 	ids         []int64
 	kind, user  string
-	addr, local string
+	addr, local *string
 	skip        *conn
 }
 
@@ -32,8 +32,8 @@ func (f *clientFilter) match(c *conn) bool {
 		f.ids != nil && !slices.Contains(f.ids, c.id),
 		f.kind != "" && f.kind != "normal", // there are no others
 		f.user != "" && f.user != c.userLabel(),
-		f.addr != "" && f.addr != c.remote,
-		f.local != "" && f.local != c.local:
+		f.addr != nil && *f.addr != c.remote,
+		f.local != nil && *f.local != c.local:
 		return false
 	}
 	return true
@@ -84,7 +84,8 @@ func (c *conn) clientList(args [][]byte) resp.Value {
 // clientKill is CLIENT KILL addr, or CLIENT KILL filter value ...
 func (c *conn) clientKill(args [][]byte) resp.Value {
 	if len(args) == 3 {
-		if c.kill(&clientFilter{addr: string(args[2])}) == 0 {
+		addr := string(args[2])
+		if c.kill(&clientFilter{addr: &addr}) == 0 {
 			return errorReply(errClientNone)
 		}
 		return resp.OK()
@@ -117,9 +118,11 @@ func (f *clientFilter) option(c *conn, name, value []byte) *apierr.Error {
 			return apierr.New(apierr.KindInvalid, "No such user '%s'", clip(value))
 		}
 	case word(name, "ADDR"):
-		f.addr = string(value)
+		addr := string(value)
+		f.addr = &addr
 	case word(name, "LADDR"):
-		f.local = string(value)
+		local := string(value)
+		f.local = &local
 	case word(name, "SKIPME") && word(value, "YES"):
 		f.skip = c
 	case word(name, "SKIPME") && word(value, "NO"):

@@ -52,6 +52,8 @@ func (c *conn) clientTracking(args [][]byte) resp.Value {
 		return resp.OK()
 	case !word(args[2], "ON"):
 		return errorReply(errSyntax)
+	case c.proxied:
+		return errProxied("CLIENT TRACKING", "connect to the nodes with a client for clusters")
 	case c.proto < 3:
 		return errorReply(errTrackResp2)
 	case c.track.tracker != nil && mode != c.track.mode:
@@ -96,6 +98,7 @@ func (c *conn) startTracking() {
 		c.out.runPushes(ready, stop)
 	}()
 	c.server.tracking.enter(c.track.tracker)
+	c.show(shownTracking, true)
 }
 
 // stopTracking ends tracking and returns when its goroutine has ended.
@@ -111,6 +114,7 @@ func (c *conn) stopTracking() {
 	c.out.mu.Unlock()
 	c.out.shared = false
 	c.track = trackState{}
+	c.show(shownTracking, false)
 }
 
 // register tracks the keys of a read, before it is evaluated.

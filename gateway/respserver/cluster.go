@@ -25,7 +25,10 @@ func clusterHandlers() map[string]handler {
 	}
 }
 
-var errSlot = apierr.New(apierr.KindInvalid, "Invalid or out of range slot")
+var (
+	errSlot      = apierr.New(apierr.KindInvalid, "Invalid or out of range slot")
+	errCountSlot = apierr.New(apierr.KindInvalid, "Invalid slot")
+)
 
 // clusterSlots lists leaders only, one entry a range.
 func (c *conn) clusterSlots([][]byte) resp.Value {
@@ -177,9 +180,12 @@ func parseSlot(arg []byte) (slot.ID, bool) {
 
 // clusterCountKeys counts the keys of a slot that this node holds, as leader or not; 0 where it holds none.
 func (c *conn) clusterCountKeys(args [][]byte) resp.Value {
+	if _, err := ops.ParseInt(args[2]); err != nil {
+		return errorReply(err)
+	}
 	s, ok := parseSlot(args[2])
 	if !ok {
-		return errorReply(errSlot)
+		return errorReply(errCountSlot)
 	}
 	replica, here := c.server.cfg.Router.Stale(s)
 	if !here {

@@ -82,9 +82,16 @@ func unsupported(*conn, [][]byte) resp.Value {
 
 // command runs one command and takes note of what lasts for one command only.
 func (c *conn) command(args [][]byte) {
+	c.args = args
 	c.takeAsking()
 	c.dispatch(args)
 	c.endAsking()
+	for _, f := range c.flights {
+		if len(f.ops) >= remoteOpsMax && f.remote() {
+			c.settle()
+			return
+		}
+	}
 }
 
 // dispatch runs one command, or queues it, and answers it unless the round does later.
@@ -96,6 +103,11 @@ func (c *conn) dispatch(args [][]byte) {
 	c.row = nil
 	spec, err := c.server.cfg.Table.Lookup(args)
 	if err != nil {
+		if len(args) > 0 && word(args[0], "EXEC") {
+			c.endMulti()
+			c.watch = watchList{}
+			err = apierr.New(apierr.KindExecAbort, "Transaction discarded because of: %s", apierr.Of(err).Message)
+		}
 		c.refuse(errorReply(err))
 		return
 	}
@@ -137,7 +149,7 @@ func (c *conn) whileLoading(spec *command.Spec, args [][]byte) *apierr.Error {
 		return errLoading
 	}
 	call, err := spec.Parse(args)
-	if err != nil || len(call.Keys) == 0 {
+	if err != nil || len(call.Keys) == 0 || c.proxied {
 		return errLoading
 	}
 	s, crossed := slotOf(call.Keys)
@@ -167,7 +179,7 @@ func (c *conn) other(r *row, args [][]byte) {
 	if !r.inRound {
 		c.settle()
 	}
-	c.reply(r.handler(c, args))
+	c.reply(c.askEverywhere(r, args, r.handler(c, args)))
 }
 
 // word tells whether an argument is an option; upper is in upper case.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/holtcache/holt/gateway/acl"
 	"github.com/holtcache/holt/gateway/command"
+	"github.com/holtcache/holt/gateway/proxy"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/router"
 )
@@ -17,6 +18,8 @@ type Config struct {
 	// Protocol bounds commands on the wire; the zero value means the defaults of package resp.
 	Protocol resp.Limits
 	Limits   Limits
+	// Proxy reaches the other nodes for a server that redirects no client; nil: clients are redirected.
+	Proxy *proxy.Pool
 	// Access decides who may run what; nil means that the default user may do everything.
 	Access *acl.Registry
 	// Users changes users; nil where none can be changed.
@@ -38,6 +41,11 @@ type Config struct {
 	Operator Operator
 	// Saver is what SAVE and BGSAVE ask; nil where nothing can be saved.
 	Saver Saver
+	// EnableDebug lets clients use DEBUG; SetActiveExpiry is what DEBUG SET-ACTIVE-EXPIRE switches, nil where nothing can be.
+	EnableDebug     bool
+	SetActiveExpiry func(on bool)
+	// Shutdown begins to end the node and returns at once; nil where clients cannot.
+	Shutdown func()
 	// Loading tells that the node is loading its data, so that only commands that need none are answered; nil means that it
 	// never is.
 	Loading func() bool

@@ -14,6 +14,7 @@ import (
 	"github.com/holtcache/holt/gateway/acl"
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/ops"
+	"github.com/holtcache/holt/gateway/proxy"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/router"
 )
@@ -30,8 +31,10 @@ type conn struct {
 	out    output
 
 	// user is who the connection is, one of users; nil before AUTH.
-	user      *acl.User
-	users     *acl.Users
+	user  *acl.User
+	users *acl.Users
+	// login is how the connection has said who it is; other nodes are told so.
+	login     proxy.Login
 	proto     int
 	replyMode replyMode
 	// row is that of the command at hand, nil for one that does not exist.
@@ -41,9 +44,15 @@ type conn struct {
 	ack      router.Ack
 	readMode router.ReadMode
 	readOnly bool
+	noTouch  bool // CLIENT NO-TOUCH
+	// proxied: commands on keys of other nodes are done there, and the client is not redirected.
+	proxied bool
 	// asking: ASKING came directly before the command at hand, or before the MULTI that is open. asked says so to routing.
-	asking  bool
-	asked   router.Asked
+	asking bool
+	asked  router.Asked
+	// args is the command at hand, remotes are the replicas elsewhere that commands were sent to.
+	args    [][]byte
+	remotes []remote
 	closing bool
 	multi   *transaction // nil outside of MULTI
 	watch   watchList
@@ -79,7 +88,8 @@ type conn struct {
 	lastActive atomic.Int64 // Unix nanoseconds
 	shownProto atomic.Int32
 	shownUser  atomic.Pointer[acl.User]
-	queued     atomic.Int32 // commands queued by MULTI, -1 outside
+	shown      atomic.Uint32 // the shownFlags that are set
+	queued     atomic.Int32  // commands queued by MULTI, -1 outside
 
 	mu   sync.Mutex // protects the field below
 	name profile
@@ -96,7 +106,7 @@ func newConn(s *Server, nc net.Conn, id int64) *conn {
 	}
 	c.reader = resp.NewReader(nc, c.protocolLimits())
 	c.becomeDefault()
-	c.out = output{nc: nc, limits: &s.limits}
+	c.out = output{nc: nc, limits: &s.limits, sent: &s.stats.sent}
 	c.direct.init(c)
 	c.resetSession()
 	c.lastActive.Store(c.since.UnixNano())
@@ -106,13 +116,15 @@ func newConn(s *Server, nc net.Conn, id int64) *conn {
 // resetSession makes the session that of a new connection, authentication aside.
 func (c *conn) resetSession() {
 	c.setProto(2)
-	c.replyMode, c.readOnly, c.asking = replyOn, false, false
+	c.replyMode, c.readOnly, c.asking, c.noTouch = replyOn, false, false, false
+	c.shown.Store(0)
 	c.ack, c.readMode = router.AckMajority, router.ReadLease
+	c.proxied = c.server.cfg.Proxy != nil
 	if c.server.cfg.Defaults != nil {
 		c.ack, c.readMode = c.server.cfg.Defaults()
 	}
 	c.endMulti()
-	c.watch = watchList{}
+	c.endWatch()
 }
 
 func (c *conn) setProto(proto int) {
@@ -154,6 +166,7 @@ func (c *conn) end() {
 	c.accountRead(0)
 	c.releaseReplies()
 	c.stopTracking()
+	c.letGo()
 	c.server.stats.closed.Add(1)
 }
 
@@ -167,9 +180,11 @@ func (c *conn) fill() bool {
 	if c.server.isStopping() || c.gone.Load() {
 		return false // after the deadline was set, or wake may be undone by it
 	}
+	before := c.reader.Buffered()
 	err := c.reader.Fill()
 	switch {
 	case err == nil && c.accountRead(c.reader.Held()):
+		c.server.stats.received.Add(uint64(max(c.reader.Buffered()-before, 0)))
 		return true
 	case err == nil:
 		c.server.stats.outputCuts.Add(1)

@@ -221,5 +221,15 @@ func TestReplyLimitAtTheEdge(t *testing.T) {
 	if whole != 3 || refused != 1 {
 		t.Errorf("of 4 values behind a write %d came and %d were refused, want 3 and 1", whole, refused)
 	}
+	// The fields of one key may be more than can be sent.
+	for i := range 100 {
+		c.want(fmt.Sprintf("HSET h f%02d %s", i, strings.Repeat("v", 50)), ":1")
+	}
+	for _, line := range []string{"HGETALL h", "HVALS h", "HRANDFIELD h 100 WITHVALUES", "HRANDFIELD h -100000", "HSCAN h 0 COUNT 1000", "HMGET h" + strings.Repeat(" f00", 200)} {
+		if got := c.do(line); got != tooLarge {
+			t.Errorf("%.20s: got %.120q", line, got)
+		}
+	}
+	c.want("HLEN h", ":100", "HGET h f07", strings.Repeat("v", 50))
 	c.want("PING", "+PONG")
 }

@@ -42,6 +42,10 @@
 //   - WAIT asks which replicas hold the log up to the last write, so what it counts survives a failover.
 //   - Keys that one connection watches are of one slot, and so is its transaction. EXEC may also find a watched key changed
 //     that was missing all the time, where another key of the slot was deleted meanwhile, or the shard's leader began anew.
+//   - SCAN and KEYS show the slots that the node leads; KEYS is no snapshot: keys that come or go meanwhile are shown or not.
+//   - SHUTDOWN hands leaderships over first, whatever it is given, and there is nothing to abort.
+//   - WAITAOF is refused where logs are not synced before writes are acknowledged.
+//   - DEBUG knows SLEEP, which holds its connection only, OBJECT and SET-ACTIVE-EXPIRE.
 //   - SAVE writes the snapshots of this node's shards and holds no other connection. BGREWRITEAOF does what BGSAVE does: a
 //     snapshot is what makes the log shorter. INFO's rdb fields tell of snapshots, its aof fields of the log.
 //   - Slots are handed over as a whole: a frozen slot is answered with ASK whatever keys it has, and where ASK leads to, commands

@@ -25,6 +25,8 @@ type entry struct {
 	read  func(ops.Reader) resp.Value
 	write func(ops.Tx) resp.Value
 	exec  *transaction
+	// noTouch: looks of a read are no use of the keys.
+	noTouch bool
 	// counted counts what the op's reads have looked for.
 	counted ops.Counted
 	// several: the command shows the values of several keys, so its reply needs a limit while it is made.
@@ -33,6 +35,10 @@ type entry struct {
 	own     [][]byte
 	tracker *tracker
 	reply   resp.Value
+	// part: the reply is a part of that of an entry behind it, which joins its parts.
+	part  bool
+	parts []*entry
+	join  func(parts []*entry) resp.Value
 }
 
 // newEntry returns the next entry of the round, for the command at hand.
@@ -45,12 +51,14 @@ func (c *conn) newEntry() *entry {
 	e := c.entries[c.used]
 	c.used++
 	e.row, e.silent, e.asked = c.row, c.silent, c.asked
+	e.op.Command = c.args
 	return e
 }
 
 // evaluate is the op. It sets the reply anew each time it runs.
 func (e *entry) evaluate(tx ops.Tx) {
 	e.counted.Begin(tx)
+	e.counted.NoTouch = e.noTouch
 	switch {
 	case e.write != nil:
 		e.reply = e.write(tx)
@@ -70,6 +78,9 @@ func (e *entry) evaluate(tx ops.Tx) {
 
 // answer is the reply once the op has its answer.
 func (e *entry) answer() resp.Value {
+	if e.join != nil {
+		return e.join(e.parts)
+	}
 	if e.flight != nil && e.op.Err != nil {
 		return errorReply(e.op.Err)
 	}
@@ -114,9 +125,11 @@ func errorReply(err error) resp.Value { return resp.Err(apierr.Of(err).RESP()) }
 // set makes the entry run a call.
 func (e *entry) set(spec *command.Spec, call *command.Call) {
 	e.read, e.write, e.several = call.Read, call.Write, several(spec, call)
+	e.noTouch = e.c.leavesUntouched(spec)
+	e.op.ReadOnly = call.Read != nil
 }
 
-// several tells whether the reply of a call holds the values of more than one key.
+// several tells whether the reply of a call holds more than one value.
 func several(spec *command.Spec, call *command.Call) bool {
-	return call.Read != nil && len(call.Keys) > 1 && spec.KeySpecs[0].Flags&command.KeyAccess != 0
+	return call.Many || call.Read != nil && len(call.Keys) > 1 && spec.KeySpecs[0].Flags&command.KeyAccess != 0
 }

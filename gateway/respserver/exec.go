@@ -3,6 +3,7 @@ package respserver
 import (
 	"github.com/holtcache/holt/gateway/ops"
 	"github.com/holtcache/holt/gateway/resp"
+	"github.com/holtcache/holt/gateway/router"
 )
 
 // exec runs the transaction as one op, so that nothing comes between its commands, and none of it is lost alone.
@@ -14,6 +15,10 @@ func (c *conn) exec() {
 	}
 	c.endMulti()
 	c.watch = watchList{}
+	if watch.by != nil {
+		defer watch.by.Unwatch() // unless the transaction has ended it
+		c.settle()               // the transaction goes its own way
+	}
 	defer func() { c.track.caching = cachingNotSet }()
 	c.recheck(t)
 	switch {
@@ -30,11 +35,19 @@ func (c *conn) exec() {
 		t.slot = watch.slot
 	}
 	t.watched, t.limitBytes = watch.keys, c.server.limits.OutputBufferBytesMax
+	if len(watch.keys) > 0 && c.proxied && !c.watchedAt(watch) {
+		c.reply(resp.NullArray())
+		return
+	}
 	e := c.newEntry()
 	e.exec = t
 	c.prepare(e)
+	e.op.Block = t.block()
 	e.op.Slot, e.op.Ack = t.slot, c.ack
 	c.route(e)
+	if watch.by != nil {
+		c.settle()
+	}
 	if !t.others {
 		return
 	}
@@ -43,6 +56,16 @@ func (c *conn) exec() {
 		c.runOthers(t, e.reply.Elems)
 	}
 	c.settle()
+}
+
+// watchedAt tells whether the transaction runs where its keys are watched. Elsewhere nobody knows whether they have changed.
+func (c *conn) watchedAt(watch watchList) bool {
+	replica, err := c.target(watch.slot, c.asked)
+	if err != nil {
+		return true // and the transaction is refused for the same reason
+	}
+	by, _ := replica.(router.Remote)
+	return by == watch.by
 }
 
 // prepare parses the commands on keys, and registers for tracking what they read.
@@ -62,6 +85,15 @@ func (c *conn) prepare(e *entry) {
 			c.noteOwn(e, q.call.Keys)
 		}
 	}
+}
+
+// block is the transaction's commands for a replica elsewhere, which queues and runs them itself.
+func (t *transaction) block() [][][]byte {
+	block := make([][][]byte, 0, len(t.queued))
+	for i := range t.queued {
+		block = append(block, t.queued[i].args)
+	}
+	return block
 }
 
 // runOthers runs the commands that are not about keys, once those on keys are done.

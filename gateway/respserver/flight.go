@@ -81,6 +81,10 @@ func (c *conn) wait() {
 		}
 		for _, e := range f.entries {
 			e.open = false
+			if f.remote() && e.op.Err == nil {
+				e.reply, e.op.Reply = fromElsewhere(e.op.Reply), nil
+				c.charge(&e.reply)
+			}
 			c.remember(e)
 			if e.op.Err == nil {
 				c.lookups.Add(e.counted.Lookups)

@@ -42,6 +42,7 @@ var infoSections = []infoSection{
 	{name: "Stats", write: infoStats},
 	{name: "Replication", write: infoReplication},
 	{name: "CPU", write: infoCPU},
+	{name: "Modules", write: func(*conn, *InfoFacts, *infoText) {}}, // there are none
 	{name: "Commandstats", onDemand: true, write: infoCommandStats},
 	{name: "Errorstats", write: infoErrorStats},
 	{name: "Cluster", write: infoCluster},
@@ -79,7 +80,7 @@ func infoServer(c *conn, f *InfoFacts, t *infoText) {
 	up := time.Since(started)
 	t.add("redis_version", redisVersion)
 	t.add("holt_version", f.Version)
-	t.add("redis_mode", "cluster")
+	t.add("redis_mode", c.mode())
 	t.add("os", runtime.GOOS+" "+runtime.GOARCH)
 	t.add("arch_bits", 32<<(^uint(0)>>63))
 	t.add("go_version", runtime.Version())
@@ -89,6 +90,10 @@ func infoServer(c *conn, f *InfoFacts, t *infoText) {
 	t.add("server_time_usec", time.Now().UnixMicro())
 	t.add("uptime_in_seconds", int64(up/time.Second))
 	t.add("uptime_in_days", int64(up/(24*time.Hour)))
+	t.add("lru_clock", time.Now().Unix()&(1<<24-1))
+	if executable, err := os.Executable(); err == nil {
+		t.add("executable", executable)
+	}
 	t.add("config_file", f.ConfigFile)
 }
 
@@ -119,6 +124,9 @@ func infoStats(c *conn, f *InfoFacts, t *infoText) {
 	t.add("total_connections_received", st.Accepted)
 	t.add("rejected_connections", st.Refused)
 	t.add("total_commands_processed", commands)
+	t.add("instantaneous_ops_per_sec", c.server.stats.rate.last(time.Now()))
+	t.add("total_net_input_bytes", c.server.stats.received.Load())
+	t.add("total_net_output_bytes", c.server.stats.sent.Load())
 	t.add("total_error_replies", errors)
 	lookups := c.server.stats.lookups.sum()
 	lookups.Add(f.Lookups)
@@ -178,7 +186,13 @@ func infoErrorStats(c *conn, _ *InfoFacts, t *infoText) {
 	}
 }
 
-func infoCluster(_ *conn, _ *InfoFacts, t *infoText) { t.add("cluster_enabled", 1) }
+func infoCluster(c *conn, _ *InfoFacts, t *infoText) {
+	if c.proxied {
+		t.add("cluster_enabled", 0)
+	} else {
+		t.add("cluster_enabled", 1)
+	}
+}
 
 func infoKeyspace(c *conn, f *InfoFacts, t *infoText) {
 	if keys := c.server.keysLed(); keys > 0 {

@@ -23,6 +23,7 @@ func infoPersistence(c *conn, f *InfoFacts, t *infoText) {
 		status = "err"
 	}
 	t.flag("loading", f.Loading != nil)
+	t.flag("async_loading", false) // nothing is served beside loading
 	if l := f.Loading; l != nil {
 		t.add("loading_start_time", l.Started.Unix())
 		t.add("loading_total_bytes", l.TotalBytes)

@@ -86,8 +86,14 @@ func (c *conn) time([][]byte) resp.Value {
 
 // scriptFlush answers FUNCTION FLUSH and SCRIPT FLUSH, with which test suites begin: there are none to delete.
 func (c *conn) scriptFlush(args [][]byte) resp.Value {
+	if len(args) > 3 && word(args[0], "FUNCTION") {
+		return subcommandSyntax(args)
+	}
 	if len(args) > 3 || len(args) == 3 && !word(args[2], "ASYNC") && !word(args[2], "SYNC") {
-		return errorReply(apierr.New(apierr.KindInvalid, "%s FLUSH only supports SYNC|ASYNC option", clip(args[0])))
+		if word(args[0], "SCRIPT") {
+			return errorReply(apierr.New(apierr.KindInvalid, "SCRIPT FLUSH only support SYNC|ASYNC option"))
+		}
+		return errorReply(apierr.New(apierr.KindInvalid, "FUNCTION FLUSH only supports SYNC|ASYNC option"))
 	}
 	return resp.OK()
 }

@@ -70,6 +70,7 @@ func infoMemory(_ *conn, f *InfoFacts, t *infoText) {
 	t.addBytes("used_memory_peak", m.Peak)
 	t.add("used_memory_peak_perc", fmt.Sprintf("%.2f%%", percent(m.Used, m.Peak)))
 	t.add("used_memory_dataset", m.Used)
+	t.add("used_memory_dataset_perc", fmt.Sprintf("%.2f%%", percent(m.Used, m.allocated())))
 	t.add("used_memory_overhead", m.Runtime)
 	t.addBytes("total_system_memory", m.System)
 	t.addBytes("maxmemory", m.Limit)

@@ -159,6 +159,8 @@ func (r *memReplica) KeysInSlot(s slot.ID) int {
 	return sl.LenLocked()
 }
 
+func (r *memReplica) HasKeys(s slot.ID) bool { return r.exec.HasKeys(s) }
+
 func (r *memReplica) AwaitOwned(ctx context.Context, s slot.ID) error {
 	for {
 		err, changed := r.handover.refusal(s)

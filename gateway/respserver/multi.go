@@ -67,7 +67,7 @@ func (c *conn) discard([][]byte) resp.Value {
 		return errorReply(errDiscardOutside)
 	}
 	c.endMulti()
-	c.watch = watchList{}
+	c.endWatch()
 	return resp.OK()
 }
 
@@ -92,6 +92,9 @@ func (c *conn) queueErr(r *row, args [][]byte) error {
 	if r.spec.Flag(command.NoMulti) || r.spec.Name == "flushall" || r.spec.Name == "flushdb" {
 		return errNotInMulti
 	}
+	if c.proxied && r.spec.Parse == nil {
+		return errNotInMulti // the transaction may be run elsewhere
+	}
 	for _, arg := range args {
 		t.bytes += len(arg)
 	}
@@ -110,7 +113,7 @@ func (c *conn) queueErr(r *row, args [][]byte) error {
 		return errCrossSlot
 	}
 	t.keyed, t.slot = true, s
-	if target, ok := c.server.cfg.Router.Find(s, c.asked); ok && target.Leader != nil {
+	if target, ok := c.server.cfg.Router.Find(s, c.asked); ok && target.Leader != nil && !c.proxied {
 		return c.sentTo(s, target)
 	}
 	return nil

@@ -3,6 +3,7 @@ package respserver
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,6 +18,8 @@ const (
 type output struct {
 	nc     net.Conn
 	limits *Limits
+	// sent counts the bytes that were written, of all connections.
+	sent *atomic.Uint64
 	// buf holds replies that are not written yet. The connection's goroutine owns it.
 	buf []byte
 	// shared: there is a second goroutine that writes. The connection's goroutine owns it.
@@ -86,6 +89,7 @@ func (o *output) write(b []byte) bool {
 			_ = o.nc.Close()
 			return false
 		}
+		o.sent.Add(uint64(n))
 		b = b[n:]
 	}
 	return true

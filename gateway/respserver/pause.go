@@ -1,13 +1,11 @@
 package respserver
 
 import (
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/holtcache/holt/gateway/command"
-	"github.com/holtcache/holt/gateway/ops"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/proto/apierr"
 )
@@ -26,21 +24,24 @@ type pause struct {
 	ended      chan struct{}
 }
 
-var errPauseTime = apierr.New(apierr.KindInvalid, "timeout is not an integer or out of range")
+var errPauseMode = apierr.New(apierr.KindInvalid, "CLIENT PAUSE mode must be WRITE or ALL")
 
 func (c *conn) clientPause(args [][]byte) resp.Value {
-	ms, err := ops.ParseInt(args[2])
-	if err != nil || ms < 0 || ms > math.MaxInt64/int64(time.Millisecond) {
-		return errorReply(errPauseTime)
-	}
-	p := &pause{until: time.Now().Add(time.Duration(ms) * time.Millisecond), ended: make(chan struct{})}
+	p := &pause{ended: make(chan struct{})}
 	switch {
 	case len(args) == 3:
-	case len(args) == 4 && word(args[3], "WRITE"):
+	case len(args) > 4:
+		return subcommandSyntax(args)
+	case word(args[3], "WRITE"):
 		p.writesOnly = true
-	case len(args) != 4 || !word(args[3], "ALL"):
-		return errorReply(errSyntax)
+	case !word(args[3], "ALL"):
+		return errorReply(errPauseMode)
 	}
+	timeout, err := parseTimeout(args[2])
+	if err != nil {
+		return errorReply(err)
+	}
+	p.until = time.Now().Add(timeout)
 	c.server.pauses.replace(p)
 	return resp.OK()
 }

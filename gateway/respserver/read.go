@@ -16,6 +16,8 @@ import (
 type directRead struct {
 	read    func(ops.Reader) resp.Value
 	several bool
+	// noTouch: looks are no use of the keys.
+	noTouch bool
 	limit   int
 	reply   resp.Value
 	fn      func(ops.Reader)
@@ -30,6 +32,7 @@ func (d *directRead) init(c *conn) {
 
 func (d *directRead) evaluate(r ops.Reader) {
 	d.counted.Begin(r)
+	d.counted.NoTouch = d.noTouch
 	if d.several {
 		d.reply = readLimited(&d.counted, d.read, d.limit)
 	} else {
@@ -45,13 +48,14 @@ func (c *conn) context() context.Context {
 
 // read runs a command that only reads. known=false: it became an op, whose entry has the reply.
 func (c *conn) read(spec *command.Spec, call *command.Call, s slot.ID) (v resp.Value, known bool) {
+	c.direct.noTouch = c.leavesUntouched(spec)
 	asked, stale := c.asked, c.readOnly || c.readMode == router.ReadStale
 	for attempt := 0; ; attempt++ {
 		replica, mode, err := c.readTarget(s, asked, stale)
 		if err != nil {
 			return errorReply(c.redirected(err)), true
 		}
-		if f := c.flightFor(replica); f.isOpen() {
+		if f := c.flightFor(replica); f.isOpen() || f.remote() {
 			e := c.newEntry()
 			e.set(spec, call)
 			e.op.Slot = s
@@ -78,6 +82,10 @@ func (c *conn) read(spec *command.Spec, call *command.Call, s slot.ID) (v resp.V
 		}
 	}
 }
+
+// leavesUntouched tells whether a command of this connection is no use of the keys that it reads: CLIENT NO-TOUCH says so, but for
+// TOUCH.
+func (c *conn) leavesUntouched(spec *command.Spec) bool { return c.noTouch && spec.Name != "touch" }
 
 func (d *directRead) take() resp.Value {
 	v := d.reply

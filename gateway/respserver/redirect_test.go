@@ -153,6 +153,27 @@ func TestNodeThatLeadsBothShardsServesTheSlotWhereItArrives(t *testing.T) {
 	watcher.want("EXEC", "(nil)")
 }
 
+// A library sends the commands of many callers on one connection. One whose slot is on its way is not refused because those behind
+// it, of other slots, were served meanwhile; those of its own slot wait with it.
+func TestCommandOfAFrozenSlotIsServedBehindThoseOfOtherSlots(t *testing.T) {
+	f := startBoth(t)
+	key := keyIn(f, 0)
+	s := slot.Of([]byte(key))
+	other := otherKeyIn(f, 0, s)
+	f.replicas[0].handover.say(frozenTo(s, 2))
+	f.replicas[1].handover.say(arriving(s))
+	f.migrating(s, 1, 2, router.MigrationRunning)
+	c := f.dial()
+	c.send("INCR "+key, "INCR "+other, "INCR "+key, "INCR "+other)
+	eventually(t, "the others are served", func() bool { return f.replicas[0].store.Len() == 1 })
+	f.replicas[1].handover.say(nil)
+	for i, want := range []string{":1", ":1", ":2", ":2"} {
+		if got := c.recv(); got != want {
+			t.Errorf("reply %d: got %q, want %q", i, got, want)
+		}
+	}
+}
+
 func TestAskingIsForOneCommand(t *testing.T) {
 	f := start(t, fixtureConfig{shards: 1, others: 1})
 	key := "{" + keyIn(f, 1) + "}" // by the slot map the other node's

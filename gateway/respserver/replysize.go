@@ -52,6 +52,43 @@ func (r *limitedReader) Get(key []byte) (store.Item, bool) {
 	return item, ok
 }
 
+func (r *limitedReader) Field(key, field []byte) ([]byte, bool) {
+	if r.left < 0 {
+		return nil, false
+	}
+	value, ok := r.Reader.Field(key, field)
+	return value, ok && r.take(value)
+}
+
+func (r *limitedReader) EachField(key []byte, yield func(field, value []byte) bool) {
+	r.Reader.EachField(key, func(field, value []byte) bool { return r.take(field, value) && yield(field, value) })
+}
+
+func (r *limitedReader) ScanFields(key []byte, cursor uint64, yield func(field, value []byte)) (next uint64) {
+	next = r.Reader.ScanFields(key, cursor, func(field, value []byte) {
+		if r.take(field, value) {
+			yield(field, value)
+		}
+	})
+	if r.left < 0 {
+		return 0
+	}
+	return next
+}
+
+func (r *limitedReader) RandomField(key []byte, random func() uint64, name, value []byte) (_, _ []byte, ok bool) {
+	name, value, ok = r.Reader.RandomField(key, random, name, value)
+	return name, value, ok && r.take(name, value)
+}
+
+// take counts fields or their values, which may be many and short, and tells whether they may be shown.
+func (r *limitedReader) take(values ...[]byte) bool {
+	for _, value := range values {
+		r.left -= len(value) + valueOverheadBytes
+	}
+	return r.left >= 0
+}
+
 // readLimited evaluates a read whose reply may be larger than its request by any factor.
 func readLimited(r ops.Reader, read func(ops.Reader) resp.Value, limitBytes int) resp.Value {
 	limited := &limitedReader{r, limitBytes}

@@ -41,7 +41,9 @@ func (c *conn) round() (more bool) {
 	if !c.out.finish() {
 		c.closing = true
 	}
-	c.server.stats.latency.add(time.Since(started), c.runs)
+	ended := time.Now()
+	c.server.stats.latency.add(ended.Sub(started), c.runs)
+	c.server.stats.rate.add(ended, c.runs)
 	return more && !c.closing && !c.server.isStopping()
 }
 

@@ -24,12 +24,19 @@ func slotOf(keys [][]byte) (slot.ID, *apierr.Error) {
 func (c *conn) data(spec *command.Spec, args [][]byte) {
 	call, err := spec.Parse(args)
 	if err != nil {
+		if keys := spec.Keys(args); len(keys) > 1 {
+			if _, crossed := slotOf(keys); crossed != nil {
+				err = crossed // the first thing that is said, as in Redis
+			}
+		}
 		c.reply(errorReply(err))
 		return
 	}
 	s, crossed := slotOf(call.Keys)
 	if crossed != nil {
-		c.reply(errorReply(crossed))
+		if !c.split(spec, args) {
+			c.reply(errorReply(crossed))
+		}
 		return
 	}
 	if call.Read != nil {
@@ -76,7 +83,10 @@ func (c *conn) target(s slot.ID, asked router.Asked) (router.Replica, *apierr.Er
 			return nil, err
 		}
 	}
-	if t.Leader != nil {
+	switch {
+	case t.Leader != nil && c.proxied:
+		return c.replicaAt(t), nil
+	case t.Leader != nil:
 		return nil, c.sentTo(s, t)
 	}
 	return t.Replica, nil

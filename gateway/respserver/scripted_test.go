@@ -17,6 +17,7 @@ import (
 
 // scriptedReplica answers ops as a test says, one list of errors for each Wait, and notes what was evaluated.
 type scriptedReplica struct {
+	ops.FieldReader
 	answers [][]*apierr.Error
 	values  []string
 }
@@ -27,6 +28,7 @@ func (r *scriptedReplica) NewFlight() router.Flight         { return &scriptedFl
 func (r *scriptedReplica) Acknowledged(uint64) int          { return 0 }
 func (r *scriptedReplica) Keys() int                        { return 0 }
 func (r *scriptedReplica) KeysInSlot(slot.ID) int           { return 0 }
+func (r *scriptedReplica) HasKeys(slot.ID) bool             { return false }
 func (r *scriptedReplica) ListKeys(slot.ID, int) [][]byte   { return nil }
 func (r *scriptedReplica) Now() int64                       { return 0 }
 func (r *scriptedReplica) Delete([]byte) bool               { return false }
@@ -42,6 +44,10 @@ func (r *scriptedReplica) Deletions() (incarnation, count uint64) { return 0, 0 
 func (r *scriptedReplica) Get([]byte) (store.Item, bool)    { return store.Item{}, false }
 func (r *scriptedReplica) Peek([]byte) (store.Item, bool)   { return store.Item{}, false }
 func (r *scriptedReplica) Usage([]byte) (store.Usage, bool) { return store.Usage{}, false }
+
+// ops.Tx has more methods, which no test calls.
+func (r *scriptedReplica) SetField([]byte, effects.Type, []byte, []byte) bool { return false }
+func (r *scriptedReplica) DeleteField([]byte, []byte) bool                    { return false }
 
 func (r *scriptedReplica) Set(_, value []byte, _ effects.Type, _ int64) uint64 {
 	r.values = append(r.values, string(value))

@@ -1,11 +1,15 @@
 package respserver
 
 import (
+	"bytes"
+	"math"
 	"strings"
 	"time"
 
 	"github.com/holtcache/holt/gateway/acl"
+	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/ops"
+	"github.com/holtcache/holt/gateway/proxy"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/proto/apierr"
 )
@@ -23,6 +27,7 @@ var (
 	errProtoNumber = apierr.New(apierr.KindInvalid, "Protocol version is not an integer or out of range")
 	errHelloNoAuth = apierr.New(apierr.KindNoAuth, "HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time")
 	errHelloTracks = apierr.New(apierr.KindInvalid, "invalidations need RESP3; CLIENT TRACKING OFF first")
+	errSelectRange = apierr.New(apierr.KindInvalid, "DB index is out of range")
 	errSelect      = apierr.New(apierr.KindInvalid, "SELECT is not allowed in cluster mode")
 )
 
@@ -55,10 +60,12 @@ func (c *conn) reset([][]byte) resp.Value {
 }
 
 func (c *conn) selectDB(args [][]byte) resp.Value {
-	n, err := ops.ParseInt(args[1])
+	n, err := command.ParseIntIn(args[1], math.MinInt32, math.MaxInt32)
 	switch {
 	case err != nil:
 		return errorReply(err)
+	case n != 0 && c.proxied:
+		return errorReply(errSelectRange)
 	case n != 0:
 		return errorReply(errSelect)
 	}
@@ -97,9 +104,17 @@ func (c *conn) authenticate(name, password, command []byte) *apierr.Error {
 		}
 		return err
 	}
-	c.users = users
+	c.users, c.login = users, loginOf(u, password)
 	c.become(u)
 	return nil
+}
+
+// loginOf is what other nodes are told of a user who has given a password. One who needs none has given any: nothing depends on it.
+func loginOf(u *acl.User, password []byte) proxy.Login {
+	if u.NoPassword() {
+		return proxy.Login{User: u.Name()}
+	}
+	return proxy.Login{User: u.Name(), Password: string(password)}
 }
 
 // hello is HELLO [proto [AUTH user password] [SETNAME name]]. Nothing is changed unless all of it is right.
@@ -159,26 +174,46 @@ func (c *conn) helloReply() resp.Value {
 		resp.BulkString("version"), resp.BulkString(redisVersion),
 		resp.BulkString("proto"), resp.Int(int64(c.proto)),
 		resp.BulkString("id"), resp.Int(c.id),
-		resp.BulkString("mode"), resp.BulkString("cluster"),
+		resp.BulkString("mode"), resp.BulkString(c.mode()),
 		resp.BulkString("role"), resp.BulkString("master"),
 		resp.BulkString("modules"), resp.Array(),
 	)
 }
 
+// mode is what clients are told to be connected to.
+func (c *conn) mode() string {
+	if c.proxied {
+		return "standalone"
+	}
+	return "cluster"
+}
+
 func (c *conn) setReadOnly([][]byte) resp.Value {
 	c.readOnly = true
+	c.show(shownReadOnly, true)
 	return resp.OK()
 }
 
 func (c *conn) setReadWrite([][]byte) resp.Value {
 	c.readOnly = false
+	c.show(shownReadOnly, false)
 	return resp.OK()
 }
 
 // echoBytesMax bounds how much of an argument an error repeats.
 const echoBytesMax = 128
 
-func clip(arg []byte) string { return string(arg[:min(len(arg), echoBytesMax)]) }
+// clip is what an error repeats of an argument: up to a zero byte, as Redis does.
+func clip(arg []byte) string {
+	arg, _, _ = bytes.Cut(arg[:min(len(arg), echoBytesMax)], []byte{0})
+	return string(arg)
+}
+
+// subcommandSyntax is the error of a subcommand with arguments that it does not have (Redis, addReplySubcommandSyntaxError).
+func subcommandSyntax(args [][]byte) resp.Value {
+	return errorReply(apierr.New(apierr.KindInvalid, "unknown subcommand or wrong number of arguments for '%s'. Try %s HELP.",
+		clip(args[1]), strings.ToUpper(clip(args[0]))))
+}
 
 // missingSubcommand answers a command that needs a subcommand and has none. Its arity refuses it before.
 func missingSubcommand(_ *conn, args [][]byte) resp.Value {

@@ -69,6 +69,11 @@ func (s *Server) fixedSettings() []Setting {
 		{"cluster-enabled", "yes"},
 		{"maxmemory", "0"},
 		{"maxmemory-policy", "noeviction"},
+		{"min-replicas-to-write", strconv.Itoa(s.replicasForWrite())},
+		{"min-replicas-max-lag", "1"}, // seconds; a leader that hears of no quorum stops before
+		{"cluster-require-full-coverage", "no"},
+		{"notify-keyspace-events", ""},
+		{"enable-debug-command", map[bool]string{false: "no", true: "yes"}[s.cfg.EnableDebug]},
 		{"maxclients", strconv.Itoa(s.limits.ClientsMax)},
 		{"maxmemory-clients", strconv.Itoa(s.limits.ClientsBytesMax)},
 		{"timeout", strconv.FormatInt(int64(s.limits.IdleTimeout/time.Second), 10)},
@@ -76,6 +81,20 @@ func (s *Server) fixedSettings() []Setting {
 		{"client-query-buffer-limit", strconv.Itoa(s.cfg.Protocol.QueryBufferBytesMax)},
 		{"tracking-table-max-bytes", strconv.Itoa(s.limits.TrackingBytesMax)},
 	}
+}
+
+// replicasForWrite is how many other replicas have to take a write before it is acknowledged by a majority: on the shards of
+// this node, where they are fewest. Redis' min-replicas-to-write refuses a write where so many are not there; here it is always
+// so, and follows from how many replicas shards have.
+func (s *Server) replicasForWrite() int {
+	facts := s.facts()
+	fewest := 0
+	for i, shard := range facts.Shards {
+		if needed := (shard.Replicas + 1) / 2; i == 0 || needed < fewest {
+			fewest = needed
+		}
+	}
+	return fewest
 }
 
 // configGet is CONFIG GET pattern ...
@@ -103,10 +122,12 @@ func (c *conn) configSet(args [][]byte) resp.Value {
 	ctx, cancel := context.WithTimeout(context.Background(), configSetMax)
 	defer cancel()
 	var wanted []Setting
+	var given []string // the names as they were given, for errors
 	for i := 2; i < len(args); i += 2 {
+		given = append(given, clip(args[i]))
 		wanted = append(wanted, Setting{strings.ToLower(clip(args[i])), string(args[i+1])})
 	}
-	err := c.server.setSettings(ctx, wanted)
+	err := c.server.setSettings(ctx, wanted, given)
 	c.arrived = time.Now()
 	if err != nil {
 		return errorReply(err)
@@ -116,7 +137,7 @@ func (c *conn) configSet(args [][]byte) resp.Value {
 
 // setSettings checks names first, then values, then changes all (Redis, config.c, configSetCommand). A fixed setting may
 // be given the value that it has: test suites and tools do that.
-func (s *Server) setSettings(ctx context.Context, wanted []Setting) error {
+func (s *Server) setSettings(ctx context.Context, wanted []Setting, given []string) error {
 	list := s.settings()
 	var live []Setting
 	if s.cfg.Settings != nil {
@@ -128,7 +149,7 @@ func (s *Server) setSettings(ctx context.Context, wanted []Setting) error {
 		at := slices.IndexFunc(list, named)
 		switch {
 		case at < 0:
-			return apierr.New(apierr.KindInvalid, "Unknown option or number of arguments for CONFIG SET - '%s'", w.Name)
+			return apierr.New(apierr.KindInvalid, "Unknown option or number of arguments for CONFIG SET - '%s'", given[i])
 		case slices.ContainsFunc(wanted[:i], named):
 			return refusedSetting(w.Name, errTwice)
 		case slices.ContainsFunc(live, named):

@@ -1,9 +1,11 @@
 package respserver
 
 import (
+	"slices"
 	"time"
 
 	"github.com/holtcache/holt/gateway/router"
+	"github.com/holtcache/holt/proto/slot"
 )
 
 // reroutePause is how long an op waits that was refused twice, unless who leads changes before.
@@ -19,7 +21,13 @@ func (c *conn) settle() {
 		c.settleOwn()
 	}
 	for _, e := range c.entries[:c.used] {
+		if e.part {
+			continue // with the entry that joins it
+		}
 		c.emit(e.answer(), e.silent, e.row)
+		for _, part := range e.parts {
+			part.reset()
+		}
 		e.reset()
 	}
 	c.used = 0
@@ -45,34 +53,49 @@ func (c *conn) complete() {
 	}
 }
 
-// toRouteAgain lists, in order, the entries that came to the wrong replica and may be repeated: no later op of the
-// round on that shard took effect.
+// toRouteAgain lists, in order, the entries that came to the wrong replica and may be repeated: no later op of the round on
+// the same slot took effect. Between slots a pipeline promises no order once one of them is on its way: Redis answers with ASK
+// and goes on, too.
 func (c *conn) toRouteAgain() []*entry {
+	if !slices.ContainsFunc(c.entries[:c.used], (*entry).moved) {
+		return nil
+	}
 	var again []*entry
-	var done []*flight
-	for i := c.used - 1; i >= 0; i-- {
-		e := c.entries[i]
+	done := taken{slots: map[slot.ID]bool{}, some: map[*flight]bool{}, all: map[*flight]bool{}}
+	for _, e := range slices.Backward(c.entries[:c.used]) {
 		switch {
 		case e.flight == nil:
-		case e.moved() && !contains(done, e.flight):
+		case e.moved() && !done.overtake(e):
 			again = append(again, e)
-		case e.tookEffect() && !contains(done, e.flight):
-			done = append(done, e.flight)
+		case e.tookEffect():
+			done.add(e)
 		}
 	}
-	for i, j := 0, len(again)-1; i < j; i, j = i+1, j-1 {
-		again[i], again[j] = again[j], again[i]
-	}
+	slices.Reverse(again)
 	return again
 }
 
-func contains(flights []*flight, f *flight) bool {
-	for _, other := range flights {
-		if other == f {
-			return true
-		}
+// taken is where later ops of a round took effect: on which slots, on some of a shard, on all of a shard.
+type taken struct {
+	slots     map[slot.ID]bool
+	some, all map[*flight]bool
+}
+
+func (f taken) add(e *entry) {
+	f.some[e.flight] = true
+	if e.op.AllSlots {
+		f.all[e.flight] = true
+	} else {
+		f.slots[e.op.Slot] = true
 	}
-	return false
+}
+
+// overtake tells whether an entry may not be repeated behind them.
+func (f taken) overtake(e *entry) bool {
+	if e.op.AllSlots {
+		return f.some[e.flight]
+	}
+	return f.slots[e.op.Slot] || f.all[e.flight]
 }
 
 // pauseReroute waits before what came to the wrong replica is routed again: not at all the first time, then until who

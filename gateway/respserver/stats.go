@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/holtcache/holt/gateway/ops"
 )
 
 // Stats is what the server has counted since its start, or since CONFIG RESETSTAT.
@@ -23,6 +25,8 @@ type Stats struct {
 	Commands, Failed map[string]uint64
 	Errors           map[string]uint64
 	Latency          Latency
+	// Lookups are the keys that reads have looked for.
+	Lookups ops.Lookups
 	// TrackingBytes is about what the table of tracked keys takes, Tracking how many connections have tracking on.
 	TrackingBytes int64
 	Tracking      int64
@@ -53,6 +57,30 @@ func (l *latency) add(d time.Duration, commands int) {
 	l.total.Add(int64(d))
 }
 
+// rate counts commands by the second. Rounds of different connections may lose each other's counts at the turn of a second.
+type rate struct {
+	seconds [4]struct{ second, commands atomic.Int64 }
+}
+
+func (r *rate) add(now time.Time, commands int) {
+	second := now.Unix()
+	s := &r.seconds[uint64(second)%uint64(len(r.seconds))]
+	if old := s.second.Load(); old != second && s.second.CompareAndSwap(old, second) {
+		s.commands.Store(0)
+	}
+	s.commands.Add(int64(commands))
+}
+
+// last is how many commands ended in the last second that is over.
+func (r *rate) last(now time.Time) int64 {
+	second := now.Unix() - 1
+	s := &r.seconds[uint64(second)%uint64(len(r.seconds))]
+	if s.second.Load() != second {
+		return 0
+	}
+	return s.commands.Load()
+}
+
 // errorPrefixesMax bounds the table of error counts; there are fewer prefixes than that in proto/apierr.
 const errorPrefixesMax = 64
 
@@ -62,7 +90,9 @@ type counters struct {
 	protocolErrors, authFailures atomic.Uint64
 	panics                       atomic.Uint64
 	latency                      latency
-	lastWarning                  atomic.Int64 // Unix nanoseconds
+	rate                         rate
+	received, sent               atomic.Uint64 // bytes
+	lastWarning                  atomic.Int64  // Unix nanoseconds
 	lookups                      lookups
 	base                         atomic.Pointer[statsBase] // never nil
 
@@ -103,6 +133,7 @@ func (s *Server) Stats() Stats {
 		OutputCuts: c.outputCuts.Load(), ProtocolErrors: c.protocolErrors.Load(), AuthFailures: c.authFailures.Load(),
 		Panics: c.panics.Load(), Commands: map[string]uint64{}, Failed: map[string]uint64{}, Errors: map[string]uint64{},
 		TrackingBytes: s.tracking.bytes.Load(), Tracking: s.tracking.active.Load(),
+		Lookups: c.lookups.sum(),
 	}
 	s.mu.Lock()
 	st.Connections = uint64(len(s.conns))
@@ -130,7 +161,7 @@ func (s *Server) Stats() Stats {
 // resetStats is CONFIG RESETSTAT.
 func (s *Server) resetStats() {
 	c := &s.stats
-	for _, n := range []*atomic.Uint64{&c.accepted, &c.refused, &c.broken, &c.timedOut, &c.outputCuts, &c.protocolErrors, &c.authFailures, &c.panics} {
+	for _, n := range []*atomic.Uint64{&c.accepted, &c.refused, &c.broken, &c.timedOut, &c.outputCuts, &c.protocolErrors, &c.authFailures, &c.panics, &c.received, &c.sent} {
 		n.Store(0)
 	}
 	for i := range c.latency.counts {

@@ -26,6 +26,9 @@ var (
 	errUnblocked       = resp.Err("UNBLOCKED client unblocked via CLIENT UNBLOCK")
 )
 
+// acknowledgement tells how far the last writes of a connection have come, and whether that is as far as is asked for.
+type acknowledgement func() (reply resp.Value, enough bool)
+
 // waitReplicas is WAIT: it returns how many other replicas hold the last write of the connection in their logs, on the
 // shard where they are fewest, once that is enough or the time is over.
 func (c *conn) waitReplicas(args [][]byte) resp.Value {
@@ -33,24 +36,40 @@ func (c *conn) waitReplicas(args [][]byte) resp.Value {
 	if err != nil {
 		return errorReply(err)
 	}
-	ms, err := ops.ParseInt(args[2])
+	timeout, refused := parseTimeout(args[2])
+	if refused != nil {
+		return errorReply(refused)
+	}
+	if c.proxied {
+		return errProxied("WAIT", "writes are acknowledged by a majority unless CLIENT DURABILITY says otherwise")
+	}
+	return c.awaitAcknowledged(timeout, func() (resp.Value, bool) {
+		held := int64(c.replicasHolding())
+		return resp.Int(held), held >= want
+	})
+}
+
+// parseTimeout reads milliseconds; 0 means that there is no end.
+func parseTimeout(arg []byte) (time.Duration, *apierr.Error) {
+	ms, err := ops.ParseInt(arg)
 	switch {
 	case err != nil || ms > math.MaxInt64/int64(time.Millisecond):
-		return errorReply(errTimeoutNumber)
+		return 0, errTimeoutNumber
 	case ms < 0:
-		return errorReply(errNegativeTimeout)
+		return 0, errNegativeTimeout
 	}
-	if held := c.replicasHolding(); int64(held) >= want || c.inExec {
-		return resp.Int(int64(held))
+	return time.Duration(ms) * time.Millisecond, nil
+}
+
+// awaitAcknowledged answers once that is enough or the time is over. In a transaction it does not wait.
+func (c *conn) awaitAcknowledged(timeout time.Duration, look acknowledgement) resp.Value {
+	if reply, enough := look(); enough || c.inExec {
+		return reply
 	}
 	if !c.out.flush() {
 		c.closing = true
 		return resp.Int(0)
 	}
-	return c.awaitReplicas(want, time.Duration(ms)*time.Millisecond)
-}
-
-func (c *conn) awaitReplicas(want int64, timeout time.Duration) resp.Value {
 	select {
 	case <-c.blocked: // meant for an earlier wait
 	default:
@@ -68,29 +87,37 @@ func (c *conn) awaitReplicas(want int64, timeout time.Duration) resp.Value {
 	}
 	ticker := time.NewTicker(waitPoll)
 	defer ticker.Stop()
+	return c.pollAcknowledged(look, ticker, over)
+}
+
+func (c *conn) pollAcknowledged(look acknowledgement, ticker *time.Ticker, over <-chan time.Time) resp.Value {
 	for looks := 1; ; looks++ {
 		select {
 		case <-ticker.C:
-			if held := c.replicasHolding(); int64(held) >= want {
-				return resp.Int(int64(held))
+			reply, enough := look()
+			if enough {
+				return reply
 			}
 			if looks == waitPollFast {
 				ticker.Reset(waitPollSlow)
 			}
 			if looks > waitPollFast && c.hasLeft() {
 				c.closing = true
-				return resp.Int(0)
+				return reply
 			}
 		case <-over:
-			return resp.Int(int64(c.replicasHolding()))
+			reply, _ := look()
+			return reply
 		case how := <-c.blocked:
 			if how == unblockError {
 				return errUnblocked
 			}
-			return resp.Int(int64(c.replicasHolding()))
+			reply, _ := look()
+			return reply
 		case <-c.server.stop:
 			c.closing = true
-			return resp.Int(int64(c.replicasHolding()))
+			reply, _ := look()
+			return reply
 		}
 	}
 }
@@ -152,17 +179,19 @@ const (
 )
 
 func (c *conn) clientUnblock(args [][]byte) resp.Value {
-	id, err := ops.ParseInt(args[2])
-	if err != nil {
-		return errorReply(err)
-	}
 	how := unblockTimeout
 	switch {
 	case len(args) == 3:
-	case len(args) == 4 && word(args[3], "ERROR"):
+	case len(args) > 4:
+		return subcommandSyntax(args)
+	case word(args[3], "ERROR"):
 		how = unblockError
-	case len(args) != 4 || !word(args[3], "TIMEOUT"):
+	case !word(args[3], "TIMEOUT"):
 		return errorReply(apierr.New(apierr.KindInvalid, "CLIENT UNBLOCK reason should be TIMEOUT or ERROR"))
+	}
+	id, err := ops.ParseInt(args[2])
+	if err != nil {
+		return errorReply(err)
 	}
 	for _, other := range c.server.clients() {
 		if other.id != id || !other.waiting.Load() {

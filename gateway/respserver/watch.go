@@ -5,9 +5,12 @@ import (
 
 	"github.com/holtcache/holt/gateway/ops"
 	"github.com/holtcache/holt/gateway/resp"
+	"github.com/holtcache/holt/gateway/router"
 	"github.com/holtcache/holt/proto/apierr"
 	"github.com/holtcache/holt/proto/slot"
 )
+
+var errWatchMoved = apierr.New(apierr.KindTryAgain, "the slot of the watched keys has changed hands; UNWATCH, and begin again")
 
 var errWatchInMulti = apierr.New(apierr.KindInvalid, "WATCH inside MULTI is not allowed")
 
@@ -15,6 +18,8 @@ var errWatchInMulti = apierr.New(apierr.KindInvalid, "WATCH inside MULTI is not 
 type watchList struct {
 	slot slot.ID
 	keys []watchedKey
+	// by watches the keys where that is another node; their marks here mean nothing then.
+	by router.Remote
 }
 
 // watchedKey is a key with the mark it had when it was watched first.
@@ -59,6 +64,9 @@ func (c *conn) watchKeys(args [][]byte) resp.Value {
 	if limit := c.server.limits.WatchedKeysMax; len(c.watch.keys)+len(keys) > limit {
 		return errorReply(apierr.New(apierr.KindTooLarge, "a connection may watch %d keys", limit))
 	}
+	if v, elsewhere := c.watchElsewhere(s, args, keys); elsewhere {
+		return v
+	}
 	watched := make([]watchedKey, len(keys))
 	err = c.readLeader(s, func(r ops.Reader, shard slot.ShardID) {
 		for i, key := range keys {
@@ -90,6 +98,50 @@ func (w *watchList) missing(keys [][]byte) [][]byte {
 }
 
 func (c *conn) unwatch([][]byte) resp.Value {
-	c.watch = watchList{}
+	c.endWatch()
 	return resp.OK()
+}
+
+// endWatch forgets what is watched.
+func (c *conn) endWatch() {
+	if c.watch.by != nil {
+		c.watch.by.Unwatch()
+	}
+	c.watch = watchList{}
+}
+
+// watchElsewhere has the node that leads a slot watch keys; elsewhere=false: that is this one.
+func (c *conn) watchElsewhere(s slot.ID, args, keys [][]byte) (v resp.Value, elsewhere bool) {
+	if !c.proxied {
+		return v, false
+	}
+	for attempt := 0; ; attempt++ {
+		replica, err := c.target(s, c.asked)
+		if err != nil {
+			return errorReply(err), true
+		}
+		by, is := replica.(router.Remote)
+		if !is {
+			if c.watch.by == nil {
+				return v, false
+			}
+			return errorReply(errWatchMoved), true
+		}
+		if c.watch.by != nil && c.watch.by != by || c.watch.by == nil && len(c.watch.keys) > 0 {
+			return errorReply(errWatchMoved), true
+		}
+		reply, failed := by.Watch(args, c.arrived.Add(router.CommitMax))
+		if failed == nil {
+			if v = fromElsewhere(reply); !v.IsError() {
+				c.watch.slot, c.watch.by = s, by
+				for _, key := range keys {
+					c.watch.keys = append(c.watch.keys, watchedKey{key: key})
+				}
+			}
+			return v, true
+		}
+		if err := apierr.Of(failed); c.watch.by != nil || !isMoved(err) || !c.pauseReroute(attempt) {
+			return errorReply(err), true
+		}
+	}
 }

@@ -31,6 +31,9 @@ const (
 	ReadStale
 )
 
+// RequestID names a request to all attempts at it.
+type RequestID struct{ Client, Sequence uint64 }
+
 // Op is one evaluation on the leader of a shard: a write, or a read that has to come after writes of its connection.
 // The caller sets the first group of fields, submits the op once, and reads the second group after Flight.Wait.
 type Op struct {
@@ -42,6 +45,23 @@ type Op struct {
 	// time, because it may run again if the evaluation before left no trace. An op that makes no effect is a read.
 	Do func(ops.Tx)
 
+	// ID names the op to all attempts at it, and Until is its end in milliseconds of the shard's clock: until then the op is
+	// applied once, whatever the number of attempts. Until 0: it has none. Not with AllSlots.
+	ID    RequestID
+	Until int64
+	// Result is the answer in the caller's form. Where there is an id Do sets it; where Repeated is set afterwards it is that of
+	// the attempt that was applied, and Do did not run. It is not to be changed.
+	Result   []byte
+	Repeated bool
+
+	// Command is the op as its client has sent it, or Block are the commands of its transaction: for a Remote replica, which evaluates
+	// nothing here. ReadOnly tells it that the op changes nothing, so that it may be repeated.
+	Command  [][]byte
+	Block    [][][]byte
+	ReadOnly bool
+	// Reply is what a Remote replica has answered, as RESP.
+	Reply []byte
+
 	// Err is nil for an op that is done as asked.
 	Err *apierr.Error
 	// Acked is how a write was acknowledged, which may be better than asked for.
@@ -51,6 +71,15 @@ type Op struct {
 
 	// Handle belongs to the replica that takes the op.
 	Handle any
+}
+
+// Remote is the replica of another node. It takes ops that carry their command and reads nothing by itself.
+type Remote interface {
+	Replica
+	// Watch has a connection of its own watch keys until Unwatch or the next op with a Block, which goes over it too. It returns the
+	// answer.
+	Watch(command [][]byte, deadline time.Time) (reply []byte, err error)
+	Unwatch()
 }
 
 // Flight is a set of ops on one replica that one goroutine submits and then waits for. It is used again and again.
@@ -70,7 +99,8 @@ type Replica interface {
 	// NewFlight returns an empty flight for one connection.
 	NewFlight() Flight
 	// Read evaluates fn against one slot in the caller's goroutine and returns when what it saw cannot be lost any more.
-	// fn runs under a lock, must not block, and may run several times. The error is an *apierr.Error.
+	// fn runs under a lock, must not block, and may run several times. The reader is an ops.Scanner, too. The error is an
+	// *apierr.Error.
 	Read(ctx context.Context, s slot.ID, mode ReadMode, fn func(ops.Reader)) error
 	// AwaitOwned returns nil once this replica, leading, serves a slot that is being handed over to its shard. The error is
 	// an *apierr.Error: Importing where ctx ends before, Ask where the slot is being handed to another shard, else why the
@@ -84,6 +114,8 @@ type Replica interface {
 	// Keys is how many keys the replica holds, and KeysInSlot how many of them in one slot.
 	Keys() int
 	KeysInSlot(s slot.ID) int
+	// HasKeys tells at no cost whether the replica has keys of a slot of its shard's, those of writes on their way included.
+	HasKeys(s slot.ID) bool
 	// ListKeys lists keys of a slot that the replica holds and that have not expired, at most limit, in no particular order.
 	ListKeys(s slot.ID, limit int) [][]byte
 }

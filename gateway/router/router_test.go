@@ -74,6 +74,7 @@ func (s seat) Read(context.Context, slot.ID, ReadMode, func(ops.Reader)) error {
 func (s seat) Acknowledged(uint64) int                                         { return 0 }
 func (s seat) Keys() int                                                       { return 0 }
 func (s seat) KeysInSlot(slot.ID) int                                          { return 0 }
+func (s seat) HasKeys(slot.ID) bool                                            { return false }
 func (s seat) ListKeys(slot.ID, int) [][]byte                                  { return nil }
 
 // viewOf has shard 1 on slots 0-99, led by leader; the other slots are nobody's.

@@ -21,6 +21,7 @@ const (
 	KindBusy
 	KindDeadline
 	KindUnknownOutcome
+	KindIDEnded
 	KindOutOfMemory
 	KindLoading
 	KindReadOnly
@@ -67,6 +68,7 @@ var table = [kindEnd]Row{
 	KindBusy:           {"busy", codes.ResourceExhausted, "TRYAGAIN", true, OutcomeNotApplied, "A bounded queue is full."},
 	KindDeadline:       {"deadline", codes.DeadlineExceeded, "CLUSTERDOWN", true, OutcomeNotApplied, "The request waited for its turn until its deadline and was withdrawn."},
 	KindUnknownOutcome: {"unknown-outcome", codes.Unknown, "UNKNOWN", false, OutcomeUnknown, "The write was proposed and its fate is not known yet: read before you retry."},
+	KindIDEnded:        {"id-ended", codes.FailedPrecondition, "UNKNOWN", false, OutcomeUnknown, "The request's id has ended: this attempt is not applied, and of earlier ones nothing is known any more."},
 	KindOutOfMemory:    {"out-of-memory", codes.ResourceExhausted, "OOM", true, OutcomeNotApplied, "The shard's memory budget is used up and nothing may be evicted."},
 	KindLoading:        {"loading", codes.Unavailable, "LOADING", true, OutcomeNotApplied, "The node is loading its data."},
 	KindReadOnly:       {"read-only", codes.FailedPrecondition, "READONLY", true, OutcomeNotApplied, "A write reached a replica that may only read."},

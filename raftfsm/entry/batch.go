@@ -1,6 +1,7 @@
 package entry
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 
@@ -21,8 +22,11 @@ type Batch struct {
 	effects []Effect
 }
 
-// minEffectBytes is the length of the shortest effect: kind, tag, empty key, version, and one field.
-const minEffectBytes = 5
+// minEffectBytes is the length of the shortest effect: kind, tag, version and an empty field, of the key of the effect before.
+const minEffectBytes = 4
+
+// sameKey in the tag of an effect on a field says that its key is that of the effect before it in the section, and left out.
+const sameKey = 1 << 7
 
 // AppendBatch appends the record of a batch to dst.
 func AppendBatch(dst []byte, h Header, b *Batch) []byte {
@@ -36,17 +40,28 @@ func AppendBatch(dst []byte, h Header, b *Batch) []byte {
 		s := &b.Sections[i]
 		dst = binary.LittleEndian.AppendUint16(dst, uint16(s.Slot))
 		dst = binary.AppendUvarint(dst, uint64(len(s.Effects)))
-		for j := range s.Effects {
-			dst = appendEffect(dst, b.Version, &s.Effects[j])
-		}
+		dst = appendEffects(dst, b.Version, s.Effects)
 	}
 	return appendTrailer(dst, start)
 }
 
+func appendEffects(dst []byte, base uint64, effects []Effect) []byte {
+	for i := range effects {
+		e := &effects[i]
+		same := i > 0 && e.OnField() && bytes.Equal(e.Key, effects[i-1].Key) && effects[i-1].Kind != EffectDone
+		dst = appendEffect(dst, base, e, same)
+	}
+	return dst
+}
+
 // appendEffect writes versions as distance from the batch's: they are close, so they are short.
-func appendEffect(dst []byte, base uint64, e *Effect) []byte {
-	dst = append(dst, byte(e.Kind), byte(e.Type)|byte(e.Reason))
-	dst = appendBytes(dst, e.Key)
+func appendEffect(dst []byte, base uint64, e *Effect, same bool) []byte {
+	if same {
+		dst = append(dst, byte(e.Kind), byte(e.Type)|sameKey)
+	} else {
+		dst = append(dst, byte(e.Kind), byte(e.Type)|byte(e.Reason))
+		dst = appendBytes(dst, e.Key)
+	}
 	dst = binary.AppendUvarint(dst, base-e.Version)
 	switch e.Kind {
 	case EffectSet:
@@ -64,6 +79,11 @@ func appendEffect(dst []byte, base uint64, e *Effect) []byte {
 		dst = binary.AppendUvarint(dst, e.Sequence)
 		dst = binary.AppendUvarint(dst, uint64(e.ExpireAt))
 		dst = appendBytes(dst, e.Value)
+	case EffectSetField:
+		dst = appendBytes(dst, e.Field)
+		dst = appendBytes(dst, e.Value)
+	case EffectDelField:
+		dst = appendBytes(dst, e.Field)
 	default:
 		panic("entry: effect of an unknown kind")
 	}
@@ -81,9 +101,7 @@ func DecodeBatch(body []byte, b *Batch) error {
 	for ; n > 0 && !d.bad; n-- {
 		s := Section{Slot: d.Slot()}
 		first := len(effects)
-		for m := d.Count(minEffectBytes); m > 0 && !d.bad; m-- {
-			effects = append(effects, d.effect(b.Version))
-		}
+		effects = d.effects(effects, b.Version, d.Count(minEffectBytes))
 		s.Effects = effects[first:len(effects):len(effects)]
 		b.Sections = append(b.Sections, s)
 	}
@@ -105,16 +123,37 @@ func (b *Batch) Forget() {
 	b.Version, b.Drops, b.Sections, b.effects = 0, b.Drops[:0], b.Sections[:0], b.effects[:0]
 }
 
-func (d *Decoder) effect(base uint64) Effect {
+// effects appends n effects of one section.
+func (d *Decoder) effects(dst []Effect, base uint64, n int) []Effect {
+	for first := len(dst); n > 0 && !d.bad; n-- {
+		var before *Effect
+		if len(dst) > first {
+			before = &dst[len(dst)-1]
+		}
+		dst = append(dst, d.effect(base, before))
+	}
+	return dst
+}
+
+func (d *Decoder) effect(base uint64, before *Effect) Effect {
 	e := Effect{Kind: EffectKind(d.Byte())}
 	tag := d.Byte()
-	e.Key = d.Bytes()
+	if e.OnField() && tag&sameKey != 0 {
+		if tag &^= sameKey; before == nil || before.Kind == EffectDone {
+			d.bad = true
+			return e
+		}
+		e.Key = before.Key
+	} else {
+		e.Key = d.Bytes()
+	}
 	e.Version = base - d.Uvarint()
 	switch e.Kind {
 	case EffectSet:
 		e.Type = Type(tag)
 		e.ExpireAt = int64(d.Uvarint())
 		e.Value = d.Bytes()
+		d.bad = d.bad || e.Type.HasFields() && CheckPacked(e.Value) != nil
 	case EffectPatch:
 		e.Type = Type(tag)
 		e.Offset = d.Uvarint()
@@ -131,6 +170,15 @@ func (d *Decoder) effect(base uint64) Effect {
 		e.ExpireAt = int64(d.Uvarint())
 		e.Value = d.Bytes()
 		d.bad = d.bad || tag != 0 || len(e.Key) != 0
+	case EffectSetField:
+		e.Type = Type(tag)
+		e.Field = d.Bytes()
+		e.Value = d.Bytes()
+		d.bad = d.bad || !e.Type.HasFields()
+	case EffectDelField:
+		e.Type = Type(tag)
+		e.Field = d.Bytes()
+		d.bad = d.bad || !e.Type.HasFields()
 	default:
 		d.bad = true
 	}

@@ -1,6 +1,7 @@
 package entry
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/holtcache/holt/proto/slot"
@@ -11,9 +12,14 @@ import (
 //	Set and Del replace every earlier effect of the key
 //	Patch or Expire after Set become part of the Set
 //	Expire after Expire replaces it
-//	Patch and Expire otherwise append, in order
+//	SetField and DelField replace the last effect on their field, unless that makes the key
+//	Expire after Expire on a key whose fields change replaces it, too
+//	all else appends, in order
 //	Drop removes every earlier effect on its slots and keeps a tombstone in front of the later ones
 //	Done is always kept: that a request was applied stays true whatever becomes of its keys
+//
+// Effects on different fields of a key, and on its expiry, may be applied in any order as long as the key is there: that is why one
+// may take the place of an earlier one. Only the first effect on a key that the batch makes, a SetField, has to stay a SetField.
 //
 // The builder copies keys and values into memory of its own, which later batches do not use again: what refers to it
 // (an overlay, a held reply) may keep it.
@@ -24,9 +30,12 @@ type Builder struct {
 	bySlot   map[slot.ID]int
 	// latest finds the last live effect of a key.
 	latest map[string]effectRef
-	arena  arena
-	live   int
-	batch  Batch
+	// parts finds the last live effect on a field of a key, and on the expiry of a key with fields, by partName.
+	parts map[string]int
+	name  []byte // of the part at hand
+	arena arena
+	live  int
+	batch Batch
 }
 
 type buildSection struct {
@@ -51,7 +60,7 @@ const doneOverheadBytes = 36
 
 // NewBuilder returns an empty builder.
 func NewBuilder() *Builder {
-	return &Builder{bySlot: map[slot.ID]int{}, latest: map[string]effectRef{}}
+	return &Builder{bySlot: map[slot.ID]int{}, latest: map[string]effectRef{}, parts: map[string]int{}}
 }
 
 // Reset empties the builder for the next batch. The memory of the batch before stays with those who refer to it.
@@ -65,6 +74,7 @@ func (b *Builder) Reset() {
 	b.batch.Forget()
 	clear(b.bySlot)
 	clear(b.latest)
+	clear(b.parts)
 }
 
 // empty lets go of keys and values, and of the room where it is much.
@@ -91,8 +101,8 @@ func (b *Builder) ArenaBytes() int { return b.arena.used }
 // Copy copies bytes into the memory of the batch.
 func (b *Builder) Copy(data []byte) []byte { return b.arena.copy(data) }
 
-// Add composes an effect into the batch. Key and Value must be memory that nobody changes (see Copy).
-// Versions rise from call to call.
+// Add composes an effect into the batch. Key, Field and Value must be memory that nobody changes (see Copy).
+// Versions never fall from call to call.
 func (b *Builder) Add(s slot.ID, e Effect) {
 	b.version = e.Version
 	i := b.section(s)
@@ -127,9 +137,55 @@ func (b *Builder) Add(s slot.ID, e Effect) {
 			return
 		}
 	}
+	if e.isPart() {
+		if b.replacePart(effects, &e) {
+			return
+		}
+		b.parts[string(b.name)] = len(effects)
+	}
 	b.sections[i].effects = append(effects, buildEffect{Effect: e, previous: last})
-	b.live += effectOverheadBytes + len(e.Key) + len(e.Value)
+	b.live += e.sizeBytes()
 	b.latest[string(e.Key)] = effectRef{i, len(effects)}
+}
+
+// isPart tells whether the effect changes one of the things of a key that change apart from each other.
+func (e *Effect) isPart() bool {
+	return e.OnField() || e.Kind == EffectExpire && e.Type.HasFields()
+}
+
+// replacePart puts an effect into the place of the last one on the same part, if it may stand there. It leaves the part's name
+// in b.name.
+func (b *Builder) replacePart(effects []buildEffect, e *Effect) bool {
+	b.namePart(e)
+	at, ok := b.parts[string(b.name)]
+	if !ok {
+		return false
+	}
+	old := &effects[at]
+	makesKey := old.Kind == EffectSetField && (old.previous < 0 || effects[old.previous].Kind == EffectDel)
+	if makesKey && e.Kind == EffectDelField {
+		return false
+	}
+	b.live += e.sizeBytes() - old.sizeBytes()
+	old.Effect = *e
+	return true
+}
+
+// namePart makes the name of what a part effect changes: the key, with its length in front, and behind it the field; without
+// either a field or a length for the expiry.
+func (b *Builder) namePart(e *Effect) {
+	b.name = b.name[:0]
+	if e.OnField() {
+		b.name = append(binary.AppendUvarint(append(b.name, 'f'), uint64(len(e.Key))), e.Key...)
+		b.name = append(b.name, e.Field...)
+		return
+	}
+	b.name = append(append(b.name, 'e'), e.Key...)
+}
+
+// sizeBytes is about what an effect adds to a batch.
+func (e *Effect) sizeBytes() int {
+	return effectOverheadBytes + len(e.Key) + len(e.Field) + len(e.Value)
 }
 
 // Patched returns a new value: base with data written over it from offset on, longer where data reaches past its end.
@@ -160,7 +216,11 @@ func (b *Builder) Drop(ranges []slot.Range, version uint64) {
 }
 
 func (b *Builder) kill(e *buildEffect) {
-	b.live -= effectOverheadBytes + len(e.Key) + len(e.Value)
+	if e.isPart() {
+		b.namePart(&e.Effect)
+		delete(b.parts, string(b.name))
+	}
+	b.live -= e.sizeBytes()
 	e.Kind = 0
 }
 

@@ -3,6 +3,7 @@ package entry
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/holtcache/holt/proto/slot"
 )
@@ -34,6 +35,9 @@ type Chunk struct {
 	Time    int64
 	// Parts apply in order. Several may be of one slot.
 	Parts []Part
+
+	// items are those of all parts, one behind the other, where the chunk was decoded to be used again.
+	items []Item
 }
 
 // Part is what a chunk does to one slot: emptying it, then items, then effects.
@@ -45,10 +49,13 @@ type Part struct {
 	Effects []Effect
 }
 
-// Item is all that a key held when it was copied. It replaces what the target has of the key.
+// Item is all that a key held when it was copied. It replaces what the target has of the key. Of a key with many fields an
+// item has some: they replace those that the target has, and leave the others alone.
 type Item struct {
 	Key, Value []byte
 	Type       Type
+	// Part tells that Value has some of the fields.
+	Part bool
 	// ExpireAt is the instant at which the key expires, in milliseconds since the Unix epoch; 0 means never.
 	ExpireAt int64
 	Version  uint64
@@ -84,14 +91,41 @@ func appendChunkHead(h Header, c *Chunk, room int) []byte {
 
 // DecodeChunk reads the body of KindChunk. Keys and values are parts of body.
 func DecodeChunk(body []byte) (Chunk, error) {
+	var c Chunk
+	err := DecodeChunkInto(body, &c)
+	c.items = nil
+	return c, err
+}
+
+// DecodeChunkInto reads the body of KindChunk into c, whose slices are used again. Keys and values are parts of body.
+func DecodeChunkInto(body []byte, c *Chunk) error {
 	d := NewDecoder(body)
-	c := Chunk{
-		Migration: d.Uint64(), Attempt: Attempt{Incarnation: d.Uint64(), Counter: d.Uint64()}, Sequence: d.Uint64(),
-		Version: d.Uint64(), Time: int64(d.Uint64()), Final: d.bool(),
-	}
+	c.Migration, c.Attempt, c.Sequence = d.Uint64(), Attempt{Incarnation: d.Uint64(), Counter: d.Uint64()}, d.Uint64()
+	c.Version, c.Time, c.Final = d.Uint64(), int64(d.Uint64()), d.bool()
 	d.bad = d.bad || c.Time < 0
-	c.Parts = d.parts()
-	return c, d.End("chunk")
+	d.parts(c)
+	return d.End("chunk")
+}
+
+// DecodePartsInto reads parts to the end of data into c, whose slices are used again. Keys and values are parts of data.
+func DecodePartsInto(data []byte, c *Chunk) error {
+	d := NewDecoder(data)
+	d.parts(c)
+	return d.End("parts of a chunk")
+}
+
+// itemsKept is for how many items a chunk that is emptied keeps room: those of a full one with values of 64 bytes.
+const itemsKept = 4096
+
+// Forget empties a decoded chunk, so that it does not keep the memory that its keys and values are parts of.
+func (c *Chunk) Forget() {
+	if max(cap(c.items), cap(c.Parts)) > itemsKept {
+		*c = Chunk{}
+		return
+	}
+	clear(c.Parts)
+	clear(c.items)
+	*c = Chunk{Parts: c.Parts[:0], items: c.items[:0]}
 }
 
 // AppendPart appends a part to dst. Parts behind each other are what DecodeParts reads.
@@ -111,55 +145,61 @@ func AppendPart(dst []byte, p *Part) []byte {
 		base = max(base, p.Effects[i].Version)
 	}
 	dst = binary.AppendUvarint(dst, base)
-	for i := range p.Effects {
-		dst = appendEffect(dst, base, &p.Effects[i])
-	}
-	return dst
+	return appendEffects(dst, base, p.Effects)
 }
 
 // DecodeParts reads parts to the end of data, of which keys and values are parts.
 func DecodeParts(data []byte) ([]Part, error) {
-	d := NewDecoder(data)
-	parts := d.parts()
-	return parts, d.End("parts of a chunk")
+	var c Chunk
+	err := DecodePartsInto(data, &c)
+	return c.Parts, err
 }
 
+// PartOf is set in the byte that says the type of an item, here and in snapshots, where Value has some of the key's fields.
+const PartOf = 1 << 7
+
 func appendItem(dst []byte, it *Item) []byte {
-	dst = append(dst, byte(it.Type), byte(it.Access), byte(it.Access>>8), byte(it.Access>>16))
+	typ := byte(it.Type)
+	if it.Part {
+		typ |= PartOf
+	}
+	dst = append(dst, typ, byte(it.Access), byte(it.Access>>8), byte(it.Access>>16))
 	dst = binary.AppendUvarint(dst, uint64(it.ExpireAt))
 	dst = binary.AppendUvarint(dst, it.Version)
 	dst = appendBytes(dst, it.Key)
 	return appendBytes(dst, it.Value)
 }
 
-func (d *Decoder) parts() (parts []Part) {
+func (d *Decoder) parts(c *Chunk) {
+	parts, items := c.Parts[:0], c.items[:0]
 	for d.More() {
 		p := Part{Slot: d.Slot(), Drop: d.bool()}
 		if n := d.Count(minItemBytes); n > 0 {
-			p.Items = make([]Item, 0, n)
-			for ; n > 0 && !d.bad; n-- {
-				p.Items = append(p.Items, d.item())
+			first := len(items)
+			for items = slices.Grow(items, n); n > 0 && !d.bad; n-- {
+				items = append(items, d.item())
 			}
+			p.Items = items[first:len(items):len(items)]
 		}
 		if n := d.Count(minEffectBytes); n > 0 {
 			base := d.Uvarint()
-			p.Effects = make([]Effect, 0, n)
-			for ; n > 0 && !d.bad; n-- {
-				p.Effects = append(p.Effects, d.effect(base))
-			}
+			p.Effects = d.effects(make([]Effect, 0, n), base, n)
 		}
 		parts = append(parts, p)
 	}
-	return parts
+	c.Parts, c.items = parts, items
 }
 
 func (d *Decoder) item() Item {
 	it := Item{Type: Type(d.Byte()), Access: uint32(d.Uint16())}
+	if (it.Type &^ PartOf).HasFields() {
+		it.Part, it.Type = it.Type&PartOf != 0, it.Type&^PartOf
+	}
 	it.Access |= uint32(d.Byte()) << 16
 	it.ExpireAt = int64(d.Uvarint())
 	it.Version = d.Uvarint()
 	it.Key = d.Bytes()
 	it.Value = d.Bytes()
-	d.bad = d.bad || it.ExpireAt < 0
+	d.bad = d.bad || it.ExpireAt < 0 || it.Type.HasFields() && CheckPacked(it.Value) != nil
 	return it
 }

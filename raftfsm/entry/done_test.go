@@ -25,12 +25,12 @@ func TestEffectOfAnUnknownKindIsRefused(t *testing.T) {
 	for kind := range 256 {
 		data := AppendBatch(nil, Header{}, &Batch{Sections: []Section{{Effects: []Effect{{Kind: EffectDel, Reason: ReasonDelete}}}}})
 		body := data[headerBytes : len(data)-trailerBytes]
-		at := len(body) - minEffectBytes
+		at := len(body) - 5 // kind, reason, length of the key, version, a zero
 		if EffectKind(body[at]) != EffectDel {
 			t.Fatalf("the effect does not begin at %d of %x", at, body)
 		}
 		body[at] = byte(kind)
-		known := EffectKind(kind) >= EffectSet && EffectKind(kind) <= EffectDone
+		known := EffectKind(kind) >= EffectSet && EffectKind(kind) <= EffectDelField
 		var b Batch
 		if err := DecodeBatch(body, &b); !known && !errors.Is(err, ErrCorrupt) {
 			t.Errorf("kind %d: %v, want it refused", kind, err)

@@ -65,6 +65,8 @@ func TestRecordsHaveTheirGoldenBytes(t *testing.T) {
 		{"final chunk", EncodeChunk(h, Chunk{Migration: 3, Sequence: 1, Final: true})},
 		{"activate", EncodeActivate(h, Activate{Migration: 3})},
 		{"discard", EncodeDiscard(h, Discard{Migration: 3})},
+		{"effects on fields", AppendBatch(nil, h, &fieldEffects)},
+		{"chunk with fields", EncodeChunk(h, fieldChunk)},
 		{"migration end", EncodeMigrationEnd(h, MigrationEnd{Migration: 3, Ranges: sample.Drops})},
 	}
 	var got strings.Builder
@@ -151,6 +153,7 @@ func TestAnotherFormatVersionIsRefusedAndNamed(t *testing.T) {
 func FuzzDecodeNeverPanics(f *testing.F) {
 	f.Add(AppendBatch(nil, Header{}, &sample)[headerBytes:])
 	f.Add(AppendBatch(nil, Header{}, &results)[headerBytes:])
+	f.Add(AppendBatch(nil, Header{}, &fieldEffects)[headerBytes:])
 	f.Add(EncodeOwn(Header{}, []slot.Range{{First: 0, Last: 1}})[headerBytes:])
 	f.Add(EncodeExecutorStart(1, ExecutorStart{Node: "x"})[headerBytes:])
 	f.Fuzz(func(t *testing.T, data []byte) {

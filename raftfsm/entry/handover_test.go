@@ -71,6 +71,30 @@ func wholeParts(kind Kind, body []byte) bool {
 	return err == nil && (len(c.Parts) == 0 || c.Sequence == sampleChunk.Sequence && len(c.Parts) < len(sampleChunk.Parts))
 }
 
+// The room that one chunk was decoded into serves the next, and leaves nothing of the first behind.
+func TestChunkIsDecodedIntoTheRoomOfAnother(t *testing.T) {
+	h := Header{Incarnation: 1, Sequence: 1}
+	var used Chunk
+	for _, want := range []Chunk{sampleChunk, resultChunk, {Migration: 9, Time: 1}, sampleChunk} {
+		_, body, err := DecodeHeader(EncodeChunk(h, want))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := DecodeChunkInto(body, &used); err != nil {
+			t.Fatal(err)
+		}
+		if got := append([]Part(nil), used.Parts...); !reflect.DeepEqual(got, want.Parts) || used.Migration != want.Migration || used.Final != want.Final {
+			t.Errorf("got %+v, want %+v", used, want)
+		}
+		used.Forget()
+		for _, it := range used.items[:cap(used.items)] {
+			if it.Key != nil || it.Value != nil {
+				t.Errorf("a chunk that was emptied keeps the key %q", it.Key)
+			}
+		}
+	}
+}
+
 // Who sends chunks encodes their parts one by one, long before it knows their number.
 func TestPartsThatWereEncodedOneByOneMakeTheSameChunk(t *testing.T) {
 	var parts []byte

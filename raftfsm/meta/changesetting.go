@@ -37,6 +37,9 @@ func (v *values) changeSettings(c *storagev1.ChangeSettings, r *Result) error {
 	return v.useSettings(settings, r)
 }
 
+// With is the settings after a change, before a cluster is created with them.
+func (s Settings) With(c *storagev1.ChangeSetting) (Settings, error) { return s.with(c, false) }
+
 // with is the settings after a change. created tells that the shards have been created.
 func (s Settings) with(c *storagev1.ChangeSetting, created bool) (Settings, error) {
 	tooLate := func(name string) error {

@@ -15,8 +15,12 @@ import (
 //
 // Version 2 added eviction, save rules and what a node may hold, with ChangeSettings; and the hash seed.
 // Version 3 added migrations with their settings, nodes that drain, the end of a shard, and rebalances.
-// Version 4 added users.
+// Version 4 added users, and the last migration before a rebalance.
 const CommandVersion = 4
+
+// VersionUnsaid is the version that a build knows which does not say what it knows. Commands of later ones are proposed only where
+// every node says that it knows them.
+const VersionUnsaid = 3
 
 // Encode is the log entry of a command. It stamps the oldest version that knows all of it, so that nodes of an older
 // build go on until somebody makes use of what is new.
@@ -31,8 +35,12 @@ func versionOf(c *storagev1.MetaCommand) uint32 {
 	case *storagev1.MetaCommand_SetUser, *storagev1.MetaCommand_DeleteUser:
 		return 4
 	case *storagev1.MetaCommand_StartMigrations, *storagev1.MetaCommand_CommitMigration, *storagev1.MetaCommand_AbortMigration,
-		*storagev1.MetaCommand_EndMigration, *storagev1.MetaCommand_SetNodeDraining, *storagev1.MetaCommand_DissolveShard,
-		*storagev1.MetaCommand_SetRebalance:
+		*storagev1.MetaCommand_EndMigration, *storagev1.MetaCommand_SetNodeDraining, *storagev1.MetaCommand_DissolveShard:
+		return 3
+	case *storagev1.MetaCommand_SetRebalance:
+		if c.SetRebalance.GetRebalance().GetLastMigrationId() != 0 {
+			return 4
+		}
 		return 3
 	case *storagev1.MetaCommand_ChangeSettings:
 		version := uint32(2)
@@ -88,7 +96,7 @@ func marshal(m proto.Message) []byte {
 // CheckCommand tells whether this build can evaluate an encoded command: an *apierr.Error, or nil. Whoever takes commands
 // from elsewhere checks them before they are proposed: one that cannot be evaluated would stop every replica.
 func CheckCommand(data []byte) error {
-	if _, err := parse(data); err != nil {
+	if _, err := Decode(data); err != nil {
 		return apierr.New(apierr.KindInvalid, "meta command: %w; not applied", err)
 	}
 	return nil
@@ -97,14 +105,15 @@ func CheckCommand(data []byte) error {
 // decode reads a log entry. The meta group agreed on it, so one that cannot be read means that this build is older than
 // the one that proposed it, or that the log is damaged: it panics.
 func decode(index uint64, data []byte) *storagev1.MetaCommand {
-	c, err := parse(data)
+	c, err := Decode(data)
 	if err != nil {
 		panic(fmt.Sprintf("meta: entry %d of %d bytes: %v", index, len(data), err))
 	}
 	return c
 }
 
-func parse(data []byte) (*storagev1.MetaCommand, error) {
+// Decode reads an encoded command; an error says that this build cannot evaluate it.
+func Decode(data []byte) (*storagev1.MetaCommand, error) {
 	var c storagev1.MetaCommand
 	if err := proto.Unmarshal(data, &c); err != nil {
 		return nil, fmt.Errorf("it is no command: %w", err)

@@ -18,6 +18,7 @@ func (v *values) toProto() *storagev1.MetaState {
 		HashSeed:     v.hashSeed,
 
 		LastMigrationId: v.lastMigration,
+		CommandVersion:  v.commandVersion,
 	}
 	if v.clusterID != "" {
 		p.Settings = v.settings.Proto()
@@ -50,7 +51,8 @@ func valuesFromProto(p *storagev1.MetaState) (values, error) {
 		metaVoters: p.MetaVoters,
 		hashSeed:   p.HashSeed,
 
-		lastMigration: p.LastMigrationId,
+		lastMigration:  p.LastMigrationId,
+		commandVersion: p.CommandVersion,
 	}
 	for _, n := range p.Nodes {
 		v.nodes = append(v.nodes, Node{

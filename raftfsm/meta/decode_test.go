@@ -25,6 +25,7 @@ func TestWhatCannotBeEvaluatedStopsTheReplica(t *testing.T) {
 	newer := registerCommand(2, 1)
 	data := Encode(newer)
 	newer.Version = 7
+	knowsUpTo := fmt.Sprintf("knows up to %d", CommandVersion)
 	node := marshal(registerCommand(2, 1).GetRegisterNode())
 	node = protowire.AppendVarint(protowire.AppendTag(node, 999, protowire.VarintType), 1)
 	unknownNested := protowire.AppendTag(protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), CommandVersion), 3, protowire.BytesType)
@@ -33,10 +34,10 @@ func TestWhatCannotBeEvaluatedStopsTheReplica(t *testing.T) {
 		data []byte
 		want []string
 	}{
-		"no bytes":            {nil, []string{"entry 50", "command version 0", "knows up to 4"}},
+		"no bytes":            {nil, []string{"entry 50", "command version 0", knowsUpTo}},
 		"no protobuf":         {[]byte{0xff, 0xff}, []string{"entry 50 of 2 bytes"}},
 		"cut":                 {data[:len(data)-1], []string{"entry 50", "is no command"}},
-		"newer version":       {marshal(newer), []string{"command version 7", "knows up to 4"}},
+		"newer version":       {marshal(newer), []string{"command version 7", knowsUpTo}},
 		"no command":          {Encode(&storagev1.MetaCommand{}), []string{"version 1", "does not know"}},
 		"unknown command":     {protowire.AppendBytes(protowire.AppendTag(Encode(&storagev1.MetaCommand{}), 500, protowire.BytesType), nil), []string{"does not know"}},
 		"unknown field":       {protowire.AppendVarint(protowire.AppendTag(bytes.Clone(valid), 500, protowire.VarintType), 1), []string{"does not know"}},

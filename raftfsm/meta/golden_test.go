@@ -85,6 +85,7 @@ func story(t *testing.T) []*storagev1.MetaCommand {
 		EndRebalance(1),
 		StartRebalance(Rebalance{Measures: []BalanceMeasure{MeasureBytes, MeasureRequests}, Shards: 4, StartedMs: 2}),
 		// From version 4 on.
+		StartRebalance(Rebalance{Measures: []BalanceMeasure{MeasureSlots}, StartedMs: 3, LastMigration: 3}),
 		SetUser("alice", []byte("on #"+strings.Repeat("0f", 32)+" ~app:* resetchannels -@all +@read"), 0),
 		SetUser("bob", []byte("off resetchannels -@all"), 0),
 		SetUser("default", []byte("on nopass \xff~\xfe"), 0),
@@ -183,7 +184,13 @@ func checkYounger(t *testing.T, s *State, version int) {
 	if len(s.Users()) > 0 || s.UsersEpoch() != 0 {
 		t.Errorf("version %d: users %v", version, s.Users())
 	}
-	if version < 3 && (len(s.Migrations())+len(s.EndedMigrations()) > 0 || s.lastMigration != 0 || s.Dissolved(1) || s.rebalance != nil) {
+	if s.CommandVersion() != VersionUnsaid || s.rebalance != nil && s.rebalance.LastMigration != 0 {
+		t.Errorf("version %d: commands up to %d, rebalance %+v", version, s.CommandVersion(), s.rebalance)
+	}
+	if version >= 3 {
+		return
+	}
+	if len(s.Migrations())+len(s.EndedMigrations()) > 0 || s.lastMigration != 0 || s.Dissolved(1) || s.rebalance != nil {
 		t.Errorf("version %d: migrations %v and %v up to %d", version, s.Migrations(), s.EndedMigrations(), s.lastMigration)
 	}
 }

@@ -60,6 +60,9 @@ func (m *Machine) Apply(index uint64, data []byte) Result {
 	}
 	next.applied = index
 	if result.Changed {
+		if command.Version > VersionUnsaid {
+			next.commandVersion = max(next.commandVersion, command.Version)
+		}
 		next.epoch++
 		m.state.Store(newState(next))
 	} else {

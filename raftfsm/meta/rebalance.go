@@ -18,6 +18,9 @@ type Rebalance struct {
 	// StartedMs is when it was asked for, in milliseconds since the Unix epoch, by the clock of who did; it tells one rebalance
 	// from the next.
 	StartedMs int64
+	// LastMigration is the migration that had begun last when it was asked for, 0 where none ever had; those with higher ids have
+	// begun since.
+	LastMigration uint64
 }
 
 // BalanceMeasure is by what shards are compared. The zero value is none.
@@ -61,6 +64,8 @@ func (v *values) setRebalance(c *storagev1.SetRebalance, r *Result) error {
 	}
 	wanted := rebalanceFromProto(c.Rebalance)
 	switch {
+	case wanted.LastMigration > v.lastMigration:
+		return apierr.New(apierr.KindInvalid, "rebalance: migration %d has not begun; not applied", wanted.LastMigration)
 	case len(v.shards) == 0:
 		return apierr.New(apierr.KindInvalid, "rebalance: there are no shards yet; not applied, wait until the cluster has begun")
 	case wanted.Shards > ShardsMax:
@@ -92,7 +97,7 @@ func (r *Rebalance) proto() *storagev1.MetaRebalance {
 	if r == nil {
 		return nil
 	}
-	p := &storagev1.MetaRebalance{Shards: uint32(r.Shards), StartedMs: r.StartedMs}
+	p := &storagev1.MetaRebalance{Shards: uint32(r.Shards), StartedMs: r.StartedMs, LastMigrationId: r.LastMigration}
 	for _, m := range r.Measures {
 		p.Measures = append(p.Measures, storagev1.BalanceMeasure(m))
 	}
@@ -103,7 +108,7 @@ func rebalanceFromProto(p *storagev1.MetaRebalance) *Rebalance {
 	if p == nil {
 		return nil
 	}
-	r := &Rebalance{Shards: int(min(p.Shards, ShardsMax+1)), StartedMs: p.StartedMs}
+	r := &Rebalance{Shards: int(min(p.Shards, ShardsMax+1)), StartedMs: p.StartedMs, LastMigration: p.LastMigrationId}
 	for _, m := range p.Measures {
 		r.Measures = append(r.Measures, enumFromProto[BalanceMeasure](m))
 	}

@@ -45,6 +45,7 @@ func TestRebalancesThatCannotBeAreRefused(t *testing.T) {
 		"ascending order":        {StartedMs: 1, Measures: []BalanceMeasure{MeasureBytes, MeasureSlots, MeasureRequests}},
 		"order":                  {StartedMs: 1, Measures: []BalanceMeasure{MeasureBytes, MeasureBytes}},
 		"over the limit of 1024": {StartedMs: 1, Measures: []BalanceMeasure{MeasureBytes}, Shards: ShardsMax + 1},
+		"migration 1 has not":    {StartedMs: 1, Measures: []BalanceMeasure{MeasureBytes}, LastMigration: 1},
 		"no time":                {Measures: []BalanceMeasure{MeasureBytes}},
 	} {
 		result := c.apply(StartRebalance(r))

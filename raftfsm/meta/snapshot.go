@@ -78,10 +78,14 @@ func unframe(snapshot []byte) ([]byte, error) {
 func (v *values) valid() error {
 	if v.clusterID == "" {
 		if len(v.nodes)+len(v.shards)+len(v.metaVoters) > 0 || v.nextShard != 0 || v.epoch != 0 || v.settings != (Settings{}) || v.hashSeed != 0 ||
-			len(v.migrations)+len(v.endedMigrations) > 0 || v.lastMigration != 0 || v.rebalance != nil || len(v.users) > 0 || v.usersEpoch != 0 {
+			len(v.migrations)+len(v.endedMigrations) > 0 || v.lastMigration != 0 || v.rebalance != nil || v.commandVersion != 0 ||
+			len(v.users) > 0 || v.usersEpoch != 0 {
 			return errors.New("a state without cluster id holds more than its index")
 		}
 		return nil
+	}
+	if v.commandVersion != 0 && (v.commandVersion <= VersionUnsaid || v.commandVersion > CommandVersion) {
+		return fmt.Errorf("it was changed by a command of version %d, this build knows up to %d; run the newer build", v.commandVersion, CommandVersion)
 	}
 	if err := v.settings.Check(); err != nil {
 		return err
@@ -112,6 +116,9 @@ func (v *values) valid() error {
 	if v.rebalance != nil {
 		if err := v.rebalance.check(); err != nil || len(v.shards) == 0 {
 			return fmt.Errorf("a rebalance of %d shards: %w", len(v.shards), err)
+		}
+		if last := v.rebalance.LastMigration; last > v.lastMigration {
+			return fmt.Errorf("a rebalance after migration %d, where the last to begin is %d", last, v.lastMigration)
 		}
 	}
 	if !slices.IsSorted(v.metaVoters) || len(v.metaVoters) == 0 {

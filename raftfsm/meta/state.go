@@ -49,6 +49,8 @@ type values struct {
 	users []User
 	// usersEpoch is the epoch at which a user was set or deleted last.
 	usersEpoch uint64
+	// commandVersion is the highest version of a command that has changed the state, 0 up to VersionUnsaid.
+	commandVersion uint32
 }
 
 func newState(v values) *State {
@@ -73,6 +75,13 @@ func (s *State) Applied() uint64 { return s.applied }
 
 // Epoch is the version of the state, and of the slot map in it.
 func (s *State) Epoch() uint64 { return s.epoch }
+
+// CommandVersion is the version of commands that every node knows which follows this state: one of that version has changed
+// it, or it is one that every build knows.
+func (s *State) CommandVersion() uint32 { return max(s.commandVersion, VersionUnsaid) }
+
+// LastMigration is the id of the migration that began last, 0 where none ever did.
+func (s *State) LastMigration() uint64 { return s.lastMigration }
 
 // Settings are those of the whole cluster; all zero until it has begun.
 func (s *State) Settings() Settings { return s.settings }

@@ -120,6 +120,10 @@ func TestSnapshotsThatBreakAnInvariantOfMigrationsAreRefused(t *testing.T) {
 		{"was removed and drains", func(s *storagev1.MetaState) {
 			s.Nodes = append(s.Nodes, &storagev1.MetaNode{Id: "old", Phase: storagev1.NodePhase_NODE_PHASE_REMOVED, Draining: true})
 		}},
+		{"where the last to begin is 4", func(s *storagev1.MetaState) {
+			s.Rebalance = &storagev1.MetaRebalance{Measures: []storagev1.BalanceMeasure{1}, StartedMs: 1, LastMigrationId: 5}
+		}},
+		{"holds more than its index", func(s *storagev1.MetaState) { *s = storagev1.MetaState{CommandVersion: 4} }},
 		{"migration-rate", func(s *storagev1.MetaState) { s.Settings.MigrationRate = new(uint64(1)) }},
 		{"node-dead-after", func(s *storagev1.MetaState) { s.Settings.NodeDeadAfterMs = new(uint64(1)) }},
 		{"holds more than its index", func(s *storagev1.MetaState) { *s = storagev1.MetaState{LastMigrationId: 1} }},

@@ -49,6 +49,9 @@ func TestCommandsSayTheOldestVersionThatKnowsThem(t *testing.T) {
 		{3, dissolveCommand(1)},
 		{4, SetUser("u", nil, 0)},
 		{4, DeleteUser("u")},
+		{3, StartRebalance(Rebalance{Measures: []BalanceMeasure{MeasureSlots}, StartedMs: 1})},
+		{4, StartRebalance(Rebalance{Measures: []BalanceMeasure{MeasureSlots}, StartedMs: 1, LastMigration: 1})},
+		{3, EndRebalance(1)},
 	} {
 		if err := CheckCommand(Encode(row.command)); err != nil || row.command.Version != row.version {
 			t.Errorf("%v says version %d, want %d (%v)", row.command, row.command.Version, row.version, err)
@@ -60,6 +63,37 @@ func TestCommandsSayTheOldestVersionThatKnowsThem(t *testing.T) {
 		want := fmt.Sprintf("only version %d knows", row.version)
 		if err := CheckCommand(marshal(row.command)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: got %v, want %q", row.command, err, want)
+		}
+	}
+}
+
+// What has changed the state every node knows that follows it, so it need not be asked again, however long ago that was.
+func TestStateRemembersTheHighestVersionThatChangedIt(t *testing.T) {
+	c := formedShards(t)
+	rebalance := Rebalance{Measures: []BalanceMeasure{MeasureSlots}, StartedMs: 1}
+	c.must(StartRebalance(rebalance))
+	if got := c.State().CommandVersion(); got != VersionUnsaid {
+		t.Errorf("commands that every build knows: got %d, want %d", got, VersionUnsaid)
+	}
+	rebalance.LastMigration = 1
+	if r := c.apply(StartRebalance(rebalance)); r.Err == nil || c.State().CommandVersion() != VersionUnsaid {
+		t.Errorf("a refused command of version 4: %+v, then version %d", r, c.State().CommandVersion())
+	}
+	c.start(move{1, 2, "0-9"})
+	c.must(StartRebalance(rebalance))
+	c.must(EndRebalance(0))
+	restored := New()
+	if err := restored.Restore(c.Snapshot()); err != nil {
+		t.Fatal(err)
+	}
+	if got, there := c.State().CommandVersion(), restored.State().CommandVersion(); got != 4 || there != 4 {
+		t.Errorf("got %d, restored %d, want 4", got, there)
+	}
+	for version, want := range map[uint32]string{CommandVersion + 1: "run the newer build", VersionUnsaid: "a command of version 3"} {
+		p := c.State().toProto()
+		p.CommandVersion = version
+		if err := New().Restore(frame(snapshotVersion, marshal(p))); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("a snapshot that says %d: got %v, want %q", version, err, want)
 		}
 	}
 }

@@ -10,6 +10,8 @@ type Capture struct {
 // Capture captures the table, on the state machine's goroutine. It costs the same whatever the table holds: a slot is copied
 // when it changes the first time afterwards.
 func (t *Table) Capture() Capture {
+	t.capturing.Lock()
+	defer t.capturing.Unlock()
 	t.generation++
 	if t.Len() == 0 {
 		return Capture{}

@@ -13,7 +13,8 @@
 // # What is part of the state
 //
 // Only results whose end has not passed by the shard's time are: digests, snapshots and hand-overs leave the others
-// out, and replicas may keep those for different times. Results travel with their slot.
+// out, and replicas may keep those for different times. Results travel with their slot. By the shard's time is meant that of
+// the last applied record: a clock that runs ahead of it must not forget, because the next leader's may be behind.
 //
 // # Divergences
 //

@@ -3,6 +3,7 @@ package session
 import (
 	"cmp"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/holtcache/holt/proto/slot"
@@ -50,11 +51,15 @@ const overheadBytes = 64
 func (d *Done) bytes() int64 { return overheadBytes + int64(len(d.Result)) }
 
 // Table is the results of one shard. The lock of a slot in the shard's store guards the slot's part here, too; only the state
-// machine's goroutine writes.
+// machine's goroutine writes, but for SweepLocked.
 type Table struct {
 	slots [slot.Count]*results
-	// generation rises with each capture; a part of an earlier one is copied before it changes.
+	// generation rises with each capture; a part of an earlier one is copied before it changes. Only the state machine's
+	// goroutine changes it.
 	generation uint64
+	// capturing is held while all parts are looked at for a capture, and while somebody else than the state machine's goroutine
+	// puts one in its place. It is taken behind the lock of a slot.
+	capturing sync.Mutex
 
 	count, bytes atomic.Int64
 }
@@ -127,6 +132,23 @@ func (t *Table) sweep(r *results, now int64) {
 		return ended
 	})
 	r.sweepAt = max(2*len(r.done), sweepMin)
+}
+
+// SweepLocked forgets the results of a slot that have ended by now, a time that the shard's has reached: that of an applied
+// record. Anybody may call it who holds the slot. Slots that no request with an id comes to any more are emptied by it alone.
+func (t *Table) SweepLocked(s slot.ID, now int64) {
+	r := t.slots[s]
+	if r == nil || !slices.ContainsFunc(r.done, func(d Done) bool { return d.Until < now }) {
+		return
+	}
+	left := &results{done: slices.Clone(r.done)} // a capture may have the present one
+	t.sweep(left, now)
+	t.capturing.Lock()
+	defer t.capturing.Unlock()
+	if left.generation = t.generation; len(left.done) == 0 {
+		left = nil
+	}
+	t.slots[s] = left
 }
 
 // own returns the part of a slot, to be changed: one that a capture still needs is copied.

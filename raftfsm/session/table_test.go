@@ -207,3 +207,58 @@ func BenchmarkPut(b *testing.B) {
 		table.PutLocked(slot.ID(i%1024), done(uint64(i%50), uint64(i), i+100_000, "12345"), i)
 	}
 }
+
+// A slot that nobody comes to any more is swept by hand, beside captures that need it as it was.
+func TestSweepForgetsWhatHasEndedAndLeavesCapturesAlone(t *testing.T) {
+	table := New()
+	for i := range uint64(10) {
+		table.PutLocked(3, done(1, i, 100+int64(i), "result"), 0)
+	}
+	before := table.Capture()
+	table.SweepLocked(3, 105)
+	if got := len(table.AppendLocked(nil, 3, 0)); got != 5 || table.Len() != 5 {
+		t.Errorf("%d results are left, %d counted, want 5", got, table.Len())
+	}
+	if _, ok := table.FindLocked(3, ID{1, 5}); !ok {
+		t.Error("a result was forgotten at its very end")
+	}
+	captured := before.Append(nil, 3, 0)
+	if len(captured) != 10 {
+		t.Errorf("the capture has %d results, want 10", len(captured))
+	}
+	for i, d := range captured {
+		if d.ID != (ID{1, uint64(i)}) {
+			t.Errorf("result %d of the capture is %+v", i, d)
+		}
+	}
+	during := table.Capture()
+	table.PutLocked(3, done(2, 1, 200, "late"), 0)
+	if got := len(during.Append(nil, 3, 0)); got != 5 {
+		t.Errorf("the second capture has %d results, want 5", got)
+	}
+	table.SweepLocked(3, 1000)
+	if table.Len() != 0 || table.bytes.Load() != 0 || table.slots[3] != nil {
+		t.Errorf("%d results of %d bytes are left", table.Len(), table.bytes.Load())
+	}
+}
+
+func TestSweepBesideCaptures(t *testing.T) {
+	table := New()
+	swept := make(chan struct{})
+	for i := range uint64(slot.Count) {
+		table.PutLocked(slot.ID(i), done(1, i, int64(i%2), "result"), 0)
+	}
+	go func() {
+		defer close(swept)
+		for i := range slot.ID(slot.Count) {
+			table.SweepLocked(i, 1)
+		}
+	}()
+	for range 20 {
+		table.Capture()
+	}
+	<-swept
+	if table.Len() != slot.Count/2 {
+		t.Errorf("%d results are left, want %d", table.Len(), slot.Count/2)
+	}
+}

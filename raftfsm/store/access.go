@@ -114,7 +114,8 @@ func (sl *Slot) GetTouchLocked(key []byte, next func(Access) Access) (Item, bool
 	if !ok {
 		return Item{}, false
 	}
-	item := readCell(at.object).Item
+	c := readCell(at.object)
+	item := c.shown()
 	if a := next(item.Access) & accessMask; a != item.Access {
 		word := wordOf(at.object)
 		now := atomic.LoadUint32(word)

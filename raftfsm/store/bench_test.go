@@ -201,3 +201,51 @@ func BenchmarkStamps(b *testing.B) {
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchKeys, "ns/key")
 	})
 }
+
+// A field of hashes of several sizes is set and read.
+func BenchmarkField(b *testing.B) {
+	for _, fields := range []int{10, 100, 1000, 1_000_000} {
+		s := New()
+		e := entry.Effect{Kind: entry.EffectSetField, Type: entry.TypeHash, Key: []byte("h"), Field: make([]byte, 16), Value: make([]byte, 64)}
+		choose := func(i int) {
+			binary.BigEndian.PutUint64(e.Field[8:], uint64(i%fields)*0x9e3779b97f4a7c15)
+			e.Version++
+		}
+		for i := range fields {
+			choose(i)
+			apply(s, e)
+		}
+		b.Run(fmt.Sprintf("set/%d", fields), func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				choose(i * 7919)
+				apply(s, e)
+			}
+		})
+		b.Run(fmt.Sprintf("get/%d", fields), func(b *testing.B) {
+			sl := s.Slot(slot.Of(e.Key))
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				choose(i * 7919)
+				sl.RLock()
+				all, _ := sl.FieldsLocked(e.Key)
+				if _, ok := all.Get(e.Field); !ok {
+					b.Fatal("a field is missing")
+				}
+				sl.RUnlock()
+			}
+		})
+		b.Run(fmt.Sprintf("first-after-a-capture/%d", fields), func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				b.StopTimer()
+				c := s.Capture()
+				choose(i * 7919)
+				b.StartTimer()
+				apply(s, e)
+				b.StopTimer()
+				c.Release()
+				b.StartTimer()
+			}
+		})
+	}
+}

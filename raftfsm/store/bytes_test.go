@@ -82,6 +82,32 @@ func TestBytesPerKeyStayWithinTheTargets(t *testing.T) {
 	}
 }
 
+// What a field takes by the store's own accounting: 16-byte names, 64-byte values, in small hashes and in one large one.
+func TestBytesPerFieldStayWithinTheTargets(t *testing.T) {
+	for _, c := range []struct {
+		keys, fields int
+		want         float64
+	}{{2000, 20, 95}, {300, 500, 100}, {1, 200_000, 100}} {
+		s := New()
+		e := entry.Effect{Kind: entry.EffectSetField, Type: entry.TypeHash, Value: make([]byte, 64)}
+		for key := range c.keys {
+			e.Key = fmt.Appendf(nil, "key%013d", key)
+			for field := range c.fields {
+				e.Field = fmt.Appendf(nil, "field%011d", field)
+				e.Version++
+				apply(s, e)
+			}
+		}
+		m := s.Memory()
+		got := float64(m.Held+m.Spare) / float64(c.keys*c.fields)
+		t.Logf("%d keys of %d fields: %.1f bytes a field used, %.1f held", c.keys, c.fields, float64(m.Used)/float64(c.keys*c.fields), got)
+		if got > c.want {
+			t.Errorf("%d keys of %d fields: %.1f bytes a field, at most %.0f are wanted", c.keys, c.fields, got, c.want)
+		}
+		runtime.KeepAlive(s)
+	}
+}
+
 // After overwriting every key ten times with values of 32 to 256 bytes the slabs hold little that is not used.
 func TestOverwritingLeavesLittleUnusedMemory(t *testing.T) {
 	keys := 100_000

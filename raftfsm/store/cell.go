@@ -24,6 +24,8 @@ const (
 
 	flagWide    = 1 << 29
 	flagExpires = 1 << 30
+	// flagTable says that the value is the root of a table of fields.
+	flagTable = 1 << 31
 	// The type stands in 5 bits; typeFollows says that it has a byte of its own.
 	typeShift   = 24
 	typeFollows = 31
@@ -35,8 +37,8 @@ const (
 // cell is what a cell says. Its slices are the slab's memory.
 type cell struct {
 	Item
-	key  []byte
-	wide bool
+	key         []byte
+	wide, table bool
 	// capacity is the size of the object, valueAt where in it the value begins.
 	capacity, valueAt int
 }
@@ -46,7 +48,7 @@ func wordOf(object []byte) *uint32 { return (*uint32)(unsafe.Pointer(&object[0])
 // readCell decodes the cell at the beginning of object.
 func readCell(object []byte) cell {
 	word := atomic.LoadUint32(wordOf(object))
-	c := cell{wide: word&flagWide != 0}
+	c := cell{wide: word&flagWide != 0, table: word&flagTable != 0}
 	c.Access = Access(word & accessMask)
 	if c.wide {
 		return c.readWide(object)
@@ -72,6 +74,24 @@ func readCell(object []byte) cell {
 	c.Value = object[c.valueAt:end:end]
 	c.capacity = slab.SizeOf(end)
 	return c
+}
+
+// shown is what readers get of a cell: fields they ask for by FieldsLocked.
+func (c *cell) shown() Item {
+	item := c.Item
+	if item.Type.HasFields() {
+		item.Value = nil
+	}
+	return item
+}
+
+// fieldBytes is what the table of the fields takes, where there is one.
+func (c *cell) fieldBytes() int64 {
+	if !c.table {
+		return 0
+	}
+	r := readRoot(c.Value)
+	return r.bytes
 }
 
 func (c cell) readWide(object []byte) cell {
@@ -133,6 +153,8 @@ type header struct {
 	access   Access
 	expireAt int64
 	version  uint64
+	// table tells that the value is the root of a table of fields.
+	table bool
 }
 
 // bytes is how long the cell will be, and whether it is a wide one.
@@ -158,6 +180,9 @@ func (h *header) wideBytes() int {
 // write writes all but the value and returns the place of the value. capacity is the size of the object.
 func (h *header) write(object []byte, wide bool, capacity int) []byte {
 	word := uint32(h.access)
+	if h.table {
+		word |= flagTable
+	}
 	if wide {
 		binary.LittleEndian.PutUint32(object[4:], uint32(capacity))
 		binary.LittleEndian.PutUint64(object[8:], h.version)

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/entry"
 	"github.com/holtcache/holt/raftfsm/store/slab"
 )
 
@@ -20,6 +21,9 @@ func (s *Store) Check() error {
 		if err != nil {
 			return fmt.Errorf("slot %d: %w", id, err)
 		}
+	}
+	if n := s.withFields.Load(); int64(c.withFields) != n {
+		return fmt.Errorf("counted %d keys with fields, the sum says %d", c.withFields, n)
 	}
 	if c.keys != s.Len() || c.expiring != s.Expires() || c.bytes != s.UsedBytes() {
 		return fmt.Errorf("counted %d keys, %d with an expiry, %d bytes; the sums say %d, %d, %d", c.keys, c.expiring, c.bytes, s.Len(), s.Expires(), s.UsedBytes())
@@ -61,6 +65,7 @@ type checker struct {
 	store          *Store
 	known          map[*slab.Heap][]slab.Ref
 	keys, expiring int
+	withFields     int
 	bytes          int64
 }
 
@@ -69,65 +74,89 @@ func (c *checker) know(heap *slab.Heap, refs ...slab.Ref) {
 }
 
 func (c *checker) slot(sl *Slot) error {
-	keys, expiring, bytes, deepest := 0, 0, sl.table.bytes(), 0
 	c.know(sl.heap)
-	if n := len(sl.dir); n&(n-1) != 0 || n > groupPlaces && len(sl.groups) != n/groupPlaces || n <= groupPlaces && sl.groups != nil {
+	if n := len(sl.dir); n > groupPlaces && len(sl.groups) != n/groupPlaces || n <= groupPlaces && sl.groups != nil {
 		return fmt.Errorf("directory of %d places with %d groups", n, len(sl.groups))
 	}
-	for i := range sl.dir {
-		g := sl.segment(i)
-		first := i & (1<<g.depth() - 1)
-		if g.prefix() != first || sl.dir[first] != sl.dir[i] {
-			return fmt.Errorf("place %d holds a segment of depth %d and prefix %d", i, g.depth(), g.prefix())
-		}
-		if g.depth() == sl.depth() {
-			deepest++
-		}
-		if first != i {
-			continue
-		}
-		bytes += int64(slab.SizeOf(segmentBytes(g.capacity())))
-		c.know(sl.heap, sl.dir[i])
-		x, err := c.segment(sl, g)
-		if err != nil {
-			return fmt.Errorf("segment %d: %w", i, err)
-		}
-		keys += g.count()
-		expiring += x.expiring
-		bytes += x.bytes
+	x := sl.keys()
+	sums, err := c.table(&x)
+	if err != nil {
+		return err
 	}
-	if deepest != sl.deepest && len(sl.dir) > 0 {
-		return fmt.Errorf("%d segments stand in one place, its count says %d", deepest, sl.deepest)
-	}
-	if counts := &c.store.counts[sl.id]; keys != counts.keys() || expiring != counts.expiring() || bytes != sl.bytes {
-		return fmt.Errorf("counted %d keys, %d with an expiry, %d bytes; its sums say %d, %d, %d", keys, expiring, bytes, counts.keys(), counts.expiring(), sl.bytes)
+	if counts := &c.store.counts[sl.id]; sums.cells != counts.keys() || sums.expiring != counts.expiring() || sums.bytes != sl.bytes || sums.withFields != sl.withFields {
+		return fmt.Errorf("counted %+v; its sums say %d, %d, %d, %d", sums, counts.keys(), counts.expiring(), sl.bytes, sl.withFields)
 	}
 	hidden := sl.state == SlotImporting
 	if got := c.store.hidden.has(sl.id); got != hidden {
 		return fmt.Errorf("state %d, left out of the sums: %v", sl.state, got)
 	}
 	if !hidden {
-		c.keys += keys
-		c.expiring += expiring
+		c.keys += sums.cells
+		c.expiring += sums.expiring
 	}
-	c.bytes += bytes
+	c.bytes += sums.bytes
+	c.withFields += sums.withFields
 	return c.frozen(sl)
 }
 
-type segmentSums struct {
-	expiring int
-	bytes    int64
+// sums are those of a table.
+type sums struct {
+	cells, expiring, withFields int
+	bytes                       int64
 }
 
-func (c *checker) segment(sl *Slot, g segment) (x segmentSums, err error) {
+func (s *sums) add(more sums) {
+	s.cells += more.cells
+	s.expiring += more.expiring
+	s.withFields += more.withFields
+	s.bytes += more.bytes
+}
+
+// table checks the table of a slot's keys or of a key's fields.
+func (c *checker) table(x *index) (all sums, err error) {
+	deepest := 0
+	all.bytes = x.dirBytes()
+	if n := len(x.dir); n&(n-1) != 0 {
+		return all, fmt.Errorf("directory of %d places", n)
+	}
+	if d := x.dirObject(); d.ref != 0 {
+		c.know(x.heap, d.ref)
+	}
+	for i := range x.dir {
+		g := x.segment(i)
+		first := i & (1<<g.depth() - 1)
+		if g.prefix() != first || x.dir[first] != x.dir[i] {
+			return all, fmt.Errorf("place %d holds a segment of depth %d and prefix %d", i, g.depth(), g.prefix())
+		}
+		if g.depth() == x.depth() {
+			deepest++
+		}
+		if first != i {
+			continue
+		}
+		all.bytes += int64(slab.SizeOf(segmentBytes(g.capacity())))
+		c.know(x.heap, x.dir[i])
+		of, err := c.segment(x, g)
+		if err != nil {
+			return all, fmt.Errorf("segment %d: %w", i, err)
+		}
+		all.add(of)
+	}
+	if deepest != x.deepest && len(x.dir) > 0 {
+		return all, fmt.Errorf("%d segments stand in one place, its count says %d", deepest, x.deepest)
+	}
+	return all, nil
+}
+
+func (c *checker) segment(x *index, g segment) (of sums, err error) {
 	if g.count() > g.capacity() {
-		return x, fmt.Errorf("%d cells, capacity %d", g.count(), g.capacity())
+		return of, fmt.Errorf("%d cells, capacity %d", g.count(), g.capacity())
 	}
 	earliest := int64(0)
+	of.cells = g.count()
 	for i := range g.count() {
 		ref := g.ref(i)
-		object := sl.heap.Bytes(ref)
-		cell := readCell(object)
+		cell := readCell(x.heap.Bytes(ref))
 		hash := c.store.hash(cell.key)
 		h := cell.header()
 		n, wide := h.bytes()
@@ -135,31 +164,70 @@ func (c *checker) segment(sl *Slot, g segment) (x segmentSums, err error) {
 			n, wide = h.wideBytes(), true
 		}
 		if wide != cell.wide || n > cell.capacity || !wide && slab.SizeOf(n) != cell.capacity {
-			return x, fmt.Errorf("key %q: %d bytes (wide %v) in an object of %d (wide %v)", cell.key, n, wide, cell.capacity, cell.wide)
+			return of, fmt.Errorf("key %q: %d bytes (wide %v) in an object of %d (wide %v)", cell.key, n, wide, cell.capacity, cell.wide)
 		}
-		if slot.Of(cell.key) != sl.id || int(hash&(1<<g.depth()-1)) != g.prefix() || byte(hash>>56) != g.tag(i) {
-			return x, fmt.Errorf("key %q does not belong there", cell.key)
+		if x.root == nil && slot.Of(cell.key) != x.slot.id || int(hash&(1<<g.depth()-1)) != g.prefix() || byte(hash>>56) != g.tag(i) {
+			return of, fmt.Errorf("key %q does not belong there", cell.key)
 		}
-		if at, ok := sl.find(hash, cell.key); !ok || at.ref != ref {
-			return x, fmt.Errorf("key %q is found elsewhere", cell.key)
+		if at, ok := x.find(hash, cell.key); !ok || at.ref != ref {
+			return of, fmt.Errorf("key %q is found elsewhere", cell.key)
 		}
 		earliest = earlier(earliest, cell.ExpireAt)
-		x.expiring += expiringOf(cell.ExpireAt)
-		x.bytes += int64(cell.capacity)
-		c.know(sl.heap, ref)
-	}
-	for _, next := range c.nextExpiries(sl, g) {
-		if earliest != 0 && (next == 0 || next > earliest) {
-			return x, fmt.Errorf("the earliest expiry is %d; segment, group and slot say %v", earliest, c.nextExpiries(sl, g))
+		of.expiring += expiringOf(cell.ExpireAt)
+		of.bytes += int64(cell.capacity)
+		c.know(x.heap, ref)
+		if x.root == nil {
+			fields, err := c.fields(x.slot, hash, &cell)
+			if err != nil {
+				return of, fmt.Errorf("fields of key %q: %w", cell.key, err)
+			}
+			of.add(fields)
 		}
 	}
-	return x, nil
+	if x.root != nil && earliest != 0 {
+		return of, fmt.Errorf("a field expires at %d", earliest)
+	}
+	for _, next := range c.nextExpiries(x, g) {
+		if earliest != 0 && (next == 0 || next > earliest) {
+			return of, fmt.Errorf("the earliest expiry is %d; segment, group and slot say %v", earliest, c.nextExpiries(x, g))
+		}
+	}
+	return of, nil
 }
 
-func (c *checker) nextExpiries(sl *Slot, g segment) []int64 {
-	all := []int64{atomic.LoadInt64(g.expiry()), c.store.nextExpiry[sl.id].Load()}
-	if sl.groups != nil {
-		all = append(all, sl.groups[g.prefix()/groupPlaces])
+// fields checks what a key of a type with fields holds.
+func (c *checker) fields(sl *Slot, hash uint64, cell *cell) (of sums, err error) {
+	switch {
+	case !cell.Type.HasFields():
+		if cell.table {
+			return of, fmt.Errorf("a key of type %d has a table of fields", cell.Type)
+		}
+		return of, nil
+	case !cell.table:
+		of.withFields = 1
+		seen := map[string]bool{}
+		for e := range entry.Packed(cell.Value).Entries() {
+			seen[string(e.Name)] = true
+		}
+		if n := entry.Packed(cell.Value).Len(); len(seen) != n || n > packedFieldsMax || len(cell.Value) > packedBytesMax {
+			return of, fmt.Errorf("%d fields are packed in %d bytes, %d are said to be", len(seen), len(cell.Value), n)
+		}
+		return of, entry.CheckPacked(cell.Value)
+	}
+	r := readRoot(cell.Value)
+	t := r.table(sl.heap)
+	x := sl.fields(&r, &t, sl.keptFields(hash, cell.key))
+	all, err := c.table(&x)
+	if err == nil && (all.cells != r.count || all.bytes != r.bytes) {
+		err = fmt.Errorf("counted %+v; their sums say %d, %d", all, r.count, r.bytes)
+	}
+	return sums{withFields: 1, bytes: all.bytes}, err
+}
+
+func (c *checker) nextExpiries(x *index, g segment) []int64 {
+	all := []int64{atomic.LoadInt64(g.expiry()), c.store.nextExpiry[x.slot.id].Load()}
+	if x.groups != nil {
+		all = append(all, x.groups[g.prefix()/groupPlaces])
 	}
 	return all
 }
@@ -170,10 +238,16 @@ func (c *checker) frozen(sl *Slot) error {
 	switch {
 	case f == nil || f.retired:
 	case f.separate:
-		c.waste(waste{table: f.emptied, except: f})
+		c.waste(waste{table: f.emptied, except: f.exception(&f.table)})
+		for _, g := range f.tables {
+			c.waste(g.waste(f.heap, f.exception(g.kept)))
+		}
 		c.waste(waste{table: f.table})
 	default:
 		c.know(f.heap, f.given...)
+		for _, g := range f.tables {
+			c.waste(g.waste(f.heap, exception{}))
+		}
 		keys := 0
 		f.table.cells(func(slab.Ref, []byte) { keys++ })
 		if keys != f.keys {
@@ -185,27 +259,31 @@ func (c *checker) frozen(sl *Slot) error {
 
 func (c *checker) waste(w waste) {
 	c.know(w.heap, w.refs...)
+	for i := range w.inner {
+		c.waste(w.inner[i])
+	}
+	if w.dirRef != 0 {
+		c.know(w.heap, w.dirRef)
+	}
 	cursor := w.cursor
 	for len(w.dir) > 0 {
 		ref := w.dir[cursor&uint64(len(w.dir)-1)]
 		g := segment(w.heap.Bytes(ref))
 		for i := range g.count() {
-			if cell := g.ref(i); w.except == nil || !w.except.table.holds(c.store, cell) {
-				c.know(w.heap, cell)
+			cell := g.ref(i)
+			if w.except.hasCell(w.heap, cell) {
+				continue
+			}
+			c.know(w.heap, cell)
+			if fields, ok := w.fields(cell); ok {
+				c.waste(fields)
 			}
 		}
-		if w.except == nil || g.capture() == w.except.number {
+		if !w.except.hasSegment(g) {
 			c.know(w.heap, ref)
 		}
 		if cursor = nextCursor(cursor, g.depth()); cursor == 0 {
 			return
 		}
 	}
-}
-
-// holds tells whether a cell is one of the table's.
-func (t *table) holds(s *Store, ref slab.Ref) bool {
-	key := keyOf(t.heap.Bytes(ref))
-	at, ok := t.find(s.hash(key), key)
-	return ok && at.ref == ref
 }

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/raftfsm/entry"
 )
 
 // countGroup is how many slots share a sum of counts: finding the slot of the n-th key looks at 128 sums, then at 128
@@ -35,6 +36,24 @@ func (sl *Slot) account(keys, expiring int, bytes int64) {
 		}
 	}
 	sl.accountBytes(bytes)
+}
+
+// countFields notes that a key of one type has given way to one of another; 0 is none.
+func (sl *Slot) countFields(from, to entry.Type) {
+	if from.HasFields() != to.HasFields() {
+		n := 1
+		if from.HasFields() {
+			n = -1
+		}
+		sl.addWithFields(n)
+	}
+}
+
+func (sl *Slot) addWithFields(n int) {
+	if n != 0 {
+		sl.withFields += n
+		sl.store.withFields.Add(int64(n))
+	}
 }
 
 // show adds to the sums of the keys that may be seen.

@@ -16,6 +16,7 @@ func (sl *Slot) DropLocked() {
 	sl.beforeWriteLocked()
 	keys, expiring := sl.LenLocked(), sl.store.counts[sl.id].expiring()
 	sl.account(-keys, -expiring, -sl.bytes)
+	sl.addWithFields(-sl.withFields)
 	sl.store.nextExpiry[sl.id].Store(0)
 	switch f := sl.frozen; {
 	case len(sl.dir) == 0:
@@ -43,6 +44,7 @@ func (s *Store) Replace(loaded *Store) {
 			f.separate, f.retired = true, true
 		}
 		to.account(-to.LenLocked(), -s.counts[i].expiring(), -to.bytes)
+		to.addWithFields(from.withFields - to.withFields)
 		to.setState(from.state) // while it counts nothing
 		to.table = from.table
 		to.account(from.LenLocked(), loaded.counts[i].expiring(), from.bytes)
@@ -57,12 +59,14 @@ func (s *Store) Replace(loaded *Store) {
 
 // waste is what nobody refers to any more, but for its memory.
 type waste struct {
-	// table holds what is to be freed, but for what except still has to see.
+	// table holds what is to be freed, but for what except has. dirRef is the directory where that is an object.
 	table
-	except *frozen
+	except exception
+	dirRef slab.Ref
 	cursor uint64
-	// refs are freed besides.
-	refs []slab.Ref
+	// refs are freed besides, inner are fields that were found, and are freed before anything else.
+	refs  []slab.Ref
+	inner []waste
 }
 
 // garbage is what is to be freed when there is time.
@@ -130,43 +134,87 @@ func (g *garbage) collect(limit int) (more bool) {
 	return len(g.list) > 0
 }
 
+// collect frees about limit cells.
 func (w *waste) collect(limit int) (freed int, done bool) {
-	if n := min(limit, len(w.refs)); n > 0 {
-		w.heap.FreeAll(w.refs[:n])
-		w.refs = w.refs[n:]
-		return n, len(w.refs) == 0 && len(w.dir) == 0
-	}
 	for freed < limit {
-		if len(w.dir) == 0 {
+		switch {
+		case len(w.refs) > 0:
+			n := min(limit-freed, len(w.refs))
+			w.heap.FreeAll(w.refs[:n])
+			w.refs = w.refs[n:]
+			freed += n
+		case len(w.inner) > 0:
+			last := len(w.inner) - 1
+			n, done := w.inner[last].collect(limit - freed)
+			if freed += n; done {
+				w.inner = w.inner[:last]
+			}
+		case len(w.dir) > 0:
+			ref := w.dir[w.cursor&uint64(len(w.dir)-1)]
+			g := segment(w.heap.Bytes(ref))
+			freed += g.count()
+			w.cursor = nextCursor(w.cursor, g.depth())
+			w.freeSegment(ref, g)
+			if w.cursor == 0 {
+				w.dir = nil
+			}
+		default:
+			if w.dirRef != 0 {
+				w.heap.Free(w.dirRef)
+			}
 			return freed, true
 		}
-		ref := w.dir[w.cursor&uint64(len(w.dir)-1)]
-		g := segment(w.heap.Bytes(ref))
-		freed += g.count()
-		w.cursor = nextCursor(w.cursor, g.depth())
-		w.freeSegment(ref, g)
-		if w.cursor == 0 {
-			w.dir = nil
-		}
 	}
-	return freed, len(w.dir) == 0
+	return freed, false
 }
 
 // freeSegment frees a segment and its cells, but for what the capture has to see: that is freed with the capture's table.
 func (w *waste) freeSegment(ref slab.Ref, g segment) {
 	for i := range g.count() {
 		cell := g.ref(i)
-		if w.except != nil {
-			key := keyOf(w.heap.Bytes(cell))
-			if at, ok := w.except.find(hash64(w.except.seed, key), key); ok && at.ref == cell {
-				continue
-			}
+		if w.except.hasCell(w.heap, cell) {
+			continue
+		}
+		if fields, ok := w.fields(cell); ok {
+			w.inner = append(w.inner, fields)
 		}
 		w.heap.Free(cell)
 	}
-	if w.except == nil || g.capture() == w.except.number {
+	if !w.except.hasSegment(g) {
 		w.heap.Free(ref)
 	}
+}
+
+// fields is the table of fields that a cell of the waste has.
+func (w *waste) fields(cell slab.Ref) (waste, bool) {
+	c := readCell(w.heap.Bytes(cell))
+	if !c.table {
+		return waste{}, false
+	}
+	given := givenTable{root: readRoot(c.Value)}
+	return given.waste(w.heap, w.except.fields(c.key)), true
+}
+
+// fieldsAtOnce is how many fields are freed with their key, some ten microseconds: a larger table is freed later, by Maintain.
+const fieldsAtOnce = 256
+
+// releaseFields gives up the table of a key's fields, where there is one. The key's cell is the caller's.
+func (sl *Slot) releaseFields(hash uint64, c *cell) {
+	if !c.table {
+		return
+	}
+	given := givenTable{root: readRoot(c.Value), kept: sl.keptFields(hash, c.key)}
+	sl.accountBytes(-given.root.bytes)
+	if given.kept != nil {
+		sl.frozen.tables = append(sl.frozen.tables, given)
+		return
+	}
+	w := given.waste(sl.heap, exception{})
+	if given.root.count <= fieldsAtOnce {
+		w.collect(2 * fieldsAtOnce)
+		return
+	}
+	sl.store.garbage.add(w)
 }
 
 // collectAll frees all garbage.

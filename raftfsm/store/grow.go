@@ -18,218 +18,220 @@ const (
 	keysPerPlace = 2
 )
 
-func (sl *Slot) newSegment(capacity, depth, prefix int) (slab.Ref, segment) {
+func (x *index) newSegment(capacity, depth, prefix int) (slab.Ref, segment) {
 	size := segmentBytes(capacity)
-	ref := sl.heap.Alloc(slab.KindTable, size)
-	sl.accountBytes(int64(slab.SizeOf(size)))
-	g := segment(sl.heap.Bytes(ref))
-	g.init(capacity, depth, prefix, sl.store.capture.Load())
+	ref := x.heap.Alloc(slab.KindTable, size)
+	x.accountBytes(int64(slab.SizeOf(size)))
+	g := segment(x.heap.Bytes(ref))
+	g.init(capacity, depth, prefix, x.slot.store.capture.Load())
 	return ref, g
 }
 
-// freeSegment gives up a segment that the slot has replaced; a capture may still have to see it.
-func (sl *Slot) freeSegment(ref slab.Ref) {
-	g := segment(sl.heap.Bytes(ref))
-	sl.accountBytes(-int64(slab.SizeOf(segmentBytes(g.capacity()))))
-	if sl.sharedSegment(g) {
-		sl.frozen.given = append(sl.frozen.given, ref)
-		return
-	}
-	sl.heap.Free(ref)
-}
-
-func (sl *Slot) sharedSegment(g segment) bool {
-	f := sl.frozen
-	return f != nil && !f.separate && g.capture() != f.number
+// freeSegment gives up a segment that was replaced; a capture may still have to see it.
+func (x *index) freeSegment(ref slab.Ref) {
+	g := segment(x.heap.Bytes(ref))
+	x.accountBytes(-int64(slab.SizeOf(segmentBytes(g.capacity()))))
+	x.give(ref, x.sharedSegment(g))
 }
 
 // writable returns the segment at a place of the directory, a copy of it where a capture has to see the old one.
-func (sl *Slot) writable(dir int) segment {
-	g := sl.segment(dir)
-	if !sl.sharedSegment(g) {
+func (x *index) writable(dir int) segment {
+	g := x.segment(dir)
+	if !x.sharedSegment(g) {
 		return g
 	}
-	return sl.resize(dir, g.capacity())
+	return x.resize(dir, g.capacity())
 }
 
 // resize replaces a segment by one with another capacity.
-func (sl *Slot) resize(dir, capacity int) segment {
-	old := sl.dir[dir]
-	g := segment(sl.heap.Bytes(old))
-	ref, bigger := sl.newSegment(capacity, g.depth(), g.prefix())
+func (x *index) resize(dir, capacity int) segment {
+	old := x.dir[dir]
+	g := segment(x.heap.Bytes(old))
+	ref, bigger := x.newSegment(capacity, g.depth(), g.prefix())
 	bigger.addAll(g)
-	sl.setDir(bigger.prefix(), bigger.depth(), ref)
-	sl.freeSegment(old)
+	x.setDir(bigger.prefix(), bigger.depth(), ref)
+	x.freeSegment(old)
 	return bigger
 }
 
 // setDir enters a segment at all its places.
-func (sl *Slot) setDir(prefix, depth int, ref slab.Ref) {
-	for i := prefix; i < len(sl.dir); i += 1 << depth {
-		sl.dir[i] = ref
+func (x *index) setDir(prefix, depth int, ref slab.Ref) {
+	x.ownDir()
+	for i := prefix; i < len(x.dir); i += 1 << depth {
+		x.dir[i] = ref
 	}
 }
 
 // insert enters a cell whose key is not there and returns a place of its segment.
-func (sl *Slot) insert(hash uint64, ref slab.Ref) (dir int) {
-	if len(sl.dir) == 0 {
-		first, _ := sl.newSegment(segmentStep, 0, 0)
-		sl.dir, sl.deepest = []slab.Ref{first}, 1
-		sl.accountBytes(sl.table.bytes())
+func (x *index) insert(hash uint64, ref slab.Ref) (dir int) {
+	if len(x.dir) == 0 {
+		first, _ := x.newSegment(segmentStep, 0, 0)
+		x.dir, x.deepest = x.newDir(1), 1
+		x.dir[0] = first
+		x.accountBytes(x.dirBytes())
 	}
 	for {
-		dir = int(hash & uint64(len(sl.dir)-1))
-		g := sl.segment(dir)
+		dir = int(hash & uint64(len(x.dir)-1))
+		g := x.segment(dir)
 		if g.count() < g.capacity() {
-			sl.writable(dir).add(byte(hash>>56), ref)
+			x.writable(dir).add(byte(hash>>56), ref)
 			return dir
 		}
 		switch {
 		case g.capacity() < segmentCells:
-			sl.resize(dir, g.capacity()+segmentStep)
-		case g.depth() < sl.depth():
-			sl.split(dir)
-		case len(sl.dir) < placesFree || len(sl.dir)*keysPerPlace <= sl.LenLocked():
-			sl.double()
+			x.resize(dir, g.capacity()+segmentStep)
+		case g.depth() < x.depth():
+			x.split(dir)
+		case len(x.dir) < placesFree || len(x.dir)*keysPerPlace <= x.len():
+			x.double()
 		default:
-			sl.resize(dir, (g.capacity()+g.capacity()/8+segmentStep-1)/segmentStep*segmentStep)
+			x.resize(dir, (g.capacity()+g.capacity()/8+segmentStep-1)/segmentStep*segmentStep)
 		}
 	}
 }
 
 // split divides a segment by the next bit of its keys' hashes.
-func (sl *Slot) split(dir int) {
-	old := sl.dir[dir]
-	g := segment(sl.heap.Bytes(old))
+func (x *index) split(dir int) {
+	old := x.dir[dir]
+	g := segment(x.heap.Bytes(old))
 	depth, prefix, n := g.depth(), g.prefix(), g.count()
 	var sides [2][]int
 	for i := range n {
-		side := sl.store.hash(keyOf(sl.heap.Bytes(g.ref(i)))) >> depth & 1
+		side := x.hash(keyOf(x.heap.Bytes(g.ref(i)))) >> depth & 1
 		sides[side] = append(sides[side], i)
 	}
 	expiry := atomic.LoadInt64(g.expiry())
 	for side, cells := range sides {
 		p := prefix | side<<depth
-		ref, half := sl.newSegment(capacityFor(len(cells)+1), depth+1, p)
+		ref, half := x.newSegment(capacityFor(len(cells)+1), depth+1, p)
 		for _, i := range cells {
 			half.add(g.tag(i), g.ref(i))
 		}
 		half.expireBy(expiry)
-		sl.setDir(p, depth+1, ref)
-		sl.expireGroup(p, expiry)
+		x.setDir(p, depth+1, ref)
+		x.expireGroup(p, expiry)
 	}
-	if depth+1 == sl.depth() {
-		sl.deepest += 2
+	if depth+1 == x.depth() {
+		x.deepest += 2
 	}
-	sl.freeSegment(old)
+	x.freeSegment(old)
 }
 
 func capacityFor(cells int) int { return (cells + segmentStep - 1) / segmentStep * segmentStep }
 
 // double gives every segment twice the places.
-func (sl *Slot) double() {
-	before := sl.table.bytes()
-	n := len(sl.dir)
-	dir := make([]slab.Ref, 2*n)
-	copy(dir, sl.dir)
-	copy(dir[n:], sl.dir)
-	sl.dir, sl.deepest = dir, 0
+func (x *index) double() {
+	before := x.dirBytes()
+	n, old := len(x.dir), x.dirObject()
+	dir := x.newDir(2 * n)
+	copy(dir, x.dir)
+	copy(dir[n:], x.dir)
+	x.dir, x.deepest = dir, 0
+	x.freeDir(old)
 	switch {
-	case sl.groups != nil:
-		sl.groups = slices.Concat(sl.groups, sl.groups)
+	case x.root != nil:
+	case x.groups != nil:
+		x.groups = slices.Concat(x.groups, x.groups)
 	case len(dir) > groupPlaces:
-		next := sl.store.nextExpiry[sl.id].Load()
-		sl.groups = make([]int64, len(dir)/groupPlaces)
-		for i := range sl.groups {
-			sl.groups[i] = next
+		next := x.slot.store.nextExpiry[x.slot.id].Load()
+		x.groups = make([]int64, len(dir)/groupPlaces)
+		for i := range x.groups {
+			x.groups[i] = next
 		}
 	}
-	sl.accountBytes(sl.table.bytes() - before)
+	x.accountBytes(x.dirBytes() - before)
 }
 
 // shrink gives memory back after a cell has left the segment at a place of the directory.
-func (sl *Slot) shrink(dir int) {
-	g := sl.segment(dir)
-	if sl.LenLocked() == 0 {
-		sl.clearTable()
+func (x *index) shrink(dir int) {
+	g := x.segment(dir)
+	if x.len() == 0 {
+		x.clearTable()
 		return
 	}
 	joined := false
-	for sl.join(dir) {
+	for x.join(dir) {
 		joined = true
-		dir &= len(sl.dir) - 1
+		dir &= len(x.dir) - 1
 	}
 	if !joined && g.capacity() >= g.count()+2*segmentStep {
-		sl.resize(dir, capacityFor(g.count()+1))
+		x.resize(dir, capacityFor(g.count()+1))
 	}
 }
 
 // join puts a small segment together with its other half, if that is as deep and small too.
-func (sl *Slot) join(dir int) bool {
-	a := sl.segment(dir)
+func (x *index) join(dir int) bool {
+	a := x.segment(dir)
 	depth := a.depth()
 	if depth == 0 || a.count() > joinBelow {
 		return false
 	}
 	first, second := a.prefix(), a.prefix()^1<<(depth-1)
-	b := sl.segment(second)
+	b := x.segment(second)
 	if b.depth() != depth || a.count()+b.count() > joinMax {
 		return false
 	}
 	prefix := min(first, second)
-	oldA, oldB := sl.dir[first], sl.dir[second]
-	ref, both := sl.newSegment(capacityFor(a.count()+b.count()+1), depth-1, prefix)
+	oldA, oldB := x.dir[first], x.dir[second]
+	ref, both := x.newSegment(capacityFor(a.count()+b.count()+1), depth-1, prefix)
 	both.addAll(a)
 	both.addAll(b)
-	sl.setDir(prefix, depth-1, ref)
-	sl.expireGroup(prefix, atomic.LoadInt64(both.expiry()))
-	sl.freeSegment(oldA)
-	sl.freeSegment(oldB)
-	if depth == sl.depth() {
-		if sl.deepest -= 2; sl.deepest == 0 {
-			sl.halve()
+	x.setDir(prefix, depth-1, ref)
+	x.expireGroup(prefix, atomic.LoadInt64(both.expiry()))
+	x.freeSegment(oldA)
+	x.freeSegment(oldB)
+	if depth == x.depth() {
+		if x.deepest -= 2; x.deepest == 0 {
+			x.halve()
 		}
 	}
 	return true
 }
 
 // halve halves the directory as long as no segment needs its size.
-func (sl *Slot) halve() {
-	before := sl.table.bytes()
-	for sl.deepest == 0 && len(sl.dir) > 1 {
-		n := len(sl.dir) / 2
-		sl.dir = slices.Clone(sl.dir[:n])
-		if sl.groups != nil {
-			upper := sl.groups[len(sl.groups)/2:]
-			sl.groups = slices.Clone(sl.groups[:len(sl.groups)/2])
+func (x *index) halve() {
+	before := x.dirBytes()
+	for x.deepest == 0 && len(x.dir) > 1 {
+		n, old := len(x.dir)/2, x.dirObject()
+		dir := x.newDir(n)
+		copy(dir, x.dir)
+		x.dir = dir
+		x.freeDir(old)
+		if x.groups != nil {
+			upper := x.groups[len(x.groups)/2:]
+			x.groups = slices.Clone(x.groups[:len(x.groups)/2])
 			for i, next := range upper {
-				sl.groups[i] = earlier(sl.groups[i], next)
+				x.groups[i] = earlier(x.groups[i], next)
 			}
 			if n <= groupPlaces {
-				sl.groups = nil
+				x.groups = nil
 			}
 		}
-		sl.countDeepest()
+		x.countDeepest()
 	}
-	sl.accountBytes(sl.table.bytes() - before)
+	x.accountBytes(x.dirBytes() - before)
 }
 
-func (sl *Slot) countDeepest() {
-	depth := sl.depth()
-	sl.deepest = 0
-	for i := range sl.dir {
-		if sl.segment(i).depth() == depth {
-			sl.deepest++
+func (x *index) countDeepest() {
+	depth := x.depth()
+	x.deepest = 0
+	for i := range x.dir {
+		if x.segment(i).depth() == depth {
+			x.deepest++
 		}
 	}
 }
 
-// clearTable frees all segments of a slot that has no cell any more.
-func (sl *Slot) clearTable() {
-	sl.accountBytes(-sl.table.bytes())
-	sl.segments(func(ref slab.Ref, _ segment) bool {
-		sl.freeSegment(ref)
+// clearTable frees all segments of a table that has no cell any more.
+func (x *index) clearTable() {
+	x.accountBytes(-x.dirBytes())
+	x.segments(func(ref slab.Ref, _ segment) bool {
+		x.freeSegment(ref)
 		return true
 	})
-	sl.table = table{heap: sl.heap}
+	x.freeDir(x.dirObject())
+	*x.table = table{heap: x.heap}
+	if x.root != nil {
+		x.root.dir = dirObject{}
+	}
 }

@@ -1,19 +1,27 @@
 package store
 
 import (
+	"github.com/holtcache/holt/raftfsm/entry"
 	"github.com/holtcache/holt/raftfsm/store/slab"
 )
 
-// LoadLocked adds a key with all that it held when it was captured, access stamp included. The store is one that nobody
-// else has yet. It tells whether the key was new; if not, nothing changes.
-func (sl *Slot) LoadLocked(key []byte, item *Item) bool {
+// LoadLocked adds a key with all that it held when it was captured, access stamp included; or some of its fields, to those that
+// are there. The store is one that nobody else has yet. It tells whether the key was new, and whether all is well: a key or a
+// field that comes twice is not.
+func (sl *Slot) LoadLocked(key []byte, item *Item) (fresh, ok bool) {
 	hash := sl.store.hash(key)
-	if _, exists := sl.find(hash, key); exists {
-		return false
-	}
 	h := itemHeader(key, item)
-	sl.add(hash, &h, item.Value)
-	return true
+	at, exists := sl.find(hash, key)
+	if !exists {
+		sl.add(hash, &h, item.Value)
+		return true, true
+	}
+	old := readCell(at.object)
+	if !item.Part || old.Type != item.Type || old.Version != item.Version || old.ExpireAt != item.ExpireAt {
+		return false, false
+	}
+	fields := entry.Packed(item.Value)
+	return false, sl.merge(hash, at, &old, &h, fields) == fields.Len()
 }
 
 // ReserveLocked makes room in an empty slot for a number of keys that are about to be loaded, so that its table does not
@@ -28,8 +36,9 @@ func (sl *Slot) ReserveLocked(keys int) {
 	}
 	each := min(capacityFor(keys>>depth+keys>>depth/4+1), segmentCells)
 	sl.dir = make([]slab.Ref, 1<<depth)
+	x := sl.keys()
 	for prefix := range sl.dir {
-		sl.dir[prefix], _ = sl.newSegment(each, depth, prefix)
+		sl.dir[prefix], _ = x.newSegment(each, depth, prefix)
 	}
 	sl.deepest = len(sl.dir)
 	if len(sl.dir) > groupPlaces {

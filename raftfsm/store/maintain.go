@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"sync"
 
 	"github.com/holtcache/holt/proto/slot"
@@ -14,6 +15,10 @@ type moving struct {
 	// slot and cursor are where the pass goes on.
 	slot   int
 	cursor uint64
+	// inner are keys of the segment before cursor whose fields have tables: the pass goes through those first, through that of the last
+	// key from field on.
+	inner [][]byte
+	field uint64
 	// left is the room in what the last pass has not emptied: what no pass can help. It is 0 where the pass left slots out.
 	left int64
 	// skipped: this pass has left slots out, because a capture has to see them as they are.
@@ -49,8 +54,12 @@ func (s *Store) Maintain(budget int) (more bool) {
 		return false
 	}
 	for budget > 0 {
-		budget -= s.moveSome() + 1
-		if m.cursor == 0 {
+		if len(m.inner) > 0 {
+			budget -= s.moveFields() + 1
+		} else {
+			budget -= s.moveSome() + 1
+		}
+		if m.cursor == 0 && len(m.inner) == 0 {
 			if m.slot++; m.slot == slot.Count {
 				s.endMoving()
 				return false
@@ -74,6 +83,7 @@ func (s *Store) beginMoving() bool {
 		return false
 	}
 	m.heap, m.slot, m.cursor, m.skipped = heap, 0, 0, false
+	m.inner, m.field = nil, 0
 	return true
 }
 
@@ -97,19 +107,69 @@ func (s *Store) moveSome() int {
 		m.cursor = 0
 		return 0
 	}
-	ref := sl.dir[m.cursor&uint64(len(sl.dir)-1)]
-	g := segment(sl.heap.Bytes(ref))
-	m.cursor = nextCursor(m.cursor, g.depth())
+	x := sl.keys()
+	g := x.move(&m.cursor)
 	for i := range g.count() {
-		cell := g.ref(i)
-		if to, moved := sl.heap.Move(cell); moved {
-			g.setRef(i, to)
-			sl.heap.Free(cell)
+		if c := readCell(sl.heap.Bytes(g.ref(i))); c.table {
+			m.inner = append(m.inner, bytes.Clone(c.key))
 		}
 	}
-	if to, moved := sl.heap.Move(ref); moved {
-		sl.setDir(g.prefix(), g.depth(), to)
-		sl.heap.Free(ref)
-	}
 	return g.count()
+}
+
+// moveFields does the same for the fields of a key.
+func (s *Store) moveFields() int {
+	m := &s.moving
+	key := m.inner[len(m.inner)-1]
+	sl := &s.slots[m.slot]
+	sl.Lock()
+	defer sl.Unlock()
+	at, exists := sl.find(s.hash(key), key)
+	var c cell
+	if exists {
+		c = readCell(at.object)
+	}
+	if !c.table || sl.heap != m.heap || sl.frozen != nil {
+		m.skipped = m.skipped || sl.frozen != nil
+		m.inner, m.field = m.inner[:len(m.inner)-1], 0
+		return 0
+	}
+	r := readRoot(c.Value)
+	if r.count == 0 {
+		m.inner, m.field = m.inner[:len(m.inner)-1], 0
+		return 0
+	}
+	if to, moved := sl.heap.Move(r.dir.ref); moved {
+		sl.heap.Free(r.dir.ref)
+		r.dir.ref = to
+		encoded := r.encode()
+		copy(c.Value, encoded[:])
+	}
+	t := r.table(sl.heap)
+	x := sl.fields(&r, &t, nil)
+	count := x.move(&m.field).count()
+	if m.field == 0 {
+		m.inner = m.inner[:len(m.inner)-1]
+	}
+	return count
+}
+
+// move moves what has to move of the segment at a cursor, which it steps on. No capture sees the table.
+func (x *index) move(cursor *uint64) segment {
+	ref := x.dir[*cursor&uint64(len(x.dir)-1)]
+	g := segment(x.heap.Bytes(ref))
+	*cursor = nextCursor(*cursor, g.depth())
+	for i := range g.count() {
+		cell := g.ref(i)
+		if to, moved := x.heap.Move(cell); moved {
+			g.setRef(i, to)
+			x.heap.Free(cell)
+		}
+	}
+	if to, moved := x.heap.Move(ref); moved {
+		x.setDir(g.prefix(), g.depth(), to)
+		x.heap.Free(ref)
+		return segment(x.heap.Bytes(to))
+	}
+	return g
 }

@@ -15,14 +15,14 @@ func (s *Store) UsedBytes() int64 { return s.bytes.Load() }
 // UsedLocked is the slot's part of UsedBytes.
 func (sl *Slot) UsedLocked() int64 { return sl.bytes }
 
-// MemoryLocked is what one key takes: its cell and its share of the tables.
+// MemoryLocked is what one key takes: its cell, its fields and its share of the tables.
 func (sl *Slot) MemoryLocked(key []byte) (bytes int, ok bool) {
 	at, ok := sl.find(sl.store.hash(key), key)
 	if !ok {
 		return 0, false
 	}
 	c := readCell(at.object)
-	return c.capacity + cellShareBytes, true
+	return c.capacity + int(c.fieldBytes()) + cellShareBytes, true
 }
 
 // CellBytes is what a key with a value of valueLen bytes would take, MemoryLocked's number in advance: exact but for room
@@ -31,6 +31,17 @@ func CellBytes(key []byte, valueLen int, typ entry.Type, expireAt int64, version
 	h := header{key: key, valueLen: valueLen, typ: typ, expireAt: expireAt, version: version}
 	n, _ := h.bytes()
 	return slab.SizeOf(n) + cellShareBytes
+}
+
+// FieldBytes is about by how much a field makes a key grow that has so many others: exact for a table but for the growth of its
+// segments, and for a packed form but for the rounding of the whole.
+func FieldBytes(field, value []byte, others int) int {
+	if others >= packedFieldsMax {
+		h := header{key: field, valueLen: len(value)}
+		n, _ := h.bytes()
+		return slab.SizeOf(n) + cellShareBytes
+	}
+	return entry.PackedBytes(field, value)
 }
 
 // cellShareBytes is about what tables take for one cell: tag, ref, and its share of header and directory.

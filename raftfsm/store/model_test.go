@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/holtcache/holt/proto/slot"
@@ -25,6 +26,9 @@ func get(s *Store, key string) (Item, bool) {
 	sl.RLock()
 	defer sl.RUnlock()
 	item, ok := sl.GetLocked([]byte(key))
+	if fields, has := sl.FieldsLocked([]byte(key)); has {
+		item.Value = fields.AppendPacked(nil)
+	}
 	item.Value = bytes.Clone(item.Value)
 	return item, ok
 }
@@ -54,15 +58,41 @@ func contents(s *Store) map[string]string {
 }
 
 func describe(item Item) string {
+	if item.Type.HasFields() {
+		item.Value = pack(unpack(item.Value)) // their order does not count
+	}
 	return fmt.Sprintf("%d bytes %x type %d expiry %d version %d", len(item.Value), hash64(1, item.Value), item.Type, item.ExpireAt, item.Version)
 }
 
 func readSlot(c *Capture, id slot.ID, into map[string]string) {
 	captured := c.Slot(id)
 	defer captured.Done()
+	parts := map[string]map[string]string{}
 	for key, item := range captured.All() {
+		if item.Part {
+			fields := unpack(item.Value)
+			maps.Copy(fields, parts[string(key)])
+			parts[string(key)] = fields
+			item.Value = pack(fields)
+		}
 		into[string(key)] = describe(item)
 	}
+}
+
+func unpack(packed []byte) map[string]string {
+	fields := map[string]string{}
+	for e := range entry.Packed(packed).Entries() {
+		fields[string(e.Name)] = string(e.Value)
+	}
+	return fields
+}
+
+func pack(fields map[string]string) []byte {
+	packed := entry.AppendPackedLen(nil, len(fields))
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		packed = entry.AppendPacked(packed, []byte(name), []byte(fields[name]))
+	}
+	return packed
 }
 
 func mustCheck(t testing.TB, s *Store, seed uint64) {
@@ -84,6 +114,8 @@ type model struct {
 	version     uint64
 	// valueMax bounds most values.
 	valueMax int
+	// tables counts keys that had a table of fields when they were compared.
+	tables int
 }
 
 func newModel(t testing.TB, seed uint64, slots, keys, valueMax int) *model {
@@ -126,6 +158,8 @@ func (m *model) step(deletions int) entry.Effect {
 	m.version += uint64(1 + m.r.IntN(3))
 	e := entry.Effect{Key: []byte(key), Version: m.version}
 	switch n := m.r.IntN(100); {
+	case n >= deletions/4 && (exists && old.Type.HasFields() || n%8 == 0):
+		e = m.stepFields(key, old, exists)
 	case n < deletions:
 		e.Kind = entry.EffectDel
 		delete(m.items, key)
@@ -142,10 +176,48 @@ func (m *model) step(deletions int) entry.Effect {
 			m.items[key] = old
 		}
 	default:
-		e.Kind, e.Value, e.ExpireAt, e.Type = entry.EffectSet, m.value(), m.expiry(), entry.Type(1+m.r.IntN(40))
+		e.Kind, e.Value, e.ExpireAt, e.Type = entry.EffectSet, m.value(), m.expiry(), entry.Type(3+m.r.IntN(40))
 		m.items[key] = Item{Value: e.Value, ExpireAt: e.ExpireAt, Version: e.Version, Type: e.Type}
 	}
 	apply(m.store, e)
+	return e
+}
+
+// stepFields is an effect on a key with fields, as a leader may decide on it. Some keys have few, some have enough for a table.
+func (m *model) stepFields(key string, old Item, exists bool) entry.Effect {
+	e := entry.Effect{Key: []byte(key), Version: m.version, Type: entry.TypeHash}
+	if exists && !old.Type.HasFields() {
+		e.Kind = entry.EffectDel
+		delete(m.items, key)
+		return e
+	}
+	most := []int{3, 20, 160, 400}[len(key)*7%4]
+	fields := unpack(old.Value)
+	if exists && m.r.IntN(20) == 0 {
+		e.Kind, e.ExpireAt = entry.EffectExpire, m.expiry()
+		old.ExpireAt = e.ExpireAt
+	} else if m.r.IntN(10) == 0 {
+		clear(fields)
+		for range m.r.IntN(most) {
+			fields[fmt.Sprint("f", m.r.IntN(most))] = string(m.value())
+		}
+		fields["f"] = "v"
+		e.Kind, e.Value, e.ExpireAt = entry.EffectSet, pack(fields), m.expiry()
+		old.ExpireAt = e.ExpireAt
+	} else if field := fmt.Sprint("f", m.r.IntN(most)); m.r.IntN(5) > 0 || !exists {
+		e.Kind, e.Field, e.Value = entry.EffectSetField, []byte(field), m.value()
+		fields[field] = string(e.Value)
+	} else if delete(fields, field); len(fields) > 0 {
+		e.Kind, e.Field = entry.EffectDelField, []byte(field)
+		if _, had := unpack(old.Value)[field]; !had {
+			e.Version = old.Version // it changes nothing
+		}
+	} else {
+		e.Kind = entry.EffectDel
+		delete(m.items, key)
+		return e
+	}
+	m.items[key] = Item{Value: pack(fields), ExpireAt: old.ExpireAt, Version: e.Version, Type: entry.TypeHash}
 	return e
 }
 
@@ -160,6 +232,9 @@ func (m *model) compare() {
 	mustCheck(m.t, m.store, m.seed)
 	want := map[string]string{}
 	for key, item := range m.items {
+		if fields, ok := m.store.Slot(slot.Of([]byte(key))).FieldsLocked([]byte(key)); ok && fields.table.heap != nil {
+			m.tables++
+		}
 		want[key] = describe(item)
 		if got, ok := get(m.store, key); !ok || describe(got) != want[key] {
 			m.t.Fatalf("seed %d: key %s: got %v, want %v", m.seed, key, describe(got), want[key])
@@ -241,8 +316,8 @@ func TestStoreAndItsCapturesEqualAPlainMap(t *testing.T) {
 		}
 		m.compare()
 	}
-	if moved == 0 {
-		t.Errorf("seed %d: no pass moved cells while others were written", seed)
+	if moved == 0 || m.tables == 0 {
+		t.Errorf("seed %d: %d passes moved cells while others were written, %d tables of fields were compared", seed, moved, m.tables)
 	}
 	for key := range m.items {
 		apply(m.store, del(key))

@@ -28,7 +28,7 @@ func TestCopyGivesEachKeyThatStaysOnce(t *testing.T) {
 		seen := map[string]int{}
 		keysMax, bytesMax := 1+r.IntN(100), 1+r.IntN(5000)
 		sl := s.Slot(id)
-		for cursor := uint64(0); ; {
+		for cursor := (CopyCursor{}); ; {
 			keys, size, last := 0, 0, 0
 			sl.RLock()
 			next := sl.CopyLocked(cursor, keysMax, bytesMax, func(key []byte, item Item) {
@@ -41,10 +41,10 @@ func TestCopyGivesEachKeyThatStaysOnce(t *testing.T) {
 				size += last
 			})
 			sl.RUnlock()
-			if keys > keysMax || size-last >= bytesMax || keys == 0 && cursor != 0 && next != 0 {
+			if keys > keysMax || size-last >= bytesMax || keys == 0 && cursor != (CopyCursor{}) && next != (CopyCursor{}) {
 				t.Fatalf("seed %d: a portion of %d keys, %d bytes before its last key, of %d and %d", seed, keys, size-last, keysMax, bytesMax)
 			}
-			if cursor = next; cursor == 0 {
+			if cursor = next; cursor == (CopyCursor{}) {
 				break
 			}
 			for range r.IntN(200) {
@@ -79,8 +79,8 @@ func TestCopyGivesEachKeyThatStaysOnce(t *testing.T) {
 
 func TestCopyOfAnEmptySlotEndsAtOnce(t *testing.T) {
 	sl := New().Slot(7)
-	if next := sl.CopyLocked(0, 64, 1<<16, func([]byte, Item) { t.Error("a key came") }); next != 0 {
-		t.Errorf("it goes on at %d", next)
+	if next := sl.CopyLocked(CopyCursor{}, 64, 1<<16, func([]byte, Item) { t.Error("a key came") }); next != (CopyCursor{}) {
+		t.Errorf("it goes on at %v", next)
 	}
 }
 
@@ -100,7 +100,7 @@ type loadedItem struct {
 // had them.
 type copier struct {
 	queue  []change
-	cursor uint64
+	cursor CopyCursor
 	done   bool
 }
 
@@ -112,7 +112,7 @@ func (c *copier) portion(sl *Slot, keysMax, bytesMax int) {
 		p.items = append(p.items, loadedItem{string(key), item})
 	})
 	sl.RUnlock()
-	c.done = c.cursor == 0
+	c.done = c.cursor == CopyCursor{}
 	c.queue = append(c.queue, p)
 }
 
@@ -250,7 +250,7 @@ func BenchmarkCopy(b *testing.B) {
 	}
 	sl := s.Slot(slot.Of([]byte("{x}")))
 	b.ReportAllocs()
-	cursor, keys := uint64(0), 0
+	cursor, keys := CopyCursor{}, 0
 	for b.Loop() {
 		cursor = sl.CopyLocked(cursor, 64, 64<<10, func([]byte, Item) { keys++ })
 	}

@@ -48,7 +48,7 @@ func appendCandidate(dst []Candidate, id slot.ID, c cell) []Candidate {
 		key = dst[:len(dst)+1][len(dst)].Key[:0]
 	}
 	return append(dst, Candidate{
-		Key: append(key, c.key...), Slot: id, Access: c.Access, ExpireAt: c.ExpireAt, Bytes: c.capacity + cellShareBytes,
+		Key: append(key, c.key...), Slot: id, Access: c.Access, ExpireAt: c.ExpireAt, Bytes: c.capacity + int(c.fieldBytes()) + cellShareBytes,
 	})
 }
 

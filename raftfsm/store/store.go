@@ -26,6 +26,8 @@ type Store struct {
 	total  count
 	hidden slotSet
 	bytes  atomic.Int64
+	// withFields counts the keys that hold fields, in all slots.
+	withFields atomic.Int64
 	// nextExpiry is for each slot at most its earliest expiry, 0 where no key expires. Lowered under the slot's write
 	// lock, corrected under its read lock, read without it.
 	nextExpiry [slot.Count]atomic.Int64
@@ -47,8 +49,9 @@ type Slot struct {
 	store *Store
 	// frozen is the slot as the open capture has to see it, nil where it equals the slot or was read.
 	frozen *frozen
-	// bytes is this slot's share of the store's sum.
-	bytes int64
+	// bytes is this slot's share of the store's sum, withFields that of the keys that hold fields.
+	bytes      int64
+	withFields int
 	// seen is the capture for which the slot was frozen last.
 	seen  uint32
 	id    slot.ID
@@ -151,7 +154,8 @@ func (sl *Slot) GetLocked(key []byte) (Item, bool) {
 	if !ok {
 		return Item{}, false
 	}
-	return readCell(at.object).Item, true
+	c := readCell(at.object)
+	return c.shown(), true
 }
 
 // LenLocked is the number of keys in the slot.

@@ -83,11 +83,12 @@ func (v *View) Usage(key []byte) (Usage, bool) {
 	if !ok {
 		return Usage{}, false
 	}
-	pending := false
 	if v.over != nil {
-		_, pending = v.over.look(key)
+		if p, pending := v.over.look(key); pending {
+			return v.e.pendingUsageLocked(v.slot, key, p.bytes(key), v.now), true
+		}
 	}
-	return v.e.usageLocked(v.slot, key, item, pending, v.now), true
+	return v.e.usageLocked(v.slot, key, item, v.now), true
 }
 
 // Usage is View.Usage for a request.
@@ -96,29 +97,32 @@ func (tx *Tx) Usage(key []byte) (Usage, bool) {
 	if !ok {
 		return Usage{}, false
 	}
-	pending := false
-	for i := range tx.writes {
-		w := &tx.writes[i]
-		pending = pending || w.drop == nil && string(w.effect.Key) == string(key)
-	}
 	sl := tx.e.store.Slot(tx.slot)
 	sl.RLock()
 	defer sl.RUnlock()
-	if _, found := tx.e.overlay.slots[tx.slot].look(key); found {
-		pending = true
+	for i := len(tx.writes) - 1; i >= 0; i-- {
+		if w := &tx.writes[i]; w.drop == nil && string(w.effect.Key) == string(key) {
+			return tx.e.pendingUsageLocked(sl, key, w.bytes(), tx.now), true
+		}
 	}
-	return tx.e.usageLocked(sl, key, item, pending, tx.now), true
+	if p, found := tx.e.overlay.slots[tx.slot].look(key); found {
+		return tx.e.pendingUsageLocked(sl, key, p.bytes(key), tx.now), true
+	}
+	return tx.e.usageLocked(sl, key, item, tx.now), true
 }
 
-// usageLocked is the usage of a key that holds item; pending tells that its change is not applied yet.
-func (e *Executor) usageLocked(sl *store.Slot, key []byte, item store.Item, pending bool, now int64) Usage {
+// usageLocked is the usage of a key that holds item.
+func (e *Executor) usageLocked(sl *store.Slot, key []byte, item store.Item, now int64) Usage {
 	ev := e.Eviction()
-	if !pending {
-		u := ev.usage(item.Access, now)
-		n, _ := sl.MemoryLocked(key)
-		u.Bytes = int64(n)
-		return u
-	}
+	u := ev.usage(item.Access, now)
+	n, _ := sl.MemoryLocked(key)
+	u.Bytes = int64(n)
+	return u
+}
+
+// pendingUsageLocked is the usage of a key whose change is not applied yet: it will take bytes then.
+func (e *Executor) pendingUsageLocked(sl *store.Slot, key []byte, bytes, now int64) Usage {
+	ev := e.Eviction()
 	u := Usage{}
 	if ev.Policy.lfu() { // an overwritten key keeps its counter, and the stamp of another time does not matter
 		u = ev.usage(ev.lfu().Initial(now), now)
@@ -126,7 +130,7 @@ func (e *Executor) usageLocked(sl *store.Slot, key []byte, item store.Item, pend
 			u = ev.usage(stored.Access, now)
 		}
 	}
-	u.Idle, u.Bytes = 0, itemBytes(key, item)
+	u.Idle, u.Bytes = 0, bytes
 	return u
 }
 

@@ -1,6 +1,8 @@
 package executor
 
 import (
+	"bytes"
+
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm"
 	"github.com/holtcache/holt/raftfsm/entry"
@@ -14,7 +16,9 @@ func (e *Executor) SectionAppliedLocked(h entry.Header, section *entry.Section) 
 	e.tellTaps(section.Slot, func(t Tap) { t.EffectsLocked(section.Slot, section.Effects) })
 	if e.cfg.Observer != nil {
 		for i := range section.Effects {
-			if eff := &section.Effects[i]; eff.Kind != entry.EffectDone {
+			eff := &section.Effects[i]
+			again := i > 0 && eff.OnField() && bytes.Equal(eff.Key, section.Effects[i-1].Key)
+			if eff.Kind != entry.EffectDone && !again {
 				e.cfg.Observer.KeyChanged(eff.Key)
 			}
 		}
@@ -46,6 +50,7 @@ func (e *Executor) SlotDroppedLocked(h entry.Header, s slot.ID) {
 // Applied settles everybody who waits for the record.
 func (e *Executor) Applied(h entry.Header, index uint64) {
 	e.clock.Observe(h.Time)
+	e.appliedTime.Store(max(e.appliedTime.Load(), h.Time))
 	gone := e.gone
 	e.gone.expired, e.gone.evicted = 0, 0
 	e.mu.Lock()
@@ -90,6 +95,7 @@ func (e *Executor) Skipped(h entry.Header) {
 // were not applied before never will be.
 func (e *Executor) Started(start entry.ExecutorStart, term uint64, afterRelease bool, state raftfsm.State) {
 	e.clock.Observe(state.Time)
+	e.appliedTime.Store(state.Time)
 	e.mu.Lock()
 	e.tenure.Store(nil)
 	e.handing.Store(&state.Handovers)
@@ -115,6 +121,7 @@ func (e *Executor) Started(start entry.ExecutorStart, term uint64, afterRelease 
 func (e *Executor) Restored(state raftfsm.State) {
 	e.endTenure()
 	e.clock.Observe(state.Time)
+	e.appliedTime.Store(state.Time)
 	e.clearOverlay()
 	e.settleMemory()
 	e.handing.Store(&state.Handovers)

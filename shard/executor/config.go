@@ -52,6 +52,9 @@ type Limits struct {
 	QueueRequests int
 	// BatchBytes is where a batch is closed. Default 256 KiB: half of what hashicorp/raft suggests for one entry.
 	BatchBytes int
+	// RequestBytes bounds what the effects of one request take: all of them are in one log entry, and those on a slot in one message
+	// where the slot is handed over. What is beyond is refused. Default RequestBytesMax.
+	RequestBytes int
 	// BatchesInFlight is how many batches are proposed and not yet applied. Default 4: enough to keep log and network
 	// busy, few enough that batches stay large.
 	BatchesInFlight int
@@ -67,6 +70,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.BatchBytes == 0 {
 		l.BatchBytes = 256 << 10
+	}
+	if l.RequestBytes == 0 {
+		l.RequestBytes = RequestBytesMax
 	}
 	if l.BatchesInFlight == 0 {
 		l.BatchesInFlight = 4

@@ -160,15 +160,19 @@ func (e *Executor) do(r *Request) (err *apierr.Error) {
 			err.Outcome = apierr.OutcomeNotApplied
 		}
 	}()
+	before := e.version
 	r.Do(&e.tx)
-	if n := uint64(len(e.tx.writes)); n > e.versionsMax {
+	if n := e.version - before; n > e.versionsMax {
 		return apierr.New(apierr.KindTooLarge, "shard %d: the request makes %d changes, at most %d fit (limit versionsMax); not applied", e.cfg.Shard, n, e.versionsMax)
 	}
-	return nil
+	return e.tx.checkSize()
 }
 
 // enter adds the request's writes to the open batch.
 func (e *Executor) enter(r *Request) {
+	if e.tx.alone && e.open != nil {
+		e.seal()
+	}
 	b := e.batchFor(e.tx.sizeBytes() + len(r.Result))
 	e.tx.commit(b.id)
 	e.mu.Lock()

@@ -181,9 +181,7 @@ func (e *Executor) slotBytes(id slot.ID) int64 {
 		if n, stored := sl.MemoryLocked([]byte(key)); stored && over.dropped == (BatchID{}) {
 			bytes -= int64(n)
 		}
-		if !p.deleted {
-			bytes += itemBytes([]byte(key), p.item)
-		}
+		bytes += p.bytes([]byte(key))
 	}
 	return bytes
 }

@@ -86,17 +86,21 @@ type Executor struct {
 	changed       chan struct{}     // closed and replaced whenever tenure or leadership may have changed
 	closed        bool
 
-	gone     goneKeys
-	appended appendFence
-	stats    counters
-	memory   memory
-	victims  victims                  // belongs to Run's goroutine
-	eviction atomic.Pointer[Eviction] // nil: no limit
-	taps     atomic.Pointer[[]*tap]   // nil: none; changed under mu
+	gone goneKeys
+	// appliedTime is the time of the last applied record; the FSM goroutine writes it.
+	appliedTime atomic.Int64
+	appended    appendFence
+	stats       counters
+	memory      memory
+	victims     victims                  // belongs to Run's goroutine
+	eviction    atomic.Pointer[Eviction] // nil: no limit
+	taps        atomic.Pointer[[]*tap]   // nil: none; changed under mu
 	// handing is raftfsm.State.Handovers, handedVersion its version as of the last record of a hand-over. The FSM goroutine
 	// writes both and alone reads the second.
 	handing       atomic.Pointer[[]raftfsm.Handover]
 	handedVersion uint64
+	// lazyExpiry: expired keys are deleted only when somebody asks for them.
+	lazyExpiry atomic.Bool
 	// trimWanted tells Run that there is more than the budget.
 	trimWanted atomic.Bool
 	// use is how uses are noted, nil while the meaning of stamps changes. stampMu orders those who change that.

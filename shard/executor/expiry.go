@@ -24,7 +24,7 @@ const (
 func (e *Executor) runExpiry(ctx context.Context) {
 	timer := time.NewTimer(expiryTick)
 	defer timer.Stop()
-	from := slot.ID(0)
+	from, swept := slot.ID(0), slot.ID(0)
 	var maintained time.Time
 	for {
 		select {
@@ -36,11 +36,12 @@ func (e *Executor) runExpiry(ctx context.Context) {
 		if began.Sub(maintained) >= expiryTick {
 			maintained = began
 			e.store.Maintain(maintainCells)
+			swept = e.sweepResults(swept)
 			e.stampWrites()
 			e.wantTrim()
 		}
 		pause := expiryTick
-		if e.tenure.Load() != nil {
+		if e.tenure.Load() != nil && !e.lazyExpiry.Load() {
 			var keys [][]byte
 			began = time.Now()
 			keys, from = e.store.ExpiredKeys(nil, from, e.clock.Now(), expiryKeysMax)
@@ -52,6 +53,10 @@ func (e *Executor) runExpiry(ctx context.Context) {
 		timer.Reset(pause)
 	}
 }
+
+// SetActiveExpiry switches the deletion of expired keys that nobody touches, which is on at first. Nobody sees the others either
+// way.
+func (e *Executor) SetActiveExpiry(on bool) { e.lazyExpiry.Store(!on) }
 
 // expireAll deletes keys, which come slot by slot, in one request a slot, and waits for all of them.
 func (e *Executor) expireAll(ctx context.Context, keys [][]byte) {

@@ -59,6 +59,7 @@ func (tx *Tx) demand() demand {
 	sl.RLock()
 	for i := len(tx.writes) - 1; i >= dropped; i-- {
 		w := &tx.writes[i]
+		d.refusable = d.refusable || w.adds()
 		if w.drop != nil || seen[string(w.effect.Key)] {
 			continue
 		}
@@ -66,8 +67,7 @@ func (tx *Tx) demand() demand {
 			seen[string(w.effect.Key)] = true
 		}
 		if !w.deleted {
-			d.refusable = d.refusable || w.effect.Kind != entry.EffectExpire
-			d.holds += itemBytes(w.effect.Key, w.item)
+			d.holds += w.bytes()
 		}
 		if dropped == 0 {
 			d.growth -= tx.heldLocked(sl, over, w.effect.Key)
@@ -81,6 +81,19 @@ func (tx *Tx) demand() demand {
 	return d
 }
 
+// adds tells whether a write sets or lengthens a value.
+func (w *write) adds() bool {
+	return w.drop == nil && !w.deleted && w.effect.Kind != entry.EffectExpire && w.effect.Kind != entry.EffectDelField
+}
+
+// bytes is what the key takes after the last write to it.
+func (w *write) bytes() int64 {
+	if w.fields != nil {
+		return w.fields.bytes
+	}
+	return itemBytes(w.effect.Key, w.item)
+}
+
 // heldLocked is what a key takes before the request. Under an LFU policy a key that is overwritten has been used.
 func (tx *Tx) heldLocked(sl *store.Slot, over *slotOverlay, key []byte) int64 {
 	use := tx.e.use.Load()
@@ -88,10 +101,7 @@ func (tx *Tx) heldLocked(sl *store.Slot, over *slotOverlay, key []byte) int64 {
 		sl.GetTouchLocked(key, func(a store.Access) store.Access { return use.stamp(a, tx.now) })
 	}
 	if p, found := over.look(key); found {
-		if p.deleted {
-			return 0
-		}
-		return itemBytes(key, p.item)
+		return p.bytes(key)
 	}
 	n, _ := sl.MemoryLocked(key)
 	return int64(n)

@@ -30,6 +30,8 @@ type pending struct {
 	item    store.Item
 	deleted bool
 	batch   BatchID
+	// fields are the changes of its fields, where it is of a type that has them.
+	fields *pendingFields
 }
 
 // pendingDone is the result of a request that is evaluated and not yet applied.
@@ -88,12 +90,15 @@ func (o *slotOverlay) drop(batch BatchID, stored int) {
 // batch has put over it stays.
 func (o *slotOverlay) applied(batch BatchID, section *entry.Section) {
 	for i := range section.Effects {
-		if e := &section.Effects[i]; e.Kind == entry.EffectDone {
+		e := &section.Effects[i]
+		if e.Kind == entry.EffectDone {
 			o.doneApplied(session.ID{Client: e.Client, Sequence: e.Sequence}, batch)
 			continue
 		}
-		if p, ok := o.keys[string(section.Effects[i].Key)]; ok && p.batch == batch {
-			delete(o.keys, string(section.Effects[i].Key))
+		if p, ok := o.keys[string(e.Key)]; ok && p.batch == batch {
+			delete(o.keys, string(e.Key))
+		} else if ok && p.fields != nil {
+			p.fields.applied(batch, e)
 		}
 	}
 	if len(o.keys) == 0 {

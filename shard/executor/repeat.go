@@ -19,7 +19,7 @@ func (e *Executor) repeat(r *Request) *apierr.Error {
 	now := e.clock.Now()
 	switch {
 	case r.Until < now:
-		return apierr.New(apierr.KindInvalid, "shard %d: the request's id has ended %d ms ago; this attempt is not applied, of earlier ones nothing is known any more", e.cfg.Shard, now-r.Until)
+		return apierr.New(apierr.KindIDEnded, "shard %d: the request's id has ended %d ms ago; this attempt is not applied, the outcome of earlier ones is unknown, read before you retry with a new id", e.cfg.Shard, now-r.Until)
 	case r.Until-now > session.LifeMax:
 		return apierr.New(apierr.KindInvalid, "shard %d: the request's id ends in %d ms, at most %d are allowed (limit LifeMax); not applied, draw an id that ends earlier", e.cfg.Shard, r.Until-now, session.LifeMax)
 	}
@@ -48,6 +48,7 @@ func (tx *Tx) remember(r *Request) *apierr.Error {
 	case len(r.Result) > session.ResultBytesMax:
 		return apierr.New(apierr.KindTooLarge, "shard %d: the request's result has %d bytes, at most %d are remembered (limit ResultBytesMax); not applied, ask without an id", e.cfg.Shard, len(r.Result), session.ResultBytesMax)
 	case e.store.Sessions().Full(len(r.Result)):
+		e.tellTime()
 		return apierr.New(apierr.KindBusy, "shard %d: too many results of requests with ids are remembered (limits CountMax and BytesMax); not applied, retry later", e.cfg.Shard)
 	}
 	done := raftfsm.EffectOf(&session.Done{ID: r.ID, Until: r.Until, Result: e.builder.Copy(r.Result)}, e.version)

@@ -172,8 +172,12 @@ func TestIDThatHasEndedOrEndsTooLateIsRefused(t *testing.T) {
 	all := &Request{AllSlots: true, ID: session.ID{Client: 1}, Until: b.until(), Do: func(tx *Tx) { tx.Flush(slot.Split(1)) }}
 	flush := b.submitAs(all)
 	b.driver.Step()
-	b.wantKind("a retry that comes late", late, apierr.KindInvalid)
-	b.wantKind("a first attempt that comes late", never, apierr.KindInvalid)
+	for what, a := range map[string]*asked{"a retry that comes late": late, "a first attempt that comes late": never} {
+		b.wantOutcome(what, a, apierr.OutcomeUnknown)
+		if a.Err != nil && a.Err.Kind != apierr.KindIDEnded {
+			t.Errorf("%s: %v, want an error of kind %v", what, a.Err, apierr.KindIDEnded)
+		}
+	}
 	b.wantKind("an end that is too far off", far, apierr.KindInvalid)
 	b.wantKind("an id for all slots", flush, apierr.KindInvalid)
 	b.commitAll()
@@ -200,10 +204,57 @@ func TestFullTableRefusesNewRequestsOnly(t *testing.T) {
 	b.wantKind("a new request", second, apierr.KindBusy)
 	b.wantResult("a retry", retry, "1", true)
 	b.wantApplied("a request without effects", free)
-	if len(b.proposed) > 0 {
-		t.Error("something was proposed")
-	}
+	b.commitAll() // nothing, unless a second has passed
 	b.wantStored("1")
+}
+
+// A table that is full of what has ended has to become empty by itself, also where every request is refused because of it.
+func TestFullTableTellsTheTimeUntilResultsHaveEnded(t *testing.T) {
+	wall := &wallClock{}
+	b := newLeader(t, func(c *Config) { c.Wall = wall.now })
+	b.set("other", "x")
+	b.driver.Step()
+	b.commitAll()
+	end, other := b.exec.Clock().Now()+30_000, slot.ID(16000)
+	sl := b.store.Slot(other)
+	sl.Lock()
+	for i := range uint64(session.BytesMax / session.ResultBytesMax) {
+		b.store.Sessions().PutLocked(other, session.Done{ID: session.ID{Client: 9, Sequence: i}, Until: end, Result: make([]byte, session.ResultBytesMax)}, 0)
+	}
+	sl.Unlock()
+	sweepAll := func() {
+		from := slot.ID(0)
+		for range slot.Count/sweepSlots + 1 {
+			from = b.exec.sweepResults(from)
+		}
+	}
+	early := b.incr(1, b.until())
+	b.driver.Step()
+	b.wantKind("a request while all is remembered", early, apierr.KindBusy)
+	b.commitAll()
+	for range 100 {
+		wall.step(400 * time.Millisecond)
+		b.exec.Clock().Now()
+	}
+	sweepAll()
+	if n := b.store.Sessions().Len(); n == 0 {
+		t.Fatal("results were forgotten by a clock that no record has told")
+	}
+	refused := b.incr(2, b.until())
+	b.driver.Step()
+	b.wantKind("a request while what has ended is remembered", refused, apierr.KindBusy)
+	if len(b.proposed) != 1 {
+		t.Fatalf("%d records were proposed, want one that tells the time", len(b.proposed))
+	}
+	b.commitAll()
+	sweepAll()
+	if n := b.store.Sessions().Len(); n != 0 {
+		t.Errorf("%d results are remembered behind their end", n)
+	}
+	last := b.incr(3, b.until())
+	b.driver.Step()
+	b.commitAll()
+	b.wantResult("a request afterwards", last, "1", false)
 }
 
 func TestResultThatIsTooLargeIsRefused(t *testing.T) {

@@ -16,12 +16,16 @@ type Tx struct {
 	// saw is the latest batch whose pending values the request has read.
 	saw    BatchID
 	writes []write
+	// works are the keys whose fields the request has changed and not deleted or overwritten since.
+	works map[string]*fieldWork
 	// scratch holds the values that Get has lent, until the next request.
 	scratch []byte
 	// growth is by how much the writes make the store grow, where there is a limit.
 	growth int64
 	// done is the effect by which the result of the request is remembered, nil where it has no id.
 	done *entry.Effect
+	// alone tells that the writes go into a batch of their own: composed with those of others they could become too large.
+	alone bool
 	// peeks tells that a look at a key is no use of it.
 	peeks bool
 }
@@ -48,12 +52,15 @@ type write struct {
 	// item is what the key holds after the effect.
 	item    store.Item
 	deleted bool
+	// fields is what the request has done to the key's fields and its expiry, where it has any: that enters the overlay then.
+	fields *fieldWork
 }
 
 func (tx *Tx) reset(r *Request, now int64) {
-	tx.slot, tx.now, tx.saw, tx.done = r.Slot, now, BatchID{}, nil
+	tx.slot, tx.now, tx.saw, tx.done, tx.alone = r.Slot, now, BatchID{}, nil, false
 	clear(tx.writes)
 	tx.writes = tx.writes[:0]
+	clear(tx.works)
 	tx.scratch = tx.scratch[:0]
 	if cap(tx.scratch) > scratchBytesMax {
 		tx.scratch = nil
@@ -77,6 +84,9 @@ func (tx *Tx) get(key []byte, use valueUse) (store.Item, bool) {
 }
 
 func (tx *Tx) look(key []byte, use valueUse) (store.Item, bool) {
+	if w := tx.work(key); w != nil {
+		return w.item, true
+	}
 	for i := len(tx.writes) - 1; i >= 0; i-- {
 		w := &tx.writes[i]
 		if w.drop != nil && contains(w.drop, tx.slot) {
@@ -134,16 +144,25 @@ func later(a, b BatchID) BatchID {
 	return b
 }
 
-// Set gives key a whole new value, type and expiry (0 = never) and returns the version of the change.
+// Set gives key a whole new value, type and expiry (0 = never) and returns the version of the change. Fields come packed.
 func (tx *Tx) Set(key, value []byte, typ entry.Type, expireAt int64) uint64 {
 	if expireAt != 0 && expireAt <= tx.now {
 		// The key is gone before anybody can see it; Redis deletes it too.
 		tx.Delete(key)
 		return tx.e.version
 	}
+	if typ.HasFields() {
+		if err := entry.CheckPacked(value); err != nil {
+			panic("executor: " + err.Error()) // no replica could read it
+		}
+	}
 	v := tx.nextVersion()
 	item := store.Item{Value: tx.e.builder.Copy(value), Type: typ, ExpireAt: expireAt, Version: v}
+	delete(tx.works, string(key))
 	tx.write(entry.Effect{Kind: entry.EffectSet, Type: typ, Key: tx.e.builder.Copy(key), Value: item.Value, ExpireAt: expireAt, Version: v}, item)
+	if typ.HasFields() {
+		tx.setWhole(&tx.writes[len(tx.writes)-1])
+	}
 	return v
 }
 
@@ -170,6 +189,7 @@ func (tx *Tx) Delete(key []byte) bool {
 }
 
 func (tx *Tx) delete(key []byte, reason entry.Reason) {
+	delete(tx.works, string(key))
 	tx.writes = append(tx.writes, write{
 		effect:  entry.Effect{Kind: entry.EffectDel, Reason: reason, Key: tx.e.builder.Copy(key), Version: tx.nextVersion()},
 		deleted: true,
@@ -185,14 +205,25 @@ func (tx *Tx) Expire(key []byte, expireAt int64) bool {
 	if !ok {
 		return false
 	}
+	var w *fieldWork
+	if item.Type.HasFields() {
+		w = tx.workOn(key, item.Type)
+	}
 	item.ExpireAt, item.Version = expireAt, tx.nextVersion()
+	if w != nil {
+		w.item, w.head = item, true
+	}
 	tx.write(entry.Effect{Kind: entry.EffectExpire, Type: item.Type, Key: tx.e.builder.Copy(key), ExpireAt: expireAt, Version: item.Version}, item)
+	tx.writes[len(tx.writes)-1].fields = w
 	return true
 }
 
 // Flush deletes all keys of those of the slots that are served here.
 func (tx *Tx) Flush(slots []slot.Range) {
 	if slots = tx.e.servedOf(slots); len(slots) > 0 {
+		if contains(slots, tx.slot) {
+			clear(tx.works)
+		}
 		tx.writes = append(tx.writes, write{drop: slots, effect: entry.Effect{Version: tx.nextVersion()}})
 	}
 }
@@ -210,7 +241,8 @@ func (tx *Tx) write(e entry.Effect, item store.Item) {
 func (tx *Tx) sizeBytes() int {
 	n := 0
 	for i := range tx.writes {
-		n += len(tx.writes[i].effect.Key) + len(tx.writes[i].effect.Value)
+		e := &tx.writes[i].effect
+		n += len(e.Key) + len(e.Field) + len(e.Value)
 	}
 	return n
 }
@@ -232,11 +264,15 @@ func (tx *Tx) commit(batch BatchID) {
 	sl.Lock()
 	for i := range tx.writes {
 		switch w := &tx.writes[i]; {
+		case w.fields != nil: // below, once for all of them
 		case w.drop == nil:
 			over.put(w.effect.Key, pending{item: w.item, deleted: w.deleted, batch: batch})
 		case contains(w.drop, tx.slot):
 			over.drop(batch, sl.LenLocked())
 		}
+	}
+	for _, w := range tx.works {
+		over.putFields(w, batch)
 	}
 	if d := tx.done; d != nil {
 		over.putDone(session.ID{Client: d.Client, Sequence: d.Sequence}, pendingDone{result: d.Value, batch: batch})

@@ -32,6 +32,8 @@ type Nodes interface {
 	// ReadMeta returns a snapshot of the meta state of a node; with latest only the leader answers, after it has
 	// confirmed that it leads.
 	ReadMeta(ctx context.Context, node string, latest bool) ([]byte, error)
+	// CommandVersion asks a node up to which version it knows meta commands.
+	CommandVersion(ctx context.Context, node string) (uint32, error)
 	// WatchMeta calls got with a snapshot of the meta state whenever it is newer than the one before, until ctx ends
 	// or the connection does.
 	WatchMeta(ctx context.Context, node string, after uint64, got func(snapshot []byte) error) error

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/holtcache/holt/proto/slot"
@@ -24,7 +26,7 @@ type rumours struct {
 
 var _ Gossip = (*rumours)(nil)
 
-func (r *rumours) Nodes() []gossip.Node                    { return nil }
+func (r *rumours) Nodes() []gossip.Node                    { return slices.Collect(maps.Values(r.nodes)) }
 func (r *rumours) AnnounceLeader(gossip.Leader)            {}
 func (r *rumours) Leaders() map[uint64]gossip.Leader       { return r.leaders }
 func (r *rumours) AnnounceEpoch(uint64)                    {}
@@ -37,6 +39,7 @@ type others struct {
 	propose func(ctx context.Context, node string) (meta.Result, error)
 	read    func(ctx context.Context, node string) ([]byte, error)
 	replica func(ctx context.Context, node string, id slot.ShardID) (ReplicaStatus, error)
+	version func(ctx context.Context, node string) (uint32, error)
 	watch   func(ctx context.Context, node string, got func([]byte) error) error
 }
 
@@ -44,6 +47,14 @@ var _ Nodes = (*others)(nil)
 
 func (o *others) Propose(ctx context.Context, node string, _ []byte) (meta.Result, error) {
 	return o.propose(ctx, node)
+}
+
+func (o *others) CommandVersion(ctx context.Context, node string) (uint32, error) {
+	if o.version == nil {
+		o.t.Error("nobody was to be asked for a version")
+		return 0, nil
+	}
+	return o.version(ctx, node)
 }
 
 func (o *others) ReadMeta(ctx context.Context, node string, latest bool) ([]byte, error) {

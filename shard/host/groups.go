@@ -115,11 +115,12 @@ func (h *Host) openAsAssigned() {
 	formed := map[slot.ShardID]bool{}
 	for {
 		for _, s := range h.State().Shards() {
-			if _, open := h.Replica(s.ID); !open && slices.Contains(s.Replicas, h.cfg.Self.ID) {
+			if _, open := h.Replica(s.ID); !open && !h.isDamaged(s.ID) && slices.Contains(s.Replicas, h.cfg.Self.ID) {
 				h.note(s.ID, "replica could not be opened; it is tried again", h.openAssigned(s))
 			}
 		}
 		h.leaveUnassigned()
+		h.rebuildDamaged()
 		h.reportFormed()
 		h.noteFormed(formed)
 		h.noteLost()

@@ -69,6 +69,7 @@ type Host struct {
 	replicas map[slot.ShardID]*shard.Replica
 	drivers  map[slot.ShardID]driving // of their migrations
 	failed   map[slot.ShardID]string  // why a replica could not be opened or removed, so that it is logged once
+	damaged  map[slot.ShardID]bool    // replicas that are left out until they have left their groups
 	unclosed map[slot.ShardID]error   // why a replica that left could not be closed
 	changed  chan struct{}            // closed and replaced at every change
 	wake     chan struct{}            // for the goroutine that opens replicas

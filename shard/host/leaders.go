@@ -32,6 +32,16 @@ func (h *Host) Leaders(shards []meta.Shard) map[slot.ShardID]Leadership {
 	return leaders
 }
 
+// Hears tells whether this node's own replica of a shard hears of a leader, and that is the node.
+func (h *Host) Hears(id slot.ShardID, node string) bool {
+	r, here := h.Replica(id)
+	if !here {
+		return false
+	}
+	leader, _ := r.KnownLeader()
+	return leader == node
+}
+
 func (h *Host) leader(id slot.ShardID, hints map[uint64]gossip.Leader) Leadership {
 	hint := Leadership{Node: hints[uint64(id)].Node, Term: hints[uint64(id)].Term}
 	if r, here := h.Replica(id); here {

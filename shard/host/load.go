@@ -18,7 +18,7 @@ var errClosed = errors.New("the node is being stopped")
 
 // Load opens the replicas that this node has already, as many at a time as there are processors, before anybody can be
 // asked. From then on it opens what the meta group assigns. It ends early with ctx, with Close, and with the first replica
-// that cannot be opened. It is called once.
+// that cannot be opened for another reason than damage. It is called once.
 func (h *Host) Load(ctx context.Context) error {
 	h.mu.Lock()
 	if h.closed {
@@ -107,7 +107,7 @@ func (h *Host) openAll(known []knownGroup) error {
 				if h.loadStopped() != nil {
 					continue
 				}
-				if err := h.openReplica(g.id, g.mark); err != nil {
+				if err := h.openReplica(g.id, g.mark); err != nil && !h.setAside(g.id, err) {
 					h.giveUp(err)
 				}
 			}

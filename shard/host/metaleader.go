@@ -33,8 +33,8 @@ func (h *Host) atLeader(ctx context.Context, call func(ctx context.Context, node
 			}
 			last = err
 			e := apierr.Of(err)
-			if e.Result() != apierr.OutcomeNotApplied {
-				return err
+			if e.Result() != apierr.OutcomeNotApplied || e.Kind == apierr.KindInvalid {
+				return err // a node that finds a command invalid is of an older build: the leader may not take it then
 			}
 			if hint = ""; e.Kind == apierr.KindNotLeader && e.Addr != "" && e.Addr != node {
 				hint = e.Addr

@@ -214,3 +214,40 @@ func TestRefusedRegistrationIsTold(t *testing.T) {
 		t.Errorf("%q", text)
 	}
 }
+
+// A registration may be late, or name an address by mistake: the node that lives there must not be cut off by it.
+func TestRegistrationDoesNotTakeTheAddressOfALivingNode(t *testing.T) {
+	taken := nodeForTest("a", 1).Addresses
+	for _, c := range []struct {
+		what    string
+		by      string
+		at      meta.Addresses
+		heard   gossip.Node
+		refused bool
+	}{
+		{"of a node that is alive", "new", taken, gossip.Node{ID: "a", Start: 1, State: gossip.StateAlive}, true},
+		{"one of several", "new", meta.Addresses{RESP: "new:1", Cluster: "new:2", HTTP: taken.HTTP}, gossip.Node{ID: "a", Start: 1, State: gossip.StateAlive}, true},
+		{"of a node that may be dead", "new", taken, gossip.Node{ID: "a", Start: 1, State: gossip.StateSuspect}, false},
+		{"of a node that is dead", "new", taken, gossip.Node{ID: "a", Start: 1, State: gossip.StateDead}, false},
+		{"of the node itself", "a", taken, gossip.Node{ID: "a", Start: 1, State: gossip.StateAlive}, false},
+		{"of a node that is not registered", "new", taken, gossip.Node{ID: "stranger", Start: 1, State: gossip.StateAlive}, false},
+		{"of nobody", "new", meta.Addresses{Cluster: "new:2"}, gossip.Node{ID: "a", Start: 1, State: gossip.StateAlive}, false},
+	} {
+		h, r := knowing(t, nil)
+		c.heard.RESP, c.heard.GRPC, c.heard.Cluster, c.heard.Gossip, c.heard.HTTP = taken.RESP, taken.GRPC, taken.Cluster, taken.Gossip, taken.HTTP
+		r.nodes[c.heard.ID] = c.heard
+		err := h.refuse(t.Context(), meta.Encode(&storagev1.MetaCommand{Command: &storagev1.MetaCommand_RegisterNode{
+			RegisterNode: &storagev1.RegisterNode{Id: c.by, StartCount: 2, Addresses: c.at.Proto()},
+		}}))
+		if (err != nil) != c.refused || err != nil && (apierr.KindOf(err) != apierr.KindTryAgain || !strings.Contains(err.Error(), "is that of node a, which is alive")) {
+			t.Errorf("%s: got %v, want refused: %v", c.what, err, c.refused)
+		}
+	}
+}
+
+func TestCommandThatCannotBeReadIsRefusedByTheLeader(t *testing.T) {
+	h, _ := knowing(t, nil)
+	if err := h.refuse(t.Context(), []byte{0xff}); apierr.KindOf(err) != apierr.KindInvalid {
+		t.Errorf("got %v", err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/holtcache/holt/proto/apierr"
 	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
 	"github.com/holtcache/holt/raftfsm/meta"
+	"github.com/holtcache/holt/shard/gossip"
 )
 
 // minTick bounds how often heartbeats go out at short timings.
@@ -67,7 +68,9 @@ func (h *Host) isMember() bool {
 	return slices.Contains(members.Voters, h.cfg.Self.ID) || slices.Contains(members.Learners, h.cfg.Self.ID)
 }
 
-// ProposeHere commits a meta command if this node leads the meta group; otherwise the error names the leader by its id.
+// ProposeHere commits a meta command if this node leads the meta group; otherwise the error names the leader by its id. A command
+// that would stop a node of an older build, or takes an address away from a node that is alive, is refused like one that the state
+// machine refuses.
 func (h *Host) ProposeHere(ctx context.Context, command []byte) (meta.Result, error) {
 	m := h.localMeta()
 	if m == nil {
@@ -79,7 +82,43 @@ func (h *Host) ProposeHere(ctx context.Context, command []byte) (meta.Result, er
 		err.Addr = leader
 		return meta.Result{}, err
 	}
+	if err := h.refuse(ctx, command); err != nil {
+		return meta.Result{Epoch: m.State().Epoch(), Err: err}, nil
+	}
 	return m.Propose(ctx, command)
+}
+
+// refuse tells what stands against a command that this node knows as the meta leader and the state machine cannot.
+func (h *Host) refuse(ctx context.Context, command []byte) error {
+	c, err := meta.Decode(command)
+	if err != nil {
+		return apierr.New(apierr.KindInvalid, "meta command: %w; not applied", err)
+	}
+	if r := c.GetRegisterNode(); r != nil {
+		if err := h.refuseTaken(r); err != nil {
+			return err
+		}
+	}
+	return h.SupportedByAll(ctx, c.Version)
+}
+
+// refuseTaken refuses a registration that comes so late that another node has the address by now: what is registered later counts
+// more, and the node that lives there would be found no more. A node on an emptied folder waits until it is taken for dead under its
+// old id.
+func (h *Host) refuseTaken(r *storagev1.RegisterNode) error {
+	a := r.Addresses
+	for _, n := range h.cfg.Gossip.Nodes() {
+		known, registered := h.State().Node(n.ID)
+		if n.ID == r.Id || n.State != gossip.StateAlive || !registered || known.Phase != meta.NodeRegistered || n.Start < known.StartCount {
+			continue
+		}
+		for _, pair := range [][2]string{{a.GetResp(), n.RESP}, {a.GetGrpc(), n.GRPC}, {a.GetCluster(), n.Cluster}, {a.GetGossip(), n.Gossip}, {a.GetHttp(), n.HTTP}} {
+			if pair[0] != "" && pair[0] == pair[1] {
+				return apierr.New(apierr.KindTryAgain, "node %s: address %s is that of node %s, which is alive; not applied: correct the address that it advertises, or wait until the other is taken for dead", r.Id, pair[0], n.ID)
+			}
+		}
+	}
+	return nil
 }
 
 // Propose commits a meta command at whichever node leads, and returns what the state machine made of it. Only attempts

@@ -9,6 +9,24 @@ import (
 	"github.com/hashicorp/raft"
 )
 
+// A log of large batches is written once, not once as zeros and once as itself.
+func TestLargeBatchHasNoZerosBehindIt(t *testing.T) {
+	w := openTestWAL(t, WALConfig{Dir: t.TempDir(), Sync: SyncAlways, SegmentBytes: 8 << 20})
+	g := groupOf(t, w, 1)
+	for i, c := range []struct {
+		bytes int
+		ahead bool
+	}{{30_000, true}, {600_000, false}, {600_000, false}, {30_000, true}} {
+		entries := entriesOf(1, uint64(i+1), uint64(i+1))
+		entries[0].Data = bytes.Repeat([]byte("x"), c.bytes)
+		must(t, g.Append(entries))
+		settle(w)
+		if got := w.newest.filled >= w.newest.end; got != c.ahead {
+			t.Errorf("after %d bytes: zeros up to %d, the log ends at %d; want zeros ahead: %v", c.bytes, w.newest.filled, w.newest.end, c.ahead)
+		}
+	}
+}
+
 // Zeros that are written ahead end where the reserved part of a segment ends, are no part of the log, and are given back
 // with the rest of what a segment does not need.
 func TestZerosAheadOfTheLogLeaveItAsItIs(t *testing.T) {

@@ -223,7 +223,7 @@ func (w *WAL) writeAtEnd(buffers [][]byte) error {
 		}
 	}
 	all := append([][]byte{w.batchBuf}, buffers...)
-	if fill := w.fillBytes(end + bytes); fill > 0 {
+	if fill := w.fillBytes(end+bytes, bytes); fill > 0 {
 		all = append(all, zeros[:fill])
 		w.newest.filled = end + bytes + fill
 	}
@@ -247,14 +247,17 @@ func (w *WAL) writeAtEnd(buffers [][]byte) error {
 const (
 	fillAheadBytes = 256 << 10
 	blockBytes     = 4096
+	// fillBatchMax is how large a batch may be that has zeros behind it: a larger one would have about as many for itself
+	// alone, and writing them takes longer than the metadata does.
+	fillBatchMax = fillAheadBytes / 2
 )
 
 var zeros [fillAheadBytes]byte
 
-// fillBytes is how many zeros to write behind a batch that ends there. Where not every write is synced they would cost more
-// than they save.
-func (w *WAL) fillBytes(end int64) int64 {
-	if end <= w.newest.filled || w.Sync() != SyncAlways {
+// fillBytes is how many zeros to write behind a batch of so many bytes that ends there. Where not every write is synced they
+// would cost more than they save.
+func (w *WAL) fillBytes(end, bytes int64) int64 {
+	if end <= w.newest.filled || bytes > fillBatchMax || w.Sync() != SyncAlways {
 		return 0
 	}
 	return min((end+fillAheadBytes)&^(blockBytes-1), w.newest.size) - end

@@ -33,13 +33,18 @@ func (w *world) key(name string) *key {
 
 // do evaluates fn where the key is served, following every hint. unknown tells that nobody can say whether it took effect.
 func (k *key) do(fn func(*executor.Tx)) (unknown bool) {
+	return k.request(func() *executor.Request { return &executor.Request{Slot: k.slot, Do: fn} })
+}
+
+// request makes one attempt after another until one may have taken effect.
+func (k *key) request(attempt func() *executor.Request) (unknown bool) {
 	asked := slot.ShardID(0)
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Microsecond) {
 		shard := asked
 		if shard == 0 {
 			shard = k.w.meta.newest().SlotMap().Owner(k.slot)
 		}
-		err := k.ask(shard, fn)
+		err := k.ask(shard, attempt())
 		if err == nil {
 			return false
 		}
@@ -54,8 +59,8 @@ func (k *key) do(fn func(*executor.Tx)) (unknown bool) {
 	return true
 }
 
-// ask evaluates fn at the leader of a shard.
-func (k *key) ask(shard slot.ShardID, fn func(*executor.Tx)) *apierr.Error {
+// ask makes an attempt at the leader of a shard.
+func (k *key) ask(shard slot.ShardID, request *executor.Request) *apierr.Error {
 	r := k.w.groups[shard].led()
 	if r == nil {
 		return apierr.New(apierr.KindClusterDown, "nobody leads")
@@ -65,7 +70,7 @@ func (k *key) ask(shard slot.ShardID, fn func(*executor.Tx)) *apierr.Error {
 	if err := r.exec.AwaitOwned(ctx, k.slot); err != nil {
 		return apierr.Of(err)
 	}
-	waiter, request := executor.NewWaiter(), &executor.Request{Slot: k.slot, Do: fn}
+	waiter := executor.NewWaiter()
 	if err := r.exec.Submit(waiter, request); err != nil {
 		return apierr.Of(err)
 	}
@@ -158,9 +163,12 @@ func (w *world) load(clients, keys int) *load {
 			own[i] = w.key(fmt.Sprintf("load:%d:%d", c, i))
 		}
 		l.keys = append(l.keys, own...)
+		count := w.counter(fmt.Sprintf("count:%d", c))
+		l.keys = append(l.keys, count.key)
 		w.spawn(func(context.Context) {
 			defer func() { ended <- struct{}{} }()
 			for i := 0; !l.stop.Load(); i++ {
+				count.increment()
 				own[i%len(own)].write()
 				own[(i*7)%len(own)].read()
 				l.ops.Add(1)

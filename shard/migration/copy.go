@@ -30,7 +30,7 @@ type copier struct {
 
 // slot arms a slot and copies what it holds, in portions.
 func (c *copier) slot(ctx context.Context, id slot.ID) error {
-	for cursor, armed := uint64(0), false; !armed || cursor != 0; armed = true {
+	for cursor, armed := (store.CopyCursor{}), false; !armed || cursor != (store.CopyCursor{}); armed = true {
 		if err := c.wait(ctx); err != nil {
 			return err
 		}
@@ -79,8 +79,8 @@ func (c *copier) someResults(id slot.ID, after *session.ID) (last *session.ID, m
 	return &done[len(done)-1].ID, more, bytes
 }
 
-// portion copies one portion and returns the cursor of the next one, 0 for none.
-func (c *copier) portion(sl *store.Slot, id slot.ID, cursor uint64, armed bool) (next uint64, bytes int) {
+// portion copies one portion and returns the cursor of the next one, the zero value for none.
+func (c *copier) portion(sl *store.Slot, id slot.ID, cursor store.CopyCursor, armed bool) (next store.CopyCursor, bytes int) {
 	sl.RLock()
 	defer sl.RUnlock()
 	if !armed {
@@ -88,7 +88,7 @@ func (c *copier) portion(sl *store.Slot, id slot.ID, cursor uint64, armed bool) 
 	}
 	next = sl.CopyLocked(cursor, portionKeys, portionBytes, func(key []byte, item store.Item) {
 		c.items = append(c.items, entry.Item{
-			Key: key, Value: item.Value, Type: item.Type, ExpireAt: item.ExpireAt, Version: item.Version, Access: uint32(item.Access),
+			Key: key, Value: item.Value, Type: item.Type, Part: item.Part, ExpireAt: item.ExpireAt, Version: item.Version, Access: uint32(item.Access),
 		})
 		bytes += itemOverheadBytes + len(key) + len(item.Value)
 	})

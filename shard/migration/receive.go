@@ -106,6 +106,8 @@ type receiver struct {
 	// proposed. Others would leave the requests of clients too few of the executor's batches in flight.
 	takes     chan take
 	proposing sync.WaitGroup
+	// decoded is room for the parts of the chunk that is looked at.
+	decoded entry.Chunk
 }
 
 // take is a chunk on its way through the log.
@@ -117,7 +119,8 @@ type take struct {
 // take proposes one chunk, behind those that were proposed before. What the replica has already it takes no second time.
 func (r *receiver) take(ctx context.Context, c Chunk) error {
 	shard := r.d.cfg.Group.Shard()
-	parts, err := entry.DecodeParts(c.Parts)
+	defer r.decoded.Forget()
+	err := entry.DecodePartsInto(c.Parts, &r.decoded)
 	if err == nil && c.Time < 0 { // the log takes no such chunk
 		err = fmt.Errorf("time %d", c.Time)
 	}
@@ -125,9 +128,11 @@ func (r *receiver) take(ctx context.Context, c Chunk) error {
 		return apierr.New(apierr.KindInvalid, "shard %d: migration %d: %w; nothing was taken", shard, r.open.Migration, err)
 	}
 	t := take{done: make(chan error, 1), chunk: entry.Chunk{
-		Migration: r.open.Migration, Attempt: c.Attempt, Sequence: c.Sequence, Final: c.Final, Version: c.Version, Time: c.Time, Parts: parts,
+		Migration: r.open.Migration, Attempt: c.Attempt, Sequence: c.Sequence, Final: c.Final, Version: c.Version, Time: c.Time,
 	}}
-	refused := r.expect.Takes(&t.chunk)
+	checked := t.chunk
+	checked.Parts = r.decoded.Parts
+	refused := r.expect.Takes(&checked)
 	switch {
 	case refused == nil:
 		r.expect.Attempt, r.expect.Next, r.expect.Final = c.Attempt, c.Sequence+1, c.Final
@@ -137,7 +142,6 @@ func (r *receiver) take(ctx context.Context, c Chunk) error {
 	default:
 		return apierr.New(apierr.KindInvalid, "shard %d: %w; nothing was taken", shard, refused)
 	}
-	t.chunk.Parts = nil
 	select {
 	case r.takes <- t:
 		return nil
@@ -169,6 +173,9 @@ func (r *receiver) answer(c Carrier) error {
 		if err := <-t.done; err != nil {
 			return err
 		}
+		if t.chunk.Final && r.d.cfg.Hook != nil { // the driver may have gone on from here already
+			r.d.cfg.Hook(StepFinalApplied, r.open.Migration, r.open.To)
+		}
 		h, ok := r.d.importing(r.open)
 		if !ok {
 			return r.d.ended(r.open)
@@ -177,9 +184,6 @@ func (r *receiver) answer(c Carrier) error {
 			return apierr.New(apierr.KindTryAgain, "shard %d: chunk %d of attempt %v of migration %d was overtaken; nothing of it was taken", r.open.To, t.chunk.Sequence, t.chunk.Attempt, t.chunk.Migration)
 		}
 		if h.Final {
-			if r.d.cfg.Hook != nil {
-				r.d.cfg.Hook(StepFinalApplied, r.open.Migration, r.open.To)
-			}
 			r.d.signal()
 		}
 		if err := c.Send(ackOf(h)); err != nil {

@@ -52,12 +52,14 @@ type Controller struct {
 	silent map[string]time.Time
 	// settled are the shards that were found to be where they belong, with what that was seen by.
 	settled map[slot.ShardID]string
-	// moving are the shards that were on their way in the last round.
-	moving map[slot.ShardID]bool
+	// moving are the shards that were on their way in the last round, with when they began to be.
+	moving map[slot.ShardID]time.Time
 	// transferred is when leaderships were moved last.
 	transferred time.Time
 	// usage is what was measured for the rebalance that runs; nil where nothing was.
 	usage *measured
+	// moved is when shards were last seen to take part in a migration.
+	moved map[slot.ShardID]time.Time
 	// decided are the migrations whose decision was noted.
 	decided map[uint64]bool
 	// acting tells whether the node led the meta group in the round before.
@@ -146,7 +148,7 @@ func (c *Controller) reconcile(ctx context.Context) time.Duration {
 	if !c.Meta.Leading() {
 		// What failed for an earlier leadership says nothing about the next.
 		clear(c.backoffs)
-		c.silent, c.settled, c.moving, c.usage, c.decided = nil, nil, nil, nil, nil
+		c.silent, c.settled, c.moving, c.usage, c.moved, c.decided = nil, nil, nil, nil, nil, nil
 		c.acting = false
 		c.status.Store(&Status{})
 		return tick

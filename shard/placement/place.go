@@ -15,8 +15,11 @@ import (
 )
 
 const (
-	// movingMax is how many shards change their replicas at the same time: each may carry a snapshot to a new one.
-	movingMax = 4
+	// movingMax is how many shards are looked at in one round. Of those that change their replicas no two have a node in common:
+	// each may carry a snapshot to a new one, and clients of a node notice two more than one. One that takes longer than
+	// movingAlone keeps nobody back.
+	movingMax   = 8
+	movingAlone = time.Minute
 	// stepsMax is how many steps of one shard follow each other in one round; a replica comes and another goes in fewer.
 	stepsMax = 12
 )
@@ -117,9 +120,10 @@ type move struct {
 func (c *Controller) moveAll(ctx context.Context, state *meta.State, nodes []Node, todo []ReplicaSet) []move {
 	// Those that are half-way first, those that are only looked at last.
 	slices.SortStableFunc(todo, func(a, b ReplicaSet) int {
-		return cmp.Or(-compareBool(c.moving[a.Shard], c.moving[b.Shard]), -compareBool(changes(state, a), changes(state, b)))
+		return cmp.Or(-compareBool(c.isMoving(a), c.isMoving(b)), -compareBool(changes(state, a), changes(state, b)))
 	})
-	moves := make([]move, min(len(todo), movingMax))
+	todo = c.apart(state, todo)
+	moves := make([]move, len(todo))
 	prefers := map[string]int{}
 	for _, s := range state.Shards() {
 		prefers[s.PreferredLeader]++
@@ -129,18 +133,56 @@ func (c *Controller) moveAll(ctx context.Context, state *meta.State, nodes []Nod
 		wg.Go(func() { moves[i] = c.move(ctx, nodes, todo[i], prefers) })
 	}
 	wg.Wait()
-	c.moving = map[slot.ShardID]bool{}
+	before := c.moving
+	c.moving = map[slot.ShardID]time.Time{}
 	for i, m := range moves {
+		delete(c.settled, m.shard) // also where the replicas are to be the same again: on the way there its members have changed
 		if m.settled != "" {
 			if c.settled == nil {
 				c.settled = map[slot.ShardID]string{}
 			}
 			c.settled[m.shard] = m.settled
 		} else if m.err == nil {
-			c.moving[todo[i].Shard] = true
+			since, known := before[todo[i].Shard]
+			if !known {
+				since = time.Now()
+			}
+			c.moving[todo[i].Shard] = since
 		}
 	}
 	return moves
+}
+
+func (c *Controller) isMoving(set ReplicaSet) bool {
+	_, moving := c.moving[set.Shard]
+	return moving
+}
+
+// apart chooses those that may go on beside each other, in their order.
+func (c *Controller) apart(state *meta.State, todo []ReplicaSet) []ReplicaSet {
+	busy := map[string]bool{}
+	var chosen []ReplicaSet
+	for _, set := range todo {
+		if len(chosen) == movingMax {
+			break
+		}
+		if c.isMoving(set) || changes(state, set) {
+			since, moving := c.moving[set.Shard]
+			s, _ := state.Shard(set.Shard)
+			members := slices.Concat(s.Replicas, set.Replicas)
+			late := moving && time.Since(since) > movingAlone
+			if !late && slices.ContainsFunc(members, func(node string) bool { return busy[node] }) {
+				continue
+			}
+			if !late {
+				for _, node := range members {
+					busy[node] = true
+				}
+			}
+		}
+		chosen = append(chosen, set)
+	}
+	return chosen
 }
 
 // changes tells whether the state is to name other replicas of a shard.

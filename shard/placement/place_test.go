@@ -54,6 +54,27 @@ func wantPlaced(t *testing.T, w *world, without string) {
 	}
 }
 
+// A node whose replica is damaged takes it out of the group by itself. Where the shard was as it is to be again, nothing but the
+// members tells that something is to be done.
+func TestReplicaThatHasLeftByItselfIsGivenAgain(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world, run func(string) (*Controller, *logLines)) {
+		formed(t, w, 3)
+		c, _ := run("a")
+		pass(time.Minute)
+		s, _ := w.machine.State().Shard(1)
+		leaves := s.Replicas[slices.IndexFunc(s.Replicas, func(id string) bool { return id != s.PreferredLeader })]
+		others := slices.DeleteFunc(slices.Clone(s.Replicas), func(id string) bool { return id == leaves })
+		w.change(func() {
+			m := w.group(1)
+			m.Voters, m.Index = slices.DeleteFunc(slices.Clone(m.Voters), func(id string) bool { return id == leaves }), m.Index+1
+		})
+		w.must(ReplicasCommand(s, others))
+		pass(time.Minute)
+		wantPlaced(t, w, "")
+		wantStatus(t, c)
+	})
+}
+
 func TestDrainingNodeGivesUpAllThatItHolds(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world, run func(string) (*Controller, *logLines)) {
 		formed(t, w, 6, "d")
@@ -221,7 +242,7 @@ func TestControllerThatLeadsNoMoreTakesNoFurtherStep(t *testing.T) {
 	})
 }
 
-func TestFewShardsChangeTheirReplicasAtATime(t *testing.T) {
+func TestShardsOnTheSameNodesChangeTheirReplicasOneByOne(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world, run func(string) (*Controller, *logLines)) {
 		formed(t, w, 3*movingMax, "d")
 		most := 0
@@ -238,10 +259,31 @@ func TestFewShardsChangeTheirReplicasAtATime(t *testing.T) {
 		w.drain("c")
 		pass(time.Minute)
 		wantPlaced(t, w, "c")
-		if most != movingMax {
-			t.Errorf("%d shards changed their replicas at a time, want %d", most, movingMax)
+		if most != 1 {
+			t.Errorf("%d shards changed their replicas at a time, want 1", most)
 		}
 	})
+}
+
+func TestShardsWithoutACommonNodeChangeTheirReplicasTogether(t *testing.T) {
+	state := meta.New().State()
+	set := func(id slot.ShardID, nodes ...string) ReplicaSet { return ReplicaSet{Shard: id, Replicas: nodes} }
+	todo := []ReplicaSet{set(1, "a", "b"), set(2, "b", "c"), set(3, "c", "d"), set(4, "d", "e"), set(5, "e", "f")}
+	shards := func(sets []ReplicaSet) (ids []slot.ShardID) {
+		for _, s := range sets {
+			ids = append(ids, s.Shard)
+		}
+		return ids
+	}
+	c := &Controller{}
+	if got, want := shards(c.apart(state, todo)), []slot.ShardID{1, 3, 5}; !slices.Equal(got, want) {
+		t.Errorf("shards %v go on, want %v", got, want)
+	}
+	// The first does not come to its end.
+	c.moving = map[slot.ShardID]time.Time{1: time.Now().Add(-2 * movingAlone)}
+	if got, want := shards(c.apart(state, todo)), []slot.ShardID{1, 2, 4}; !slices.Equal(got, want) {
+		t.Errorf("shards %v go on beside one that takes long, want %v", got, want)
+	}
 }
 
 // A shard that fails takes nobody's turn.

@@ -185,9 +185,9 @@ func (p *replicaPlan) bestNode(i int) string {
 }
 
 // bestMove is the move that gains most, to is "" where none gains anything: fewer replicas of a shard in one zone, or else
-// loads that differ less.
+// loads that differ less. Of equal ones it takes that of a follower, since a leadership would have to be handed over first.
 func (p *replicaPlan) bestMove() (shard int, from, to string) {
-	bestZone, bestGain := 0, 0
+	bestZone, bestGain, bestLeads := 0, 0, false
 	for i := range p.shards {
 		for _, a := range p.sets[i].Replicas {
 			for _, b := range p.ids {
@@ -200,8 +200,9 @@ func (p *replicaPlan) bestMove() (shard int, from, to string) {
 				if zone < 0 || zone == 0 && gain < 2 {
 					continue
 				}
-				if to == "" || zone > bestZone || zone == bestZone && gain > bestGain {
-					shard, from, to, bestZone, bestGain = i, a, b, zone, gain
+				leads := a == p.shards[i].Preferred
+				if to == "" || cmp.Or(cmp.Compare(zone, bestZone), cmp.Compare(gain, bestGain), -compareBool(leads, bestLeads)) > 0 {
+					shard, from, to, bestZone, bestGain, bestLeads = i, a, b, zone, gain, leads
 				}
 			}
 		}

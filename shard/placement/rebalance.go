@@ -14,10 +14,11 @@ import (
 
 const (
 	// migrationSlotsMax is how many slots one migration moves at most: one that is aborted is lost labour, and progress shows.
-	migrationSlotsMax = 256
-	// migrationsOfShardMax is how many migrations a shard takes part in at a time; migrationsOpenMax how many there are at all.
-	migrationsOfShardMax = 2
-	migrationsOpenMax    = 64
+	migrationSlotsMax = 1024
+	// migrationsOpenMax is how many migrations there are at a time. A shard takes part in one, and then rests for
+	// migrationRest: its slots are frozen for a moment at each, and clients shall notice as little of many as of one.
+	migrationsOpenMax = 64
+	migrationRest     = time.Second
 	// usageMax is how old a measurement may be before it is made again; rateTime is over how long a rate is measured.
 	usageMax = 30 * time.Second
 	rateTime = time.Second
@@ -133,38 +134,28 @@ func openSlots(state *meta.State) (n int) {
 
 // startMigrations begins as many of the planned moves as may run beside those that do. held says what keeps others back.
 func (c *Controller) startMigrations(ctx context.Context, state *meta.State, moves []Move) (held []string, err error) {
-	open, busy := len(state.Migrations()), map[slot.ShardID]int{}
+	open, busy, now := len(state.Migrations()), c.busyShards(state), time.Now()
 	taken := map[slot.ID]bool{}
 	for _, m := range state.Migrations() {
-		busy[m.From]++
-		busy[m.To]++
 		eachSlot(m.Ranges, func(s slot.ID) { taken[s] = true })
 	}
-	start := &storagev1.StartMigrations{ExpectedEpoch: state.Epoch(), StartedMs: time.Now().UnixMilli()}
-	for again := true; again; {
-		again = false
-		for i := range moves {
-			m := &moves[i]
-			if text := c.heldBack(*m); text != "" {
-				if !slices.Contains(held, text) {
-					held = append(held, text)
-				}
-				continue
+	start := &storagev1.StartMigrations{ExpectedEpoch: state.Epoch(), StartedMs: now.UnixMilli()}
+	for _, m := range moves {
+		if text := c.heldBack(m); text != "" {
+			if !slices.Contains(held, text) {
+				held = append(held, text)
 			}
-			if open >= migrationsOpenMax || busy[m.From] >= migrationsOfShardMax || busy[m.To] >= migrationsOfShardMax {
-				continue
-			}
-			m.Ranges = withoutTaken(m.Ranges, taken)
-			if len(m.Ranges) == 0 {
-				continue
-			}
-			part := clipRanges(m.Ranges, migrationSlotsMax)
-			eachSlot(part, func(s slot.ID) { taken[s] = true })
-			open, again = open+1, true
-			busy[m.From]++
-			busy[m.To]++
-			start.Migrations = append(start.Migrations, &storagev1.NewMigration{From: uint64(m.From), To: uint64(m.To), Ranges: meta.RangesProto(part)})
+			continue
 		}
+		free := withoutTaken(m.Ranges, taken)
+		if open >= migrationsOpenMax || busy[m.From] || busy[m.To] || len(free) == 0 {
+			continue
+		}
+		part := clipRanges(free, migrationSlotsMax)
+		eachSlot(part, func(s slot.ID) { taken[s] = true })
+		open++
+		busy[m.From], busy[m.To] = true, true
+		start.Migrations = append(start.Migrations, &storagev1.NewMigration{From: uint64(m.From), To: uint64(m.To), Ranges: meta.RangesProto(part)})
 	}
 	if len(start.Migrations) == 0 {
 		return held, nil
@@ -174,6 +165,26 @@ func (c *Controller) startMigrations(ctx context.Context, state *meta.State, mov
 		return held, nil
 	}
 	return held, err
+}
+
+// busyShards are the shards that take part in a migration, or did a moment ago.
+func (c *Controller) busyShards(state *meta.State) map[slot.ShardID]bool {
+	now := time.Now()
+	if c.moved == nil {
+		c.moved = map[slot.ShardID]time.Time{}
+	}
+	for _, m := range state.Migrations() {
+		c.moved[m.From], c.moved[m.To] = now, now
+	}
+	busy := map[slot.ShardID]bool{}
+	for id, last := range c.moved {
+		if now.Sub(last) < migrationRest {
+			busy[id] = true
+		} else {
+			delete(c.moved, id)
+		}
+	}
+	return busy
 }
 
 // heldBack says why no migration of a move is begun now, "" where nothing is in its way.
@@ -211,7 +222,7 @@ func migrationName(from, to slot.ShardID) string {
 func (c *Controller) noteAborted(ctx context.Context, state *meta.State, goal meta.Rebalance) {
 	decided := map[uint64]bool{}
 	for _, m := range slices.Concat(state.EndedMigrations(), state.Migrations()) {
-		if !m.Decided() || m.StartedMs < goal.StartedMs {
+		if !m.Decided() || m.ID <= goal.LastMigration {
 			continue
 		}
 		decided[m.ID] = true

@@ -33,6 +33,7 @@ var libraries = []library{
 	{prefix: "github.com/klauspost/compress", homes: []string{"raftfsm"}},
 	{prefix: "github.com/spf13/cobra", homes: []string{"cmd/holt"}},
 	{prefix: "github.com/spf13/pflag", homes: []string{"cmd/holt"}},
+	{prefix: "go.yaml.in/yaml", homes: []string{"cmd/holt"}},
 	{prefix: "golang.org/x/sync", homes: []string{"shard/...", "gateway/...", "cmd/..."}},
 	// Memory maps, file locks and what else the kernel has and package os has not.
 	{prefix: "golang.org/x/sys", homes: []string{"raftfsm/store/slab", "shard/logstore", "shard/host", "gateway/node", "cmd/holt"}},

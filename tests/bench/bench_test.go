@@ -17,6 +17,7 @@ func TestFlagsOutOfRangeAreRefusedByName(t *testing.T) {
 		"throughput -runs=0", "throughput -seconds=0", "throughput -warmup=-1", "throughput -conns=0", "throughput -keys=10", "throughput -value-bytes=0",
 		"throughput -rate=-1", "throughput -ack=never", "throughput -read-mode=stale", "throughput -ops=del", "throughput -pipeline=2000",
 		"throughput -only=memcached", "throughput -appendfsync=sometimes", "log -only=all", "log -rate=0", "memory -only=etcd", "gc -rate=0", "expiry -rate=0",
+		"move -keys=10", "move -slots=8192", "move -value-bytes=0", "move -rate=0", "move -seconds=0", "move -only=etcd",
 	} {
 		subject, flag, _ := strings.Cut(args, " ")
 		name, _, _ := strings.Cut(flag, "=")

@@ -1,12 +1,14 @@
 // Command bench measures Holt on this machine, beside what it is compared with.
 //
 //	go run ./tests/bench throughput   writes and reads a second of three nodes, beside Redis and etcd
+//	go run ./tests/bench gateway      the same through a gateway, beside clients that go to the leaders themselves
 //	go run ./tests/bench log          the write-ahead log beside raft-boltdb, and what groups cost in fsyncs
 //	go run ./tests/bench latency      one connection's write beside three fdatasyncs
 //	go run ./tests/bench memory       bytes a key, with and without TTL, and after overwriting, beside Redis
 //	go run ./tests/bench gc           garbage collection with few keys and with many
 //	go run ./tests/bench eviction     hit ratios of full caches, beside Redis
 //	go run ./tests/bench expiry       writers while a million keys expire in one second
+//	go run ./tests/bench move         slots with 2 million keys from one shard to another, beside redis-cli --cluster reshard
 //	go run ./tests/bench SUBJECT -h   its flags
 //
 // Each subject is a row of the table in this file and a file of its own. Systems are started on free ports with their
@@ -38,12 +40,14 @@ type subject struct {
 
 var subjects = []subject{
 	{"throughput", "writes and reads a second of three nodes, beside Redis and etcd", throughput},
+	{"gateway", "the same through a gateway, beside clients that go to the leaders themselves", throughGateway},
 	{"log", "the write-ahead log beside raft-boltdb, and what groups cost in fsyncs", logStores},
 	{"latency", "one connection's write beside three fdatasyncs", latency},
 	{"memory", "bytes a key, with and without TTL, and after overwriting, beside Redis", memory},
 	{"gc", "garbage collection with few keys and with many", collection},
 	{"eviction", "hit ratios of full caches, beside Redis", eviction},
 	{"expiry", "writers while a million keys expire in one second", expiry},
+	{"move", "slots with 2 million keys from one shard to another, beside redis-cli --cluster reshard", move},
 }
 
 func main() {

@@ -2,6 +2,8 @@ package main
 
 // controlBugs are defects of slots that change hands, at the executor.
 var controlBugs = []bug{
+	{"requestLargerThanAMessage", "15", []edit{{executorPkg + "/evaluate.go", "	return e.tx.checkSize()\n", "	return nil\n"}}, executorPkg, "^TestRequestThatIsTooLarge"},
+	{"patchesGrowInTheBatch", "15", []edit{{executorPkg + "/evaluate.go", "	if e.tx.alone && e.open != nil {\n		e.seal()\n	}\n", ""}}, executorPkg, "^TestLargePatches"},
 	{"writePastFreeze", "14", []edit{{executorPkg + "/evaluate.go", "ok := served(sl, &e.overlay.slots[r.Slot])", "ok := sl.StateLocked() == 1"}}, executorPkg, "^TestFreezeStopsReadsAndWrites"},
 	{"freezeWritesOnly", "14", []edit{{executorPkg + "/read.go", "v.over != nil && !served(v.slot, v.over)", "v.slot.StateLocked() != store.SlotOwned"}}, executorPkg, "^TestReadThatLooksAfterTheFreeze"},
 	{"freezeAtApply", "14", []edit{{executorPkg + "/control.go", "	if change != nil {\n", "	if change != nil && change.to == 0 {\n"}}, executorPkg, "^TestFreezeStopsReadsAndWrites"},
@@ -15,6 +17,7 @@ var controlBugs = []bug{
 	{"verNotRaisedInExecutor", "18", []edit{{executorPkg + "/slotchange.go", "	e.version = max(e.version, n.version)\n", ""}}, executorPkg, "^TestSlotIsServedOnlyAfter"},
 	{"servedBeforeVersionsAreRaised", "18", []edit{{executorPkg + "/slotchange.go", "	e.leave(note{activated:", "	e.end(c)\n	e.leave(note{activated:"}}, executorPkg, "^TestSlotIsServedOnlyAfter"},
 	{"activatedWithoutTheFinalChunk", "16", []edit{{executorPkg + "/slotchange.go", "h.Side == raftfsm.SideTarget && h.Final {", "h.Side == raftfsm.SideTarget {"}}, executorPkg, "^TestActivationWaits"},
+	{"servedBeforeActivation", "16", []edit{{executorPkg + "/standing.go", "	return sl.StateLocked() == store.SlotOwned && over.change == nil\n", "	state := sl.StateLocked()\n	return (state == store.SlotOwned || state == store.SlotImporting) && over.change == nil\n"}}, executorPkg, "^TestSlotIsServedOnlyAfter"},
 	{"watchOutlivesAHandOver", "34", []edit{{executorPkg + "/slotchange.go", "	e.eachOverlay(n.change.ranges, func(o *slotOverlay) { o.deletions++ })\n", ""}}, executorPkg, "^TestActivationCounts"},
 	{"controlIsEvaluatedAgain", "17", []edit{{executorPkg + "/run.go", "		e.finishControl(c, verdictNotApplied)\n", "		e.mu.Lock()\n		e.controls = append(e.controls, c)\n		c.state.Store(controlQueued)\n		e.mu.Unlock()\n"}, {executorPkg + "/run.go", "	e.refuseControls()\n	if again {", "	if again {"},
 		{executorPkg + "/run.go", "	if e.phase != phaseServing {\n		e.refuseControls()", "	if e.phase == phaseIdle {\n		e.refuseControls()"}}, executorPkg, "^TestControlRecordIsNotEvaluatedAgain"},

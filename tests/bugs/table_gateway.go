@@ -10,7 +10,7 @@ const (
 
 // gatewayBugs are of the layer that answers clients, and of the store that votes stand in.
 var gatewayBugs = []bug{
-	{"pipeNoWait", "12", []edit{{respserverPkg + "/read.go", "if f := c.flightFor(replica); f.isOpen() {", "if f := c.flightFor(replica); f == nil {"}},
+	{"pipeNoWait", "12", []edit{{respserverPkg + "/read.go", "if f := c.flightFor(replica); f.isOpen() || f.remote() {", "if f := c.flightFor(replica); f == nil {"}},
 		respserverPkg, "^TestPipelinedReadsSeeTheWritesBeforeThem$"},
 	{"watchMissing", "34", []edit{{respserverPkg + "/watch.go", "	return mark{shard: shard, incarnation: incarnation, deletions: deletions}", "	_, _ = incarnation, deletions\n	return mark{}"}},
 		respserverPkg, "^TestTransactions"},
@@ -19,6 +19,10 @@ var gatewayBugs = []bug{
 	{"execIgnoresWatch", "34", []edit{{respserverPkg + "/exec.go", "markOf(tx, t.shard, w.key) != w.mark {", "markOf(tx, t.shard, w.key) == (mark{}) {"}}, respserverPkg, "^TestTransactions|^TestWatch"},
 	{"countedBeforeTheWrites", "34", []edit{{respserverPkg + "/command.go", "	\"client|caching\": true,\n}", "	\"client|caching\": true, \"dbsize\": true,\n}"}},
 		respserverPkg, "^TestKeysAreCounted"},
+	{"scanBlindToPending", "34", []edit{{executorPkg + "/scan.go", "if v.over != nil && cursor == 0 {", "if v.over == nil && cursor == 0 {"}},
+		executorPkg, "^TestScanSeesTheOnlyKeyComeAndGo$"},
+	{"scanShowsWhatCanBeLost", "34", []edit{{executorPkg + "/scan.go", "				v.saw = later(v.saw, p.batch)\n				return", "				return"}},
+		executorPkg, "^TestScanSeesTheOnlyKeyComeAndGo$"},
 	{"noOutputBound", "DESIGN 5", []edit{{respserverPkg + "/replysize.go", "if c.budget.Add(-sizeOf(v)) < 0 && !v.IsError() {", "if c.budget.Add(-sizeOf(v)) < -1<<40 && !v.IsError() {"}},
 		respserverPkg, "^TestReplyLimitAtTheEdge$"},
 	{"clientThatReadsNothingIsKept", "DESIGN 5", []edit{{respserverPkg + "/output.go", "time.Now().Add(o.limits.WriteDeadline)", "time.Now().Add(1000 * o.limits.WriteDeadline)"}},

@@ -14,7 +14,7 @@ var memberBugs = []bug{
 	}
 `, ""}, {changeFile, "append(slices.Clone(members.Voters), node), node)", "members.Voters)"}, {changeFile, "if !m.CaughtUp(node) {", "if false {"}},
 		shardPkg, "^TestLearnerThatIsBehindGetsNoVote$"},
-	{"matchOfAnEarlierLife", "members", []edit{{changeFile, "	m.cfg.Wire.ForgetMatch(node)\n", ""}}, shardPkg, "^TestNodeThatComesBackEmptyCatchesUpAnew$"},
+	{"matchOfAnEarlierLife", "members", []edit{{changeFile, "	m.wire.ForgetMatch(node)\n", ""}}, shardPkg, "^TestNodeThatComesBackEmptyCatchesUpAnew$"},
 	{"lateAnswerOfAnEarlierLife", "members", []edit{{"shard/transport/group.go", "term == g.term && life == g.lives[node]", "term == g.term && life <= g.lives[node]"}},
 		"shard/transport", "^TestMatchIndexIsOfTheNodesPresentLife$"},
 	{"removesItself", "members", []edit{{changeFile, "if node == m.cfg.Node {", "if false {"}}, shardPkg, "^TestNodeTakesThePlaceOfTheLeader$"},
@@ -37,6 +37,13 @@ var memberBugs = []bug{
 	{"keepsHalfARemoval", "28", []edit{{hostPkg + "/load.go", "if err := h.cfg.Folder.deleteGroup(slot.ShardID(id)); err != nil {", "if err := error(nil); err != nil {"}},
 		hostPkg, "^TestRemovedReplicaLeavesATombstone$"},
 	{"slotsOfAnEmptyShard", "24", []edit{{hostPkg + "/groups.go", "if !ok || s.Phase != meta.ShardCreating {\n		return nil", "if !ok {\n		return nil"}}, hostPkg, "^TestSlotsComeFromTheStateOnlyWhileTheShardIsCreated$"},
+
+	{"deletesADamagedVoter", "29", []edit{{hostPkg + "/rebuild.go", "	if err := h.checkLeft(id, leader); err != nil {\n		return err\n	}\n", ""}}, hostPkg, "^TestDamagedReplicaStays"},
+	{"votesAsIfNothingWasLost", "29", []edit{{hostPkg + "/rebuild.go", "		mark.LastTerm, mark.LastIndex = end.Term, end.Index\n", ""}}, hostPkg, "^TestDamagedReplicaStays"},
+	{"settledOnTheWay", "members", []edit{{placementPkg + "/place.go", "		delete(c.settled, m.shard)", "		// delete(c.settled, m.shard)"}}, placementPkg, "^TestReplicaThatHasLeftByItself"},
+	{"takesTheAddressOfALivingNode", "members", []edit{{hostPkg + "/metaview.go", "n.State != gossip.StateAlive || !registered", "n.State == gossip.StateAlive || !registered"}},
+		hostPkg, "^TestRegistrationDoesNotTake"},
+	{"olderNodesAreNotAsked", "upgrade", []edit{{hostPkg + "/metaview.go", "	return h.SupportedByAll(ctx, c.Version)\n", "	return nil\n"}}, hostPkg, "^TestMetaLeaderAsks"},
 
 	{"deafWhenRemoved", "members", []edit{{hostPkg + "/metaleader.go", "return leader != \"\"", "return true || leader == \"\""}}, "tests/cluster", "^TestReplicasOfADeadNodeAreRebuiltOnASpare$"},
 

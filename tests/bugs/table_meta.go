@@ -18,7 +18,7 @@ var metaBugs = []bug{
 		metaPkg, "^TestMigrationWithoutARecord"},
 	{"migrationIDUsedAgain", "17", []edit{{metaPkg + "/startmigrations.go", "v.newMigration(v.lastMigration+uint64(i)+1, plan)", "v.newMigration(uint64(len(v.migrations)+i)+1, plan)"}},
 		metaPkg, "^TestMigrationIDsAreNeverReused$"},
-	{"migrationIDsNotInSnapshot", "17", []edit{{metaPkg + "/convert.go", "		lastMigration: p.LastMigrationId,\n", ""}},
+	{"migrationIDsNotInSnapshot", "17", []edit{{metaPkg + "/convert.go", "		lastMigration:  p.LastMigrationId,\n", ""}},
 		metaPkg, "^TestMigrationIDsAreNeverReused$"},
 	{"slotInTwoMigrations", "24", []edit{{metaPkg + "/startmigrations.go", "case use.migration != 0:", "case use.migration != 0 && use.owner == 0:"}},
 		metaPkg, "^TestMigrationsOfOneCommand"},
@@ -34,6 +34,6 @@ var metaBugs = []bug{
 		metaPkg, "^TestDissolvedShardNeverReturns$"},
 	{"drainingForgotten", "nodes", []edit{{metaPkg + "/node.go", "node.MaxMemoryBytes, node.Draining = known.MaxMemoryBytes, known.Draining", "node.MaxMemoryBytes = known.MaxMemoryBytes"}},
 		metaPkg, "^TestNodeThatDrainsGoesOn"},
-	{"newCommandSaysAnOldVersion", "upgrade", []edit{{metaPkg + "/command.go", "*storagev1.MetaCommand_SetRebalance:\n		return 3", "*storagev1.MetaCommand_SetRebalance:\n		return 2"}},
+	{"newCommandSaysAnOldVersion", "upgrade", []edit{{metaPkg + "/command.go", "		if c.SetRebalance.GetRebalance().GetLastMigrationId() != 0 {\n			return 4\n", "		if c.SetRebalance.GetRebalance().GetLastMigrationId() != 0 {\n			return 3\n"}},
 		metaPkg, "^TestCommandsSayTheOldestVersion"},
 }

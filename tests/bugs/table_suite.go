@@ -5,7 +5,12 @@ var simulatedBugs = []bug{
 	inSimulation("noFence"), inSimulation("forgetSeqOnRestore"), inSimulation("esAnyNonce"), inSimulation("lostMeansNot"),
 	inSimulation("noVerGap"), inSimulation("nxNow"), inSimulation("showPending"), inSimulation("releaseAny"),
 	again("leaseNeverEnds", levelSimulation, simPkg, "^TestLeaderThatIsCutOffShowsNothingOld$"),
+	again("dropBeforeTheCommitPoint", levelSimulation, simPkg, anyMove), again("effectsNotStreamed", levelSimulation, simPkg, anyMove),
+	again("servedBeforeActivation", levelSimulation, simPkg, anyMove), again("doneNotCopied", levelSimulation, simPkg, anyMove),
 }
+
+// anyMove is the random simulation of migrations between groups of real raft.
+const anyMove = "^TestSlotsMoveBetweenGroupsOfRealRaftUnderRandomFaults$"
 
 func inSimulation(name string) bug { return again(name, levelSimulation, simPkg, anySeed) }
 

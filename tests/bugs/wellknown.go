@@ -12,7 +12,7 @@ var wellKnown = []struct {
 	{"a new leader that does not wait for the old one's lease", []string{"noDMax", "noDMaxOverRaft"}, ""},
 	{"a write repeated after leadership was lost", []string{"retryUnknownRESP", "retryUnknownGRPC"}, ""},
 	{"what tells repeated writes apart is not in the snapshot", []string{"forgetSeqOnRestore"}, ""},
-	{"what tells repeated writes apart does not move with a slot", nil, "requests that carry an id are not taken yet"},
+	{"what tells repeated writes apart does not move with a slot", []string{"doneNotCopied", "doneNotInAChunk"}, ""},
 	{"the clock is read while applying", []string{"clockInApply"}, ""},
 	{"a replica evicts by itself", []string{"evictOnAFollower", "evictWithoutTheLog"}, ""},
 	{"only the gateway asks who owns a slot", []string{"readsWhatItDoesNotOwn", "writesWhatItDoesNotOwn"}, ""},

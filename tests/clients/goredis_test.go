@@ -39,6 +39,8 @@ func TestGoRedisWorksWithItsDefaults(t *testing.T) {
 		t.Errorf("missing key: %v", err)
 	}
 
+	checkKeys(ctx, t, client)
+
 	if err := client.Set(ctx, "short", "v", time.Hour).Err(); err != nil {
 		t.Error(err)
 	}

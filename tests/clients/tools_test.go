@@ -70,6 +70,25 @@ func TestRedisBenchmarkCompletesWithoutAnError(t *testing.T) {
 	}
 }
 
+// A gateway takes tools that know nothing of clusters.
+func TestPlainToolsWorkThroughAGateway(t *testing.T) {
+	cli, benchmark := tool(t, "redis-cli", "redis-tools"), tool(t, "redis-benchmark", "redis-tools")
+	c := cluster.Start(t, cluster.Options{})
+	at := port(t, c.Gateway())
+	script := exec.CommandContext(t.Context(), cli, "-p", at)
+	script.Stdin = strings.NewReader("select 0\nmset a 1 b 2 c 3 d 4\nmget a b c d\ndel a b nothing\nmulti\nincr c\nincr c\nexec\ndbsize\n")
+	out, err := script.CombinedOutput()
+	if got := strings.Join(strings.Fields(string(out)), " "); err != nil || got != "OK OK 1 2 3 4 2 OK QUEUED QUEUED 4 5 2" {
+		t.Errorf("redis-cli without -c: %q, %v", got, err)
+	}
+	for _, pipeline := range []string{"1", "16"} {
+		out := run(t, benchmark, "-p", at, "-t", "set,get,incr,mset", "-n", "3000", "-c", "20", "-P", pipeline, "-r", "10000", "-q")
+		if lower := strings.ToLower(out); strings.Contains(lower, "error") || strings.Count(out, "requests per second") < 4 {
+			t.Errorf("-P %s: %s", pipeline, out)
+		}
+	}
+}
+
 func TestRedisPyWorksWithTheCluster(t *testing.T) {
 	python := ""
 	for _, path := range []string{"python3", "/usr/bin/python3"} {

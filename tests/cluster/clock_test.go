@@ -19,6 +19,7 @@ const clockSlack = 500 * time.Millisecond
 // A wall clock that jumps, at a leader or elsewhere, neither takes keys away long before their end nor brings them back, and
 // a new leader goes on from where the shard's time was.
 func TestKeysExpireInTheirTimeWhateverClocksDo(t *testing.T) {
+	needsAll(t)
 	homes := make([]cluster.Home, 3)
 	for i := range homes {
 		homes[i].Clock = nemesis.NewClock(t)

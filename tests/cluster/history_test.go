@@ -57,6 +57,12 @@ func accept(t *testing.T, run *workload.Run) {
 	if err := run.Stop(); err != nil {
 		t.Error(err)
 	}
+	judge(t, run)
+}
+
+// judge checks the history of a run that has stopped.
+func judge(t *testing.T, run *workload.Run) {
+	t.Helper()
 	report, err := model.CheckRegisters(run.History.Ops(), searchMax)
 	if err != nil {
 		t.Error(err)

@@ -59,6 +59,18 @@ func (c *Cluster) RemoveNode(n *Node, force bool) {
 	})
 }
 
+// Forget ends a node that is no part of the cluster any more, deletes what it has, and has nobody join by it.
+func (c *Cluster) Forget(n *Node) {
+	c.t.Helper()
+	if n.Running() {
+		n.Stop()
+	}
+	n.hangUp()
+	n.Wipe()
+	c.Nodes = slices.DeleteFunc(slices.Clone(c.Nodes), func(other *Node) bool { return other == n })
+	c.JoinAll()
+}
+
 // Drain has a node give up all that it holds, without removing it.
 func (c *Cluster) Drain(n *Node) {
 	c.t.Helper()

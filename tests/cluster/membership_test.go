@@ -213,6 +213,7 @@ func TestReplicasOfADeadNodeAreRebuiltOnASpare(t *testing.T) {
 
 // The controller dies in the middle of a removal, again and again: whoever controls next goes on with it.
 func TestRemovalGoesOnWhenControllersAreKilled(t *testing.T) {
+	needsAll(t)
 	c := cluster.Start(t, cluster.Options{Nodes: 5, Settings: &clusterv1.Settings{Shards: 24, Replicas: 3}})
 	values := put(t, c, "controllers")
 	out := c.Nodes[4]

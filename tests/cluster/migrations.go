@@ -72,6 +72,15 @@ func (c *Cluster) StartMigration(from, to uint64, ranges []slot.Range) (id uint6
 	return id
 }
 
+// MigrationOver tells whether a migration has ended, as far as any node knows.
+func (c *Cluster) MigrationOver(id uint64) (bool, error) {
+	state, err := c.metaState()
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(state.EndedMigrations(), func(m meta.Migration) bool { return m.ID == id }), nil
+}
+
 // MigrationEnded waits until a migration has ended, and returns it.
 func (c *Cluster) MigrationEnded(id uint64) (ended meta.Migration) {
 	c.t.Helper()

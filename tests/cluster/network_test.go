@@ -197,6 +197,7 @@ const unreachedWrites = 2
 
 // Clients that cannot reach the leader are no reason to have another one.
 func TestLeaderThatOnlyClientsCannotReachStaysLeader(t *testing.T) {
+	needsAll(t)
 	a := startApart(t, 3)
 	run := work(t, a.Cluster, []uint64{a.shard})
 	a.WaitSettled()

@@ -42,6 +42,7 @@ func TestAcknowledgedWritesSurviveWhatHappensToProcesses(t *testing.T) {
 
 // A node that gets no more memory ends, and nobody else.
 func TestNodeWithoutMemoryEndsAndTheOthersGoOn(t *testing.T) {
+	needsAll(t)
 	c := cluster.Start(t, cluster.Options{Settings: oneShard})
 	shards := c.ShardIDs()
 	run := writing(t, c, shards)

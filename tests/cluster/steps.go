@@ -31,15 +31,38 @@ func (s *Steps) Stop(step migration.Step) error {
 func (s *Steps) At(c *Cluster, step migration.Step) (at *Node) {
 	c.t.Helper()
 	Eventually(c.t, fmt.Sprintf("a migration comes to %s", step), func() error {
-		for _, n := range c.Running() {
-			if _, err := os.Stat(s.taken(n, step)); err == nil {
-				at = n
-				return nil
-			}
+		if at = s.at(c, step); at == nil {
+			return fmt.Errorf("none is there")
 		}
-		return fmt.Errorf("none is there")
+		return nil
 	})
 	return at
+}
+
+// AtUnlessEnded is At for one migration, nil where that has ended without coming to the step: an answer that is lost with its
+// leader leaves some out.
+func (s *Steps) AtUnlessEnded(c *Cluster, step migration.Step, id uint64) (at *Node) {
+	c.t.Helper()
+	Eventually(c.t, fmt.Sprintf("migration %d comes to %s", id, step), func() error {
+		over, err := c.MigrationOver(id)
+		if err != nil {
+			return err
+		}
+		if at = s.at(c, step); at == nil && !over {
+			return fmt.Errorf("it is not there")
+		}
+		return nil
+	})
+	return at
+}
+
+func (s *Steps) at(c *Cluster, step migration.Step) *Node {
+	for _, n := range c.Running() {
+		if _, err := os.Stat(s.taken(n, step)); err == nil {
+			return n
+		}
+	}
+	return nil
 }
 
 // GoOn lets the process go that is at a step.

@@ -14,11 +14,9 @@ import (
 // All workloads that bear company run on one cluster, whole at first, then around the kill of a leader that comes back. Each
 // verdict has to be green: nothing is wrong, and enough happened to prove it. The logs of the replicas are read at the end.
 func TestWorkloadsAreGreenAroundTheKillOfALeader(t *testing.T) {
+	needsAll(t)
 	for _, kind := range []workload.ClientKind{workload.RESP, workload.GRPC} {
 		t.Run(kind.String(), func(t *testing.T) {
-			if kind == workload.RESP {
-				needsAll(t)
-			}
 			var together []workload.Workload
 			for _, w := range workload.All() {
 				if w.Alone {

@@ -54,6 +54,9 @@ func aggregate(records []Record) (Figures, error) {
 		if r.Failovers != nil {
 			f.addFailovers(r.Failovers)
 		}
+		if r.Elastic != nil {
+			f.Elastic = append(f.Elastic, r.Elastic)
+		}
 		if r.Run != nil {
 			f.addRun(r.Run)
 		}

@@ -89,25 +89,40 @@ func (s *suite) wantedWorkloads() []workload.Workload {
 
 func (s *suite) chooseFaults() []string {
 	var names []string
-	at := anywhere
+	var chosen []fault
 	for len(names) < faultsPerRun {
 		var fitting []string
 		for _, f := range s.matrix {
-			if !slices.Contains(names, f.name) && f.fits(at) {
+			if !slices.Contains(names, f.name) && f.fits(chosen) {
 				fitting = append(fitting, f.name)
 			}
 		}
 		if len(fitting) == 0 {
 			break
 		}
-		name := s.least("fault ", fitting)
+		name := s.least("fault ", s.elasticFirst(fitting))
 		f, err := faultByName(name)
 		if err != nil {
 			break
 		}
-		names, at = append(names, name), max(at, f.place)
+		names, chosen = append(names, name), append(chosen, f)
 	}
 	return names
+}
+
+// elasticFirst leaves only faults in which slots or nodes move for the very first one, so that a suite of a minute has one.
+func (s *suite) elasticFirst(names []string) []string {
+	var elastic []string
+	for _, f := range elasticFaults {
+		if slices.Contains(names, f.name) {
+			elastic = append(elastic, f.name)
+		}
+	}
+	if s.begun || len(elastic) == 0 {
+		return names
+	}
+	s.begun = true
+	return elastic
 }
 
 func (s *suite) chooseWorkloads(a asked) []string {

@@ -75,8 +75,8 @@ func expand(a asked) (Options, error) {
 	if slices.Contains(o.Workloads, "eviction") {
 		o.Shards = 0 // a shard's part of the memory is small only where there are several
 	}
-	if a.shards == 0 && slices.Contains(o.faultNames(), "full-disk") {
-		o.Shards = 0 // the node with the small disk has to hold a replica
+	if a.shards == 0 && (slices.Contains(o.faultNames(), "full-disk") || o.any(func(f fault) bool { return f.shards })) {
+		o.Shards = 0 // the node with the small disk has to hold a replica, and slots have to have somewhere to go
 	}
 	return o, o.check()
 }
@@ -93,10 +93,10 @@ func anySyncs(names []string) bool {
 func drawFaults(which, when *rand.Rand, names []string, length time.Duration, o Options) ([]Occurrence, error) {
 	wanted := len(names) > 0
 	if !wanted {
-		at := anywhere
+		var drawn []fault
 		for _, i := range which.Perm(len(faults)) {
-			if f := faults[i]; f.fits(at) && f.allowed(o) == nil {
-				names, at = append(names, f.name), max(at, f.place)
+			if f := faults[i]; f.fits(drawn) && f.allowed(o) == nil {
+				names, drawn = append(names, f.name), append(drawn, f)
 			}
 		}
 	}

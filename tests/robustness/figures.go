@@ -24,6 +24,8 @@ type Figures struct {
 	Faults    map[string]*FaultFigures
 	Promises  []*PromiseFigures
 	Failovers []*Failovers
+	// Elastic are measurements of clusters that grow and shrink.
+	Elastic []*Elastic `json:",omitempty"`
 }
 
 // FaultFigures are of one row of the matrix.

@@ -4,6 +4,7 @@
 //	go run ./tests/robustness run -options F    that run again
 //	go run ./tests/robustness suite -time 8m    runs that cover faults, workloads and options
 //	go run ./tests/robustness failover -n 100   how long a shard is not written to when its leader goes
+//	go run ./tests/robustness elastic -n 3      what clients notice of nodes that come and go, and of slots that move
 //	go run ./tests/robustness figures           tables from the results of all of these
 //	go run ./tests/robustness list              what there is
 //
@@ -31,6 +32,7 @@ var commands = []struct {
 	{"run", "one run; -fault, -workload, -nodes and so on leave less to the seed", runOne},
 	{"suite", "runs one after another until everything is covered, or for -time", runSuite},
 	{"failover", "measure failovers and planned moves of leaders", runFailover},
+	{"elastic", "measure what clients notice of nodes that come and go, and of slots that move", runElastic},
 	{"figures", "make tests/FIGURES.md from files of results", runFigures},
 	{"list", "print the faults and the workloads", runList},
 }

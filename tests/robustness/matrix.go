@@ -33,8 +33,12 @@ type fault struct {
 	clocks bool
 	// dies: a node may say that it crashes, which is what the fault wants.
 	dies bool
+	// joins: nodes come and go.
+	joins bool
 	// nodes is how many there have to be at least; 0: 3.
 	nodes int
+	// shards: there has to be more than one.
+	shards bool
 	// loses: under everysec and no, writes that were acknowledged may be lost by it.
 	loses bool
 	// syncs: it hits the syncs of the log, which there have to be.
@@ -49,7 +53,7 @@ type fault struct {
 }
 
 // faults is the matrix.
-var faults = slices.Concat(processFaults, networkFaults, clockFaults, diskFaults)
+var faults = slices.Concat(processFaults, networkFaults, clockFaults, diskFaults, elasticFaults)
 
 func faultByName(name string) (fault, error) {
 	var names []string
@@ -62,10 +66,19 @@ func faultByName(name string) (fault, error) {
 	return fault{}, fmt.Errorf("fault %q: use one of %s", name, strings.Join(names, ", "))
 }
 
-// fits tells whether a fault can be in a run whose nodes live somewhere already.
-func (f fault) fits(at place) bool {
-	return f.place == anywhere || at == anywhere || f.place == at
+// fits tells whether a fault can be in a run with others: they may want the nodes to live in different places, and a node that
+// joins lives on the machine that the tests run on.
+func (f fault) fits(others []fault) bool {
+	for _, o := range others {
+		if f.place != anywhere && o.place != anywhere && f.place != o.place || f.joins && o.moved() || o.joins && f.moved() {
+			return false
+		}
+	}
+	return true
 }
+
+// moved tells whether nodes live elsewhere for the sake of a fault.
+func (f fault) moved() bool { return f.network || f.place != anywhere }
 
 // missing is nil where this machine can do it.
 func (f fault) missing() error {
@@ -89,6 +102,9 @@ func (f fault) missing() error {
 func (f fault) allowed(o Options) error {
 	if o.Nodes < f.nodes {
 		return fmt.Errorf("fault %s wants %d nodes, not %d", f.name, f.nodes, o.Nodes)
+	}
+	if f.shards && o.Shards == 1 {
+		return fmt.Errorf("fault %s wants several shards", f.name)
 	}
 	if f.syncs && o.AppendFsync == "no" {
 		return fmt.Errorf("fault %s wants a log that is synced, not appendfsync no", f.name)

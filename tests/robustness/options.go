@@ -81,7 +81,7 @@ func (o Options) check() error {
 			return err
 		}
 	}
-	at := anywhere
+	var among []fault
 	for _, one := range o.Faults {
 		f, err := faultByName(one.Fault)
 		if err != nil {
@@ -90,10 +90,10 @@ func (o Options) check() error {
 		if err := f.allowed(o); err != nil {
 			return err
 		}
-		if !f.fits(at) {
+		if !f.fits(among) {
 			return fmt.Errorf("fault %s and another one want the nodes in different places", f.name)
 		}
-		at = max(at, f.place)
+		among = append(among, f)
 	}
 	return nil
 }

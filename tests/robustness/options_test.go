@@ -113,6 +113,8 @@ func TestWhatCannotBeIsRefused(t *testing.T) {
 		{"unknown policy", asked{fsync: "seldom"}, "-appendfsync seldom"},
 		{"two places", asked{faults: []string{"power-all", "full-disk"}}, "different places"},
 		{"a ring of three", asked{nodes: 3, faults: []string{"ring"}}, "wants 5 nodes"},
+		{"slots that move in one shard", asked{shards: 1, faults: []string{"move-slots"}}, "several shards"},
+		{"a node that joins others on a network", asked{faults: []string{"replace-node", "pair"}}, "different places"},
 		{"a promise that is not given", asked{fsync: "everysec", faults: []string{"power-all"}, workloads: []string{"register"}}, "may be lost"},
 	} {
 		tt.a.seed = 1

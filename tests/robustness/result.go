@@ -44,6 +44,7 @@ type Record struct {
 	At        time.Time
 	Commit    string
 	Failovers *Failovers `json:",omitempty"`
+	Elastic   *Elastic   `json:",omitempty"`
 	Run       *RunResult `json:",omitempty"`
 }
 

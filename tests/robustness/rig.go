@@ -22,6 +22,8 @@ type rig struct {
 	clocks   map[*cluster.Node]*nemesis.Clock
 	// network is the one that the nodes are hosts of, where a fault wants that.
 	network *nemesis.Network
+	// from and to are the shards between which slots move.
+	from, to uint64
 }
 
 // newRig prepares what the options say. No node runs yet.

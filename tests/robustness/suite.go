@@ -17,6 +17,7 @@ type suite struct {
 	until  time.Time      // zero: until everything has been covered once
 	matrix []fault        // what there is to cover
 	count  map[string]int // how often each was there
+	begun  bool           // something was drawn already
 	counts map[string]int // by verdict
 }
 

@@ -8,7 +8,7 @@ import (
 
 // tables are the parts of the page that are made from the figures, by the name in their marks.
 var tables = map[string]func(Figures) string{
-	"runs": runsTable, "faults": faultsTable, "promises": promisesTable, "failovers": failoversTable,
+	"runs": runsTable, "faults": faultsTable, "promises": promisesTable, "failovers": failoversTable, "elastic": elasticFiguresTable,
 }
 
 // writePage puts the tables between their marks, <!-- name --> and <!-- /name -->; everything else of the page stays.

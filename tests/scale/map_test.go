@@ -28,14 +28,16 @@ type realm struct {
 	commandBytes int
 }
 
-func (r *realm) apply(c *storagev1.MetaCommand) {
+func (r *realm) apply(c *storagev1.MetaCommand) meta.Result {
 	r.t.Helper()
 	r.index++
 	data := meta.Encode(c)
 	r.commandBytes += len(data)
-	if result := r.machine.Apply(r.index, data); result.Err != nil {
+	result := r.machine.Apply(r.index, data)
+	if result.Err != nil {
 		r.t.Fatalf("command %d: %v", r.index, result.Err)
 	}
+	return result
 }
 
 func register(i int) *storagev1.RegisterNode {

@@ -7,3 +7,6 @@ const coreRunsDefault = 600
 
 // handRunsDefault likewise, for two groups.
 const handRunsDefault = 100
+
+// moveSeedsDefault likewise, for three groups of real raft.
+const moveSeedsDefault = 3

@@ -7,3 +7,6 @@ const coreRunsDefault = 20
 
 // handRunsDefault likewise.
 const handRunsDefault = 3
+
+// moveSeedsDefault likewise, for three groups of real raft.
+const moveSeedsDefault = 1

@@ -132,9 +132,28 @@ func (w *handWorld) checkPlace(u int) {
 	}
 }
 
+// stored is the list of a unit at its owner.
+func (w *handWorld) stored(u int) []byte {
+	key := []byte(w.units[u].list)
+	sl := w.groups[w.now().owner[u]].nodes[0].store.Slot(slot.Of(key))
+	sl.RLock()
+	defer sl.RUnlock()
+	item, _ := sl.GetLocked(key)
+	return handValue(storedFields{sl}, key, item)
+}
+
+// storedFields are the fields of a slot's keys, without overlay.
+type storedFields struct{ *store.Slot }
+
+func (s storedFields) EachField(key []byte, yield func(field, value []byte) bool) {
+	if fields, ok := s.FieldsLocked(key); ok {
+		fields.Each(yield)
+	}
+}
+
 // list is what the list of a unit holds in the end, with the place of each op in it.
 func (w *handWorld) list(u int) (ids []uint32, at map[uint32]int) {
-	ids, at = coreIDs(w.groups[w.now().owner[u]].stored(w.units[u].list)), map[uint32]int{}
+	ids, at = coreIDs(w.stored(u)), map[uint32]int{}
 	for i, id := range ids {
 		if _, twice := at[id]; twice {
 			w.fail("write %d is twice in the list of unit %d", id, u)

@@ -3,11 +3,14 @@ package sim
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/holtcache/holt/proto/apierr"
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/entry"
+	"github.com/holtcache/holt/raftfsm/store"
 	"github.com/holtcache/holt/shard/executor"
 )
 
@@ -108,7 +111,7 @@ func (w *handWorld) ask(o *handOp) *handOp {
 			defer cancel()
 			o.answer <- o.replica.exec.Read(ctx, s, o.mode, func(v *executor.View) {
 				item, _ := v.Get(w.key(o))
-				o.look(item.Value)
+				o.look(handValue(v, w.key(o), item))
 			})
 		}()
 		w.groups[o.group].wait()
@@ -134,6 +137,13 @@ func (o *handOp) look(value []byte) {
 func (w *handWorld) evaluate(o *handOp, tx *executor.Tx) {
 	key := w.key(o)
 	item, ok := tx.Get(key)
+	switch {
+	case o.kind == handAppend && o.unit == handHashUnit:
+		w.appendField(o, tx)
+		return
+	case item.Type.HasFields():
+		item.Value = handValue(tx, key, item)
+	}
 	switch o.kind {
 	case handAppend:
 		id := binary.LittleEndian.AppendUint32(nil, o.id)
@@ -156,6 +166,62 @@ func (w *handWorld) evaluate(o *handOp, tx *executor.Tx) {
 	default:
 		o.look(item.Value)
 	}
+}
+
+// handHashUnit is the unit whose list is a hash: each op is a field of its own, whose value is its place.
+const handHashUnit = 1
+
+// handPad is a field that makes the hash too large for a packed form.
+const handPad = "pad"
+
+// appendField is an append to the hash, in every other simulation to a large one. A field that comes and goes in the same request, and
+// one that goes in a later one, make more kinds of effects meet.
+func (w *handWorld) appendField(o *handOp, tx *executor.Tx) {
+	key := w.key(o)
+	place := 0
+	tx.EachField(key, func(field, _ []byte) bool {
+		if len(field) == 4 {
+			place++
+		}
+		return true
+	})
+	id := binary.LittleEndian.AppendUint32(nil, o.id)
+	tx.SetField(key, entry.TypeHash, []byte("passing"), id)
+	if w.padded {
+		tx.SetField(key, entry.TypeHash, []byte(handPad), make([]byte, 5000))
+	}
+	tx.SetField(key, entry.TypeHash, id, binary.BigEndian.AppendUint32(nil, uint32(place)))
+	if o.id%2 == 0 {
+		tx.DeleteField(key, []byte("passing"))
+	}
+	if o.id%5 == 0 {
+		tx.Expire(key, tx.Now()+1e9)
+	}
+	item, _ := tx.Get(key)
+	o.version = item.Version
+}
+
+// handValue is a list as a string, whatever it is kept in.
+func handValue(r interface {
+	EachField(key []byte, yield func(field, value []byte) bool)
+}, key []byte, item store.Item,
+) []byte {
+	if !item.Type.HasFields() {
+		return item.Value
+	}
+	var fields [][2]string
+	r.EachField(key, func(field, value []byte) bool {
+		if len(field) == 4 {
+			fields = append(fields, [2]string{string(value), string(field)})
+		}
+		return true
+	})
+	slices.SortFunc(fields, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
+	value := []byte{}
+	for _, f := range fields {
+		value = append(value, f[1]...)
+	}
+	return value
 }
 
 // refused counts why a slot was not served.

@@ -195,8 +195,8 @@ type handStream struct {
 	attempt entry.Attempt
 	remove  func()
 	began   raftfsm.State
-	todo    []slot.ID // to be copied
-	cursor  uint64    // in the first of them
+	todo    []slot.ID        // to be copied
+	cursor  store.CopyCursor // in the first of them
 	chunks  []entry.Chunk
 	final   bool
 
@@ -298,13 +298,13 @@ func (s *handStream) copyPortion() {
 	defer sl.RUnlock()
 	part := entry.Part{Slot: id}
 	s.cursor = sl.CopyLocked(s.cursor, 1, 1<<20, func(key []byte, item store.Item) {
-		part.Items = append(part.Items, entry.Item{Key: bytes.Clone(key), Value: bytes.Clone(item.Value), Type: item.Type, ExpireAt: item.ExpireAt, Version: item.Version, Access: uint32(item.Access)})
+		part.Items = append(part.Items, entry.Item{Key: bytes.Clone(key), Value: bytes.Clone(item.Value), Type: item.Type, Part: item.Part, ExpireAt: item.ExpireAt, Version: item.Version, Access: uint32(item.Access)})
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.armed[id] = true
 	s.queue = append(s.queue, part)
-	if s.cursor == 0 {
+	if s.cursor == (store.CopyCursor{}) {
 		s.todo = s.todo[1:]
 	}
 }

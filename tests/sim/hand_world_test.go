@@ -59,6 +59,8 @@ type handWorld struct {
 	drives, delivers, controls int
 	// patience is how many looks the controller takes, about, before it aborts a migration.
 	patience int
+	// padded tells that the list of handHashUnit has a table of its own rather than a packed form.
+	padded bool
 	// healing tells that nothing goes wrong any more and no hand-over begins.
 	healing bool
 
@@ -75,7 +77,7 @@ type handStats struct {
 
 // newHandWorld draws a world from a seed. lease is how long leases last, drawn too where it is 0.
 func newHandWorld(ctx context.Context, seed uint64, lease time.Duration, broken handBroken) *handWorld {
-	w := &handWorld{r: rand.New(rand.NewPCG(seed, 13)), ctx: ctx, broken: broken, drivers: map[*coreReplica]*handDriver{}}
+	w := &handWorld{r: rand.New(rand.NewPCG(seed, 13)), ctx: ctx, broken: broken, padded: seed%2 == 0, drivers: map[*coreReplica]*handDriver{}}
 	w.drives, w.delivers, w.controls = 3+w.r.IntN(6), 3+w.r.IntN(6), 1+w.r.IntN(2)
 	w.patience = []int{10, 100, 1000}[w.r.IntN(3)]
 	w.meta = []handMeta{{}}

@@ -16,15 +16,19 @@ import (
 // errNoAnswer says that the node crashed while a client waited.
 var errNoAnswer = errors.New("the connection broke")
 
-// submit has a request evaluated and waits for its answer.
+// submit has something evaluated and waits for its answer.
 func (n *raftNode) submit(ctx context.Context, key string, ack executor.Ack, do func(*executor.Tx)) error {
+	return n.ask(ctx, &executor.Request{Slot: slot.Of([]byte(key)), Ack: ack, Do: do})
+}
+
+// ask has a request evaluated and waits for its answer.
+func (n *raftNode) ask(ctx context.Context, r *executor.Request) error {
 	w := executor.NewWaiter()
-	r := &executor.Request{Slot: slot.Of([]byte(key)), Ack: ack, Do: do}
 	if err := n.replica.Executor().Submit(w, r); err != nil {
 		return err
 	}
 	if w.Wait(ctx) != nil {
-		w.GiveUp(simShard, r)
+		w.GiveUp(n.replica.Group(), r)
 	}
 	if n.ctx.Err() != nil {
 		return errNoAnswer

@@ -28,7 +28,8 @@ type raftEvent struct {
 	call, ret time.Duration
 	seen      string // what a get, a swap or an incr returned
 	outcome   apierr.Outcome
-	volatile  bool // the key expires
+	volatile  bool   // the key expires
+	version   uint64 // that a write was answered, 0 where nobody asks
 }
 
 // raftHistory is what all clients saw, by one clock.

@@ -54,6 +54,9 @@ type raftOptions struct {
 	rpc       transport.RPCTimeout
 	seed      uint64
 	limits    executor.Limits
+	shard     slot.ShardID        // shard.MetaGroup for a meta group
+	slots     func() []slot.Range // nil: all are the shard's own
+	beside    func(*raftNode)     // begins what runs beside a replica, on raftNode.beside until the run's ctx ends
 }
 
 // raftNode is one run of a node.
@@ -63,12 +66,28 @@ type raftNode struct {
 	transport *transport.Transport
 	wire      *transport.Group
 	confirmer *shard.Confirmer
-	replica   *shard.Replica
+	replica   *shard.Replica // nil in a meta group
+	meta      *shard.Meta    // nil in others
 	disk      *crashstore.Disk
+	beside    sync.WaitGroup // ends before the replica
 
 	opened atomic.Bool     // replica is set
 	ctx    context.Context // ends with the run; a client of the node hears nothing after that
 	cancel context.CancelFunc
+}
+
+// raftMember is a replica of either kind.
+type raftMember interface {
+	Term() uint64
+	Leader() (term uint64, leads bool)
+	Close() error
+}
+
+func (n *raftNode) member() raftMember {
+	if n.meta != nil {
+		return n.meta
+	}
+	return n.replica
 }
 
 const simShard = slot.ShardID(3)
@@ -83,6 +102,12 @@ func newRaftWorld(t testing.TB, dir string, options raftOptions) *raftWorld {
 	if options.sync == 0 {
 		options.sync = logstore.SyncAlways
 	}
+	if options.shard == 0 {
+		options.shard = simShard
+	}
+	if options.slots == nil {
+		options.slots = func() []slot.Range { return slot.Split(1) }
+	}
 	rnd := rand.New(rand.NewPCG(options.seed, 1))
 	w := &raftWorld{
 		t: t, options: options, rnd: rnd, dir: dir,
@@ -92,7 +117,7 @@ func newRaftWorld(t testing.TB, dir string, options raftOptions) *raftWorld {
 	for i, id := range w.ids() {
 		w.amnesia[id] = &raftAmnesia{}
 		w.disks[id] = crashstore.New(crashstore.Config{
-			Group: uint64(simShard), Sync: options.sync, Seed: options.seed*16 + uint64(i), Defect: options.defect,
+			Group: uint64(options.shard), Sync: options.sync, Seed: options.seed*16 + uint64(i), Defect: options.defect,
 		})
 		w.start(id)
 	}
@@ -118,7 +143,7 @@ func (w *raftWorld) start(id string) *raftNode {
 	})
 	w.must(err)
 	n.transport.ServeConfirm(func(q transport.GroupTerm) bool {
-		return n.opened.Load() && slot.ShardID(q.Group) == simShard && n.replica.Term() <= q.Term
+		return n.opened.Load() && slot.ShardID(q.Group) == w.options.shard && n.member().Term() <= q.Term
 	})
 	n.host = w.net.join(id, func(conn net.Conn) {
 		preface := make([]byte, len(transport.Preface))
@@ -129,11 +154,11 @@ func (w *raftWorld) start(id string) *raftNode {
 		}
 		n.transport.Serve(conn)
 	})
-	n.wire, err = n.transport.Group(transport.GroupID(simShard))
+	n.wire, err = n.transport.Group(transport.GroupID(w.options.shard))
 	w.must(err)
 	n.confirmer = shard.NewConfirmer(n.transport, w.options.timings.Lease)
 	cfg := shard.Config{
-		Group: simShard, Node: id, Timings: w.options.timings, Wire: n.wire, Confirmer: n.confirmer,
+		Group: w.options.shard, Node: id, Timings: w.options.timings, Wire: n.wire, Confirmer: n.confirmer,
 		Snapshots: w.options.snapshots, Limits: w.options.limits,
 		OpenStorage: func(h shard.Hooks) (shard.Storage, error) {
 			s, err := n.disk.Open(crashstore.Hooks{Appended: h.Appended, Floor: h.Floor, Fatal: func(err error) {
@@ -144,7 +169,7 @@ func (w *raftWorld) start(id string) *raftNode {
 			}
 			return shard.Storage{Log: s.Log, Stable: s.Stable, Snapshots: s.Snapshots, Close: s}, nil
 		},
-		Slots:  func() []slot.Range { return slot.Split(1) },
+		Slots:  w.options.slots,
 		Nonce:  func() uint64 { return w.nonce.Add(1) },
 		Logger: slog.New(slog.DiscardHandler),
 	}
@@ -157,10 +182,17 @@ func (w *raftWorld) start(id string) *raftNode {
 	if slices.Contains(w.options.members, id) {
 		cfg.Bootstrap = w.options.members
 	}
-	n.replica, err = shard.Open(cfg)
+	if cfg.Group == shard.MetaGroup {
+		n.meta, err = shard.OpenMeta(cfg)
+	} else {
+		n.replica, err = shard.Open(cfg)
+	}
 	w.must(err)
 	n.opened.Store(true)
 	w.nodes[id] = n
+	if w.options.beside != nil {
+		w.options.beside(n)
+	}
 	return n
 }
 
@@ -205,7 +237,8 @@ func (w *raftWorld) crash(id string, loss crashstore.Loss) {
 	}
 	n.cancel()
 	w.ghosts.Go(func() {
-		_ = n.replica.Close() // a ghost may complain about its disk
+		n.beside.Wait()
+		_ = n.member().Close() // a ghost may complain about its disk
 		n.confirmer.Close()
 		w.must(n.transport.Close())
 	})
@@ -217,7 +250,8 @@ func (w *raftWorld) stop(id string) {
 	n := w.nodes[id]
 	delete(w.nodes, id)
 	n.cancel()
-	if err := n.replica.Close(); err != nil {
+	n.beside.Wait()
+	if err := n.member().Close(); err != nil {
 		w.t.Errorf("close %s: %v", id, err)
 	}
 	n.confirmer.Close()
@@ -296,7 +330,7 @@ func (w *raftWorld) level() bool {
 
 // leads tells whether the node believes that it leads.
 func (n *raftNode) leads() bool {
-	_, leads := n.replica.Leader()
+	_, leads := n.member().Leader()
 	return leads
 }
 

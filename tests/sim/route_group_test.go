@@ -210,6 +210,7 @@ func (r *routeReplica) Holds(s slot.ID) bool {
 }
 
 // Nobody asks for these here.
+func (r *routeReplica) HasKeys(slot.ID) bool           { panic(fmt.Sprint("shard ", r.group.id)) }
 func (r *routeReplica) ListKeys(slot.ID, int) [][]byte { panic(fmt.Sprint("shard ", r.group.id)) }
 func (r *routeReplica) NewFlight() router.Flight       { panic(io.ErrUnexpectedEOF) }
 func (r *routeReplica) Acknowledged(uint64) int        { panic(fmt.Sprint("shard ", r.group.id)) }

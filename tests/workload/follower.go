@@ -10,6 +10,10 @@ type follower struct {
 	addrs []string
 	conns map[string]*Conn
 	at    string
+	// stubborn, where set, is what the client does wrong.
+	stubborn Stubbornness
+	// first, where set, is where each request goes first, whatever redirects have said before.
+	first func(key string) string
 }
 
 // redirectsMax is how often one request is sent on, as in the cluster clients of Redis.
@@ -21,6 +25,7 @@ func Follower(addrs []string) Client {
 }
 
 func (f *follower) do(args []string) (reply any, err error) {
+	f.begin(args)
 	err = f.follow(func(conn *Conn) error {
 		reply, err = conn.Do(RequestTimeout, args...)
 		return err
@@ -29,7 +34,15 @@ func (f *follower) do(args []string) (reply any, err error) {
 }
 
 func (f *follower) transact(t *transaction) error {
+	f.begin(t.commands[0])
 	return f.follow(func(conn *Conn) error { return conn.transact(t) })
+}
+
+// begin chooses where a request goes first.
+func (f *follower) begin(args []string) {
+	if f.first != nil {
+		f.at = f.first(args[1])
+	}
 }
 
 func (f *follower) follow(do func(*Conn) error) (err error) {
@@ -46,6 +59,9 @@ func (f *follower) follow(do func(*Conn) error) (err error) {
 		case !errors.As(err, &refused):
 			return err
 		case strings.HasPrefix(string(refused), "MOVED "):
+			f.at = strings.Fields(string(refused))[2]
+		case strings.HasPrefix(string(refused), "ASK ") && f.stubborn == IgnoresASK:
+		case strings.HasPrefix(string(refused), "ASK ") && f.stubborn == NeverAsks:
 			f.at = strings.Fields(string(refused))[2]
 		case strings.HasPrefix(string(refused), "ASK "):
 			asked = strings.Fields(string(refused))[2]

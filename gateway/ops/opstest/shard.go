@@ -19,7 +19,7 @@ type Shard struct {
 	Items map[string]store.Item
 	// Facts are what Usage tells of every key, but for its bytes.
 	Facts store.Usage
-	// Journal names every change, in order: set, patch, delete, expire, flush.
+	// Journal names every change, in order: set, patch, setfield, deletefield, delete, expire, flush.
 	Journal []string
 
 	version uint64
@@ -60,6 +60,9 @@ func (s *Shard) Now() int64 { return s.Clock() }
 
 func (s *Shard) Get(key []byte) (store.Item, bool) {
 	item, ok := s.live(key)
+	if item.Type.HasFields() {
+		item.Value = nil
+	}
 	if ok {
 		item.Value = bytes.Clone(item.Value)
 		s.lent = append(s.lent, item.Value)
@@ -98,6 +101,9 @@ func (s *Shard) did(what string) { s.Journal = append(s.Journal, what) }
 func (s *Shard) Set(key, value []byte, typ entry.Type, expireAt int64) uint64 {
 	if expireAt < 0 {
 		panic(fmt.Sprintf("set %q: expiry %d", key, expireAt))
+	}
+	if err := entry.CheckPacked(value); typ.HasFields() && err != nil {
+		panic(fmt.Sprintf("set %q: %v", key, err))
 	}
 	s.did("set")
 	return s.Put(string(key), store.Item{Value: bytes.Clone(value), Type: typ, ExpireAt: expireAt})

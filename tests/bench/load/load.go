@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/holtcache/holt/proto/slot"
 )
 
 // Op is what the load consists of.
@@ -39,6 +41,8 @@ type Spec struct {
 	Keys int
 	// Prefix is what keys begin with, 4 bytes; "key:" if empty.
 	Prefix string
+	// Slots, if set, are those of all keys; leaders of others are left alone.
+	Slots []slot.Range
 	// Options end each SET: EX 10, say.
 	Options []string
 	// Passes is how often Fill writes each key, in a new order from the second time on; 0 means once.
@@ -132,7 +136,7 @@ func newRun(ctx context.Context, s Spec) (*run, error) {
 	if s.Conns < 1 || s.Pipeline < 1 || s.Keys < 1 || s.ValueBytes < 1 {
 		return nil, fmt.Errorf("%d connections, pipeline of %d, %d keys, values of %d bytes: each must be at least 1", s.Conns, s.Pipeline, s.Keys, s.ValueBytes)
 	}
-	r := &run{spec: s, routes: &routes{spec: s, keys: newKeySpace(s.Prefix, s.Keys)}}
+	r := &run{spec: s, routes: &routes{spec: s, keys: newKeySpace(s.Prefix, s.Keys, s.Slots)}}
 	for _, option := range s.Options {
 		r.options = append(r.options, []byte(option))
 	}

@@ -151,6 +151,39 @@ func TestKeysGoToTheLeaderOfTheirSlot(t *testing.T) {
 	}
 }
 
+func TestLoadOfSomeSlotsLeavesTheLeadersOfOthersAlone(t *testing.T) {
+	var low, high *server
+	var sets atomic.Int64
+	slots := slot.Range{First: 100, Last: 199}
+	answer := func(args []string) resp.Value {
+		if args[0] == "CLUSTER" {
+			return resp.Array(low.slotsOf(0, 5999), high.slotsOf(6000, slot.Count-1))
+		}
+		if s := slot.Of([]byte(args[1])); !slots.Contains(s) {
+			t.Errorf("there is a key of slot %d: %s", s, args[1])
+		}
+		sets.Add(1)
+		return resp.OK()
+	}
+	low = newServer(t, answer)
+	high = newServer(t, func(args []string) resp.Value {
+		t.Errorf("the leader of other slots got %v", args)
+		return resp.OK()
+	})
+	s := spec(low.addr())
+	s.Cluster, s.Slots, s.Keys = true, []slot.Range{slots}, 50
+	if err := Fill(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if got := sets.Load(); got != 50 {
+		t.Errorf("%d keys were filled, want 50", got)
+	}
+	keys := Keys("", 50, slots)
+	if len(keys) != 50 || !slots.Contains(slot.Of(keys[49])) {
+		t.Errorf("got %d keys, the last %q, want 50 of the slots", len(keys), keys[len(keys)-1])
+	}
+}
+
 func TestConnectionFollowsALeaderThatMoved(t *testing.T) {
 	var first, second *server
 	var at atomic.Pointer[server]

@@ -55,22 +55,33 @@ func end(ctx context.Context, cancel context.CancelCauseFunc, err error) {
 	}
 }
 
-// clock lets requests arrive at random moments (a Poisson process) on connections in turn. It sleeps in the kernel on a
-// thread of its own: the timers of an idle Go process may come a millisecond late.
+// clock lets requests arrive on connections in turn.
 func (r *run) clock(ctx context.Context) {
+	i := 0
+	Arrivals(ctx, r.spec.Rate, func(at time.Time) {
+		select {
+		case r.streams[i].arrivals <- at:
+		case <-ctx.Done():
+		}
+		i = (i + 1) % len(r.streams)
+	})
+}
+
+// Arrivals calls arrive at random moments (a Poisson process) of so many a second until ctx ends, with the moment that it should
+// be. It sleeps in the kernel on a thread of its own: the timers of an idle Go process may come a millisecond late.
+func Arrivals(ctx context.Context, rate float64, arrive func(at time.Time)) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	rng := rand.New(rand.NewPCG(1, 3))
 	next := time.Now()
-	for i := 0; ctx.Err() == nil; i = (i + 1) % len(r.streams) {
-		next = next.Add(time.Duration(rng.ExpFloat64() / r.spec.Rate * float64(time.Second)))
+	for ctx.Err() == nil {
+		next = next.Add(time.Duration(rng.ExpFloat64() / rate * float64(time.Second)))
 		for wait := time.Until(next); wait > 0 && ctx.Err() == nil; wait = time.Until(next) {
 			ts := syscall.NsecToTimespec(int64(min(wait, 100*time.Millisecond)))
 			_ = syscall.Nanosleep(&ts, nil) // a signal ends it early, and the loop sleeps on
 		}
-		select {
-		case r.streams[i].arrivals <- next:
-		case <-ctx.Done():
+		if ctx.Err() == nil {
+			arrive(next)
 		}
 	}
 }

@@ -64,6 +64,9 @@ func (r *routes) refresh(ctx context.Context, since time.Time) error {
 	r.leaders, r.at = r.leaders[:0:0], time.Now()
 	for _, addr := range slices.Sorted(maps.Keys(ranges)) {
 		keys := r.keys.of(ranges[addr])
+		if len(keys) == 0 && len(r.spec.Slots) > 0 {
+			continue
+		}
 		if len(keys) == 0 {
 			return fmt.Errorf("none of the %d keys belongs to the leader at %s: use more", len(r.keys.keys), addr)
 		}

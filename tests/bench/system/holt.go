@@ -54,7 +54,7 @@ func (c HoltConfig) start(ctx context.Context, dir string) (*Running, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Running{Addr: fmt.Sprintf("127.0.0.1:%d", port), Cluster: true, processes: []*process{p}}
+	r := &Running{Addr: fmt.Sprintf("127.0.0.1:%d", port), Cluster: true, AdminAddr: fmt.Sprintf("127.0.0.1:%d", port+100), processes: []*process{p}}
 	for i := range c.Nodes {
 		r.Addrs = append(r.Addrs, fmt.Sprintf("127.0.0.1:%d", port+i))
 		r.Logs = append(r.Logs, filepath.Join(data, fmt.Sprintf("node-%d.log", i+1)))

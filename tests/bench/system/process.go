@@ -79,8 +79,11 @@ func (p *process) stop() error {
 	return fmt.Errorf("%s did not end within %v and was killed", p.name, stopMax)
 }
 
-func (p *process) lastWords() string {
-	data, err := os.ReadFile(p.log)
+func (p *process) lastWords() string { return lastLine(p.log) }
+
+// lastLine is the last line of a file, or why it cannot be read.
+func lastLine(path string) string {
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return err.Error()
 	}

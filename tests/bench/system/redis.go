@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,7 +37,7 @@ func startRedis(ctx context.Context, dir, program, fsync string, followers int) 
 	r := &Running{Addr: fmt.Sprintf("127.0.0.1:%d", port)}
 	r.Addrs = []string{r.Addr}
 	for i := range 1 + followers {
-		if err := r.startInstance(ctx, filepath.Join(dir, fmt.Sprint(i)), program, fsync, port, i); err != nil {
+		if err := r.startReplica(ctx, filepath.Join(dir, fmt.Sprint(i)), program, fsync, port, i); err != nil {
 			return nil, errors.Join(err, r.Stop())
 		}
 	}
@@ -49,30 +50,36 @@ func startRedis(ctx context.Context, dir, program, fsync string, followers int) 
 	return r, nil
 }
 
-// startInstance starts number i. Number 0 takes the load, the others follow it.
-func (r *Running) startInstance(ctx context.Context, dir, program, fsync string, port, i int) error {
+// startReplica starts number i. Number 0 takes the load, the others follow it.
+func (r *Running) startReplica(ctx context.Context, dir, program, fsync string, port, i int) error {
+	addr := fmt.Sprintf("127.0.0.1:%d", port+i)
+	if i == 0 {
+		return r.startInstance(ctx, dir, program, fsync, addr, "role:master")
+	}
+	return r.startInstance(ctx, dir, program, fsync, addr, "master_link_status:up", "--replicaof", fmt.Sprint("127.0.0.1 ", port))
+}
+
+// startInstance starts one redis-server and waits until INFO replication says ready.
+func (r *Running) startInstance(ctx context.Context, dir, program, fsync, addr, ready string, more ...string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return err
+	}
 	// No snapshots: Holt's are triggered by bytes of log, of which this load makes few.
-	args := []string{"--repl-diskless-sync-delay", "0", "--port", fmt.Sprint(port + i), "--bind", "127.0.0.1", "--dir", dir, "--save", ""}
+	args := []string{"--repl-diskless-sync-delay", "0", "--port", port, "--bind", host, "--dir", dir, "--save", ""}
 	if fsync != "" {
 		args = append(args, "--appendonly", "yes", "--appendfsync", fsync)
 	}
-	if i > 0 {
-		args = append(args, "--replicaof", fmt.Sprint("127.0.0.1 ", port))
-	}
-	p, err := start(filepath.Join(dir, "redis.log"), nil, program, args...)
+	p, err := start(filepath.Join(dir, "redis.log"), nil, program, append(args, more...)...)
 	if err != nil {
 		return err
 	}
 	r.processes = append(r.processes, p)
 	r.PIDs = append(r.PIDs, p.pid())
-	addr := fmt.Sprintf("127.0.0.1:%d", port+i)
-	if i == 0 {
-		return r.awaitInfo(ctx, addr, "role:master")
-	}
-	return r.awaitInfo(ctx, addr, "master_link_status:up")
+	return r.awaitInfo(ctx, addr, ready)
 }
 
 // awaitInfo waits until INFO replication says want and nothing of not.

@@ -34,6 +34,8 @@ type Running struct {
 	PIDs []int
 	// Logs are what Holt's nodes write to, one file for each.
 	Logs []string
+	// AdminAddr is where Holt's operator asks, by gRPC.
+	AdminAddr string
 
 	processes []*process
 	drive     driver // nil: load.Fill and load.Run

@@ -12,6 +12,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/holtcache/holt/gateway/resp"
+	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
+	"github.com/holtcache/holt/proto/slot"
+	"github.com/holtcache/holt/tests/bench/load"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -101,6 +104,62 @@ func TestRedisTakesWritesAndEndsWithItsFollowers(t *testing.T) {
 	}
 	if _, err := ask(t.Context(), r.Addr, "PING"); err == nil {
 		t.Error("it answers after Stop")
+	}
+}
+
+func TestSlotsOfARedisClusterMoveWithTheirKeys(t *testing.T) {
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Skip("redis-server is not installed (Debian: apt-get install redis-server)")
+	}
+	redisCLI, err := exec.LookPath("redis-cli")
+	if err != nil {
+		t.Skip("redis-cli is not installed (Debian: apt-get install redis-tools)")
+	}
+	r, err := RedisCluster("redis", program, "", 2).Start(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := r.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	s := load.Spec{Op: load.OpSet, Conns: 1, Pipeline: 1, ValueBytes: 8, Keys: 100, Slots: []slot.Range{{First: 0, Last: 9}}}
+	if err := r.Fill(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Reshard(t.Context(), redisCLI, t.TempDir(), 10, 10); err != nil {
+		t.Fatal(err)
+	}
+	if reply, err := ask(t.Context(), r.Addrs[1], "DBSIZE"); err != nil || reply.Int != 100 {
+		t.Errorf("the second master has %d keys (%v), want 100", reply.Int, err)
+	}
+	if err := r.Reshard(t.Context(), "false", t.TempDir(), 10, 10); err == nil {
+		t.Error("a program that fails is no error")
+	}
+}
+
+func TestMigrationIsOverWhenAllThatBeganHaveEnded(t *testing.T) {
+	committed, running := clusterv1.MigrationPhase_MIGRATION_PHASE_COMMITTED, clusterv1.MigrationPhase_MIGRATION_PHASE_RUNNING
+	for _, c := range []struct {
+		migrations     []*clusterv1.Migration
+		decided, ended bool
+	}{
+		{nil, false, false}, // the node has not heard of them
+		{[]*clusterv1.Migration{{Id: 1, Phase: committed, Ended: true}}, false, false},
+		{[]*clusterv1.Migration{{Id: 1, Phase: committed, Ended: true}, {Id: 2, Phase: running}}, false, false},
+		{[]*clusterv1.Migration{{Id: 1, Phase: committed, Ended: true}, {Id: 2, Phase: committed}}, true, false},
+		{[]*clusterv1.Migration{{Id: 1, Phase: committed, Ended: true}, {Id: 2, Phase: committed, Ended: true}, {Id: 3, Phase: running}}, true, true},
+	} {
+		decided, ended, err := standing(&clusterv1.ListMigrationsResponse{Migrations: c.migrations}, []uint64{1, 2})
+		if decided != c.decided || ended != c.ended || err != nil {
+			t.Errorf("%v: got decided: %v, ended: %v, %v, want %v, %v", c.migrations, decided, ended, err, c.decided, c.ended)
+		}
+	}
+	aborted := &clusterv1.Migration{Id: 1, Phase: clusterv1.MigrationPhase_MIGRATION_PHASE_ABORTED, Reason: "asked for"}
+	if _, _, err := standing(&clusterv1.ListMigrationsResponse{Migrations: []*clusterv1.Migration{aborted}}, []uint64{1}); err == nil {
+		t.Error("an aborted migration is no error")
 	}
 }
 

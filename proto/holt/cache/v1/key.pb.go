@@ -942,7 +942,7 @@ func (x *ExpireResponse) GetApplied() bool {
 }
 
 // IncrementRequest adds to the number that a key holds as decimal text; a key that does not exist counts as 0.
-// Exactly one field of delta must be set. A retry after an unknown outcome may add twice.
+// Exactly one field of delta must be set. Without a request id a retry after an unknown outcome may add twice.
 type IncrementRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The key.

@@ -144,14 +144,20 @@ type CallOptions struct {
 	// A node that cannot serve the call itself answers "not-leader" with the leader's address in the ErrorDetail, instead
 	// of forwarding it.
 	NoForward bool `protobuf:"varint,3,opt,name=no_forward,json=noForward,proto3" json:"no_forward,omitempty"`
-	// Reserved for retries that apply once. Until it means something, a call in which it is not empty is refused with
-	// "invalid": a promise that nobody keeps is worse than none.
+	// The id of a write, by which all attempts at it are known: whatever their number, the write is applied once, and an
+	// attempt behind that is answered what the first one was. 16 bytes that no other request ever has: a client draws the
+	// first 8 at random and counts its requests in the others. Empty: the write has no id, and a retry after an unknown
+	// outcome may apply it twice. Ignored by a call that only reads. The reply of a write with an id is at most 64 KiB.
 	RequestId []byte `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The call comes because of an error of kind "ask", to the leader that its detail names: it is held until the slot, which is
 	// being handed over, is served there. Without it the node sends the call to whoever has the slot by the slot map.
-	Asking        bool `protobuf:"varint,5,opt,name=asking,proto3" json:"asking,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Asking bool `protobuf:"varint,5,opt,name=asking,proto3" json:"asking,omitempty"`
+	// The end of request_id, in milliseconds since 1970-01-01 UTC by the clock of the servers (WatchSlotMapResponse.now_ms), at
+	// most 5 minutes off; every attempt carries the same. An attempt that comes later is not applied: it fails with
+	// "id-ended", because whether an earlier one was applied is not known any more. Must be set if and only if request_id is.
+	RequestIdUntilMs int64 `protobuf:"varint,6,opt,name=request_id_until_ms,json=requestIdUntilMs,proto3" json:"request_id_until_ms,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *CallOptions) Reset() {
@@ -217,6 +223,13 @@ func (x *CallOptions) GetAsking() bool {
 		return x.Asking
 	}
 	return false
+}
+
+func (x *CallOptions) GetRequestIdUntilMs() int64 {
+	if x != nil {
+		return x.RequestIdUntilMs
+	}
+	return 0
 }
 
 // ReplyHeader is what every reply tells beside its result.
@@ -290,7 +303,7 @@ var File_holt_cache_v1_options_proto protoreflect.FileDescriptor
 
 const file_holt_cache_v1_options_proto_rawDesc = "" +
 	"\n" +
-	"\x1bholt/cache/v1/options.proto\x12\rholt.cache.v1\"\xcc\x01\n" +
+	"\x1bholt/cache/v1/options.proto\x12\rholt.cache.v1\"\xfb\x01\n" +
 	"\vCallOptions\x121\n" +
 	"\back_mode\x18\x01 \x01(\x0e2\x16.holt.cache.v1.AckModeR\aackMode\x124\n" +
 	"\tread_mode\x18\x02 \x01(\x0e2\x17.holt.cache.v1.ReadModeR\breadMode\x12\x1d\n" +
@@ -298,7 +311,8 @@ const file_holt_cache_v1_options_proto_rawDesc = "" +
 	"no_forward\x18\x03 \x01(\bR\tnoForward\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\fR\trequestId\x12\x16\n" +
-	"\x06asking\x18\x05 \x01(\bR\x06asking\"{\n" +
+	"\x06asking\x18\x05 \x01(\bR\x06asking\x12-\n" +
+	"\x13request_id_until_ms\x18\x06 \x01(\x03R\x10requestIdUntilMs\"{\n" +
 	"\vReplyHeader\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x127\n" +
 	"\vack_reached\x18\x02 \x01(\x0e2\x16.holt.cache.v1.AckModeR\n" +

@@ -151,7 +151,9 @@ type InitClusterRequest struct {
 	// How many nodes the cluster starts with, this one included; 1 or more.
 	ExpectNodes uint32 `protobuf:"varint,1,opt,name=expect_nodes,json=expectNodes,proto3" json:"expect_nodes,omitempty"`
 	// What holds for the whole cluster; 0 or unset: the default of each.
-	Settings      *Settings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	Settings *Settings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	// More settings, by their names: those that may be changed while the cluster runs. Each name stands there once.
+	Named         []*NamedSetting `protobuf:"bytes,3,rep,name=named,proto3" json:"named,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -196,6 +198,13 @@ func (x *InitClusterRequest) GetExpectNodes() uint32 {
 func (x *InitClusterRequest) GetSettings() *Settings {
 	if x != nil {
 		return x.Settings
+	}
+	return nil
+}
+
+func (x *InitClusterRequest) GetNamed() []*NamedSetting {
+	if x != nil {
+		return x.Named
 	}
 	return nil
 }
@@ -1815,10 +1824,11 @@ var File_holt_cluster_v1_admin_service_proto protoreflect.FileDescriptor
 
 const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\n" +
-	"#holt/cluster/v1/admin_service.proto\x12\x0fholt.cluster.v1\x1a\x1fholt/cluster/v1/migration.proto\x1a\x1fholt/cluster/v1/rebalance.proto\x1a\x1eholt/cluster/v1/settings.proto\x1a\x1eholt/cluster/v1/slot_map.proto\x1a\x1bholt/cluster/v1/users.proto\"n\n" +
+	"#holt/cluster/v1/admin_service.proto\x12\x0fholt.cluster.v1\x1a\x1fholt/cluster/v1/migration.proto\x1a\x1fholt/cluster/v1/rebalance.proto\x1a\x1eholt/cluster/v1/settings.proto\x1a\x1eholt/cluster/v1/slot_map.proto\x1a\x1bholt/cluster/v1/users.proto\"\xa3\x01\n" +
 	"\x12InitClusterRequest\x12!\n" +
 	"\fexpect_nodes\x18\x01 \x01(\rR\vexpectNodes\x125\n" +
-	"\bsettings\x18\x02 \x01(\v2\x19.holt.cluster.v1.SettingsR\bsettings\"k\n" +
+	"\bsettings\x18\x02 \x01(\v2\x19.holt.cluster.v1.SettingsR\bsettings\x123\n" +
+	"\x05named\x18\x03 \x03(\v2\x1d.holt.cluster.v1.NamedSettingR\x05named\"k\n" +
 	"\x13InitClusterResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x125\n" +
@@ -1947,7 +1957,7 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\x14SHARD_STATE_CREATING\x10\x01\x12\x19\n" +
 	"\x15SHARD_STATE_NO_LEADER\x10\x02\x12\x18\n" +
 	"\x14SHARD_STATE_STARTING\x10\x03\x12\x17\n" +
-	"\x13SHARD_STATE_SERVING\x10\x042\x9c\x0e\n" +
+	"\x13SHARD_STATE_SERVING\x10\x042\x85\x0f\n" +
 	"\fAdminService\x12X\n" +
 	"\vInitCluster\x12#.holt.cluster.v1.InitClusterRequest\x1a$.holt.cluster.v1.InitClusterResponse\x12g\n" +
 	"\x10GetClusterStatus\x12(.holt.cluster.v1.GetClusterStatusRequest\x1a).holt.cluster.v1.GetClusterStatusResponse\x12R\n" +
@@ -1963,7 +1973,8 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\x0eAcceptDataLoss\x12&.holt.cluster.v1.AcceptDataLossRequest\x1a'.holt.cluster.v1.AcceptDataLossResponse\x12d\n" +
 	"\x0fStartMigrations\x12'.holt.cluster.v1.StartMigrationsRequest\x1a(.holt.cluster.v1.StartMigrationsResponse\x12a\n" +
 	"\x0eListMigrations\x12&.holt.cluster.v1.ListMigrationsRequest\x1a'.holt.cluster.v1.ListMigrationsResponse\x12d\n" +
-	"\x0fCancelMigration\x12'.holt.cluster.v1.CancelMigrationRequest\x1a(.holt.cluster.v1.CancelMigrationResponse\x12^\n" +
+	"\x0fCancelMigration\x12'.holt.cluster.v1.CancelMigrationRequest\x1a(.holt.cluster.v1.CancelMigrationResponse\x12g\n" +
+	"\x10EndLostMigration\x12(.holt.cluster.v1.EndLostMigrationRequest\x1a).holt.cluster.v1.EndLostMigrationResponse\x12^\n" +
 	"\rPlanRebalance\x12%.holt.cluster.v1.PlanRebalanceRequest\x1a&.holt.cluster.v1.PlanRebalanceResponse\x12a\n" +
 	"\x0eStartRebalance\x12&.holt.cluster.v1.StartRebalanceRequest\x1a'.holt.cluster.v1.StartRebalanceResponse\x12R\n" +
 	"\tListUsers\x12!.holt.cluster.v1.ListUsersRequest\x1a\".holt.cluster.v1.ListUsersResponse\x12L\n" +
@@ -2022,81 +2033,86 @@ var file_holt_cluster_v1_admin_service_proto_goTypes = []any{
 	(*StartMigrationsRequest)(nil),     // 32: holt.cluster.v1.StartMigrationsRequest
 	(*ListMigrationsRequest)(nil),      // 33: holt.cluster.v1.ListMigrationsRequest
 	(*CancelMigrationRequest)(nil),     // 34: holt.cluster.v1.CancelMigrationRequest
-	(*PlanRebalanceRequest)(nil),       // 35: holt.cluster.v1.PlanRebalanceRequest
-	(*StartRebalanceRequest)(nil),      // 36: holt.cluster.v1.StartRebalanceRequest
-	(*ListUsersRequest)(nil),           // 37: holt.cluster.v1.ListUsersRequest
-	(*SetUserRequest)(nil),             // 38: holt.cluster.v1.SetUserRequest
-	(*DeleteUserRequest)(nil),          // 39: holt.cluster.v1.DeleteUserRequest
-	(*ReloadGossipKeysRequest)(nil),    // 40: holt.cluster.v1.ReloadGossipKeysRequest
-	(*StartMigrationsResponse)(nil),    // 41: holt.cluster.v1.StartMigrationsResponse
-	(*ListMigrationsResponse)(nil),     // 42: holt.cluster.v1.ListMigrationsResponse
-	(*CancelMigrationResponse)(nil),    // 43: holt.cluster.v1.CancelMigrationResponse
-	(*PlanRebalanceResponse)(nil),      // 44: holt.cluster.v1.PlanRebalanceResponse
-	(*StartRebalanceResponse)(nil),     // 45: holt.cluster.v1.StartRebalanceResponse
-	(*ListUsersResponse)(nil),          // 46: holt.cluster.v1.ListUsersResponse
-	(*SetUserResponse)(nil),            // 47: holt.cluster.v1.SetUserResponse
-	(*DeleteUserResponse)(nil),         // 48: holt.cluster.v1.DeleteUserResponse
-	(*ReloadGossipKeysResponse)(nil),   // 49: holt.cluster.v1.ReloadGossipKeysResponse
+	(*EndLostMigrationRequest)(nil),    // 35: holt.cluster.v1.EndLostMigrationRequest
+	(*PlanRebalanceRequest)(nil),       // 36: holt.cluster.v1.PlanRebalanceRequest
+	(*StartRebalanceRequest)(nil),      // 37: holt.cluster.v1.StartRebalanceRequest
+	(*ListUsersRequest)(nil),           // 38: holt.cluster.v1.ListUsersRequest
+	(*SetUserRequest)(nil),             // 39: holt.cluster.v1.SetUserRequest
+	(*DeleteUserRequest)(nil),          // 40: holt.cluster.v1.DeleteUserRequest
+	(*ReloadGossipKeysRequest)(nil),    // 41: holt.cluster.v1.ReloadGossipKeysRequest
+	(*StartMigrationsResponse)(nil),    // 42: holt.cluster.v1.StartMigrationsResponse
+	(*ListMigrationsResponse)(nil),     // 43: holt.cluster.v1.ListMigrationsResponse
+	(*CancelMigrationResponse)(nil),    // 44: holt.cluster.v1.CancelMigrationResponse
+	(*EndLostMigrationResponse)(nil),   // 45: holt.cluster.v1.EndLostMigrationResponse
+	(*PlanRebalanceResponse)(nil),      // 46: holt.cluster.v1.PlanRebalanceResponse
+	(*StartRebalanceResponse)(nil),     // 47: holt.cluster.v1.StartRebalanceResponse
+	(*ListUsersResponse)(nil),          // 48: holt.cluster.v1.ListUsersResponse
+	(*SetUserResponse)(nil),            // 49: holt.cluster.v1.SetUserResponse
+	(*DeleteUserResponse)(nil),         // 50: holt.cluster.v1.DeleteUserResponse
+	(*ReloadGossipKeysResponse)(nil),   // 51: holt.cluster.v1.ReloadGossipKeysResponse
 }
 var file_holt_cluster_v1_admin_service_proto_depIdxs = []int32{
 	28, // 0: holt.cluster.v1.InitClusterRequest.settings:type_name -> holt.cluster.v1.Settings
-	28, // 1: holt.cluster.v1.InitClusterResponse.settings:type_name -> holt.cluster.v1.Settings
-	0,  // 2: holt.cluster.v1.GetClusterStatusResponse.phase:type_name -> holt.cluster.v1.ClusterPhase
-	28, // 3: holt.cluster.v1.GetClusterStatusResponse.settings:type_name -> holt.cluster.v1.Settings
-	8,  // 4: holt.cluster.v1.ListNodesResponse.nodes:type_name -> holt.cluster.v1.NodeStatus
-	29, // 5: holt.cluster.v1.NodeStatus.node:type_name -> holt.cluster.v1.Node
-	11, // 6: holt.cluster.v1.ListShardsResponse.shards:type_name -> holt.cluster.v1.ShardStatus
-	30, // 7: holt.cluster.v1.ShardStatus.shard:type_name -> holt.cluster.v1.Shard
-	1,  // 8: holt.cluster.v1.ShardStatus.state:type_name -> holt.cluster.v1.ShardState
-	12, // 9: holt.cluster.v1.ShardStatus.replicas:type_name -> holt.cluster.v1.ReplicaStatus
-	31, // 10: holt.cluster.v1.ReplicaStatus.role:type_name -> holt.cluster.v1.ReplicaRole
-	15, // 11: holt.cluster.v1.DigestReplicasResponse.replicas:type_name -> holt.cluster.v1.ReplicaDigest
-	18, // 12: holt.cluster.v1.ListSettingsResponse.settings:type_name -> holt.cluster.v1.NamedSetting
-	18, // 13: holt.cluster.v1.ChangeSettingsRequest.settings:type_name -> holt.cluster.v1.NamedSetting
-	27, // 14: holt.cluster.v1.AcceptDataLossResponse.replicas:type_name -> holt.cluster.v1.GuardedReplica
-	2,  // 15: holt.cluster.v1.AdminService.InitCluster:input_type -> holt.cluster.v1.InitClusterRequest
-	4,  // 16: holt.cluster.v1.AdminService.GetClusterStatus:input_type -> holt.cluster.v1.GetClusterStatusRequest
-	6,  // 17: holt.cluster.v1.AdminService.ListNodes:input_type -> holt.cluster.v1.ListNodesRequest
-	9,  // 18: holt.cluster.v1.AdminService.ListShards:input_type -> holt.cluster.v1.ListShardsRequest
-	13, // 19: holt.cluster.v1.AdminService.DigestReplicas:input_type -> holt.cluster.v1.DigestReplicasRequest
-	16, // 20: holt.cluster.v1.AdminService.TransferLeadership:input_type -> holt.cluster.v1.TransferLeadershipRequest
-	19, // 21: holt.cluster.v1.AdminService.ListSettings:input_type -> holt.cluster.v1.ListSettingsRequest
-	21, // 22: holt.cluster.v1.AdminService.ChangeSettings:input_type -> holt.cluster.v1.ChangeSettingsRequest
-	23, // 23: holt.cluster.v1.AdminService.RemoveNode:input_type -> holt.cluster.v1.RemoveNodeRequest
-	25, // 24: holt.cluster.v1.AdminService.AcceptDataLoss:input_type -> holt.cluster.v1.AcceptDataLossRequest
-	32, // 25: holt.cluster.v1.AdminService.StartMigrations:input_type -> holt.cluster.v1.StartMigrationsRequest
-	33, // 26: holt.cluster.v1.AdminService.ListMigrations:input_type -> holt.cluster.v1.ListMigrationsRequest
-	34, // 27: holt.cluster.v1.AdminService.CancelMigration:input_type -> holt.cluster.v1.CancelMigrationRequest
-	35, // 28: holt.cluster.v1.AdminService.PlanRebalance:input_type -> holt.cluster.v1.PlanRebalanceRequest
-	36, // 29: holt.cluster.v1.AdminService.StartRebalance:input_type -> holt.cluster.v1.StartRebalanceRequest
-	37, // 30: holt.cluster.v1.AdminService.ListUsers:input_type -> holt.cluster.v1.ListUsersRequest
-	38, // 31: holt.cluster.v1.AdminService.SetUser:input_type -> holt.cluster.v1.SetUserRequest
-	39, // 32: holt.cluster.v1.AdminService.DeleteUser:input_type -> holt.cluster.v1.DeleteUserRequest
-	40, // 33: holt.cluster.v1.AdminService.ReloadGossipKeys:input_type -> holt.cluster.v1.ReloadGossipKeysRequest
-	3,  // 34: holt.cluster.v1.AdminService.InitCluster:output_type -> holt.cluster.v1.InitClusterResponse
-	5,  // 35: holt.cluster.v1.AdminService.GetClusterStatus:output_type -> holt.cluster.v1.GetClusterStatusResponse
-	7,  // 36: holt.cluster.v1.AdminService.ListNodes:output_type -> holt.cluster.v1.ListNodesResponse
-	10, // 37: holt.cluster.v1.AdminService.ListShards:output_type -> holt.cluster.v1.ListShardsResponse
-	14, // 38: holt.cluster.v1.AdminService.DigestReplicas:output_type -> holt.cluster.v1.DigestReplicasResponse
-	17, // 39: holt.cluster.v1.AdminService.TransferLeadership:output_type -> holt.cluster.v1.TransferLeadershipResponse
-	20, // 40: holt.cluster.v1.AdminService.ListSettings:output_type -> holt.cluster.v1.ListSettingsResponse
-	22, // 41: holt.cluster.v1.AdminService.ChangeSettings:output_type -> holt.cluster.v1.ChangeSettingsResponse
-	24, // 42: holt.cluster.v1.AdminService.RemoveNode:output_type -> holt.cluster.v1.RemoveNodeResponse
-	26, // 43: holt.cluster.v1.AdminService.AcceptDataLoss:output_type -> holt.cluster.v1.AcceptDataLossResponse
-	41, // 44: holt.cluster.v1.AdminService.StartMigrations:output_type -> holt.cluster.v1.StartMigrationsResponse
-	42, // 45: holt.cluster.v1.AdminService.ListMigrations:output_type -> holt.cluster.v1.ListMigrationsResponse
-	43, // 46: holt.cluster.v1.AdminService.CancelMigration:output_type -> holt.cluster.v1.CancelMigrationResponse
-	44, // 47: holt.cluster.v1.AdminService.PlanRebalance:output_type -> holt.cluster.v1.PlanRebalanceResponse
-	45, // 48: holt.cluster.v1.AdminService.StartRebalance:output_type -> holt.cluster.v1.StartRebalanceResponse
-	46, // 49: holt.cluster.v1.AdminService.ListUsers:output_type -> holt.cluster.v1.ListUsersResponse
-	47, // 50: holt.cluster.v1.AdminService.SetUser:output_type -> holt.cluster.v1.SetUserResponse
-	48, // 51: holt.cluster.v1.AdminService.DeleteUser:output_type -> holt.cluster.v1.DeleteUserResponse
-	49, // 52: holt.cluster.v1.AdminService.ReloadGossipKeys:output_type -> holt.cluster.v1.ReloadGossipKeysResponse
-	34, // [34:53] is the sub-list for method output_type
-	15, // [15:34] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	18, // 1: holt.cluster.v1.InitClusterRequest.named:type_name -> holt.cluster.v1.NamedSetting
+	28, // 2: holt.cluster.v1.InitClusterResponse.settings:type_name -> holt.cluster.v1.Settings
+	0,  // 3: holt.cluster.v1.GetClusterStatusResponse.phase:type_name -> holt.cluster.v1.ClusterPhase
+	28, // 4: holt.cluster.v1.GetClusterStatusResponse.settings:type_name -> holt.cluster.v1.Settings
+	8,  // 5: holt.cluster.v1.ListNodesResponse.nodes:type_name -> holt.cluster.v1.NodeStatus
+	29, // 6: holt.cluster.v1.NodeStatus.node:type_name -> holt.cluster.v1.Node
+	11, // 7: holt.cluster.v1.ListShardsResponse.shards:type_name -> holt.cluster.v1.ShardStatus
+	30, // 8: holt.cluster.v1.ShardStatus.shard:type_name -> holt.cluster.v1.Shard
+	1,  // 9: holt.cluster.v1.ShardStatus.state:type_name -> holt.cluster.v1.ShardState
+	12, // 10: holt.cluster.v1.ShardStatus.replicas:type_name -> holt.cluster.v1.ReplicaStatus
+	31, // 11: holt.cluster.v1.ReplicaStatus.role:type_name -> holt.cluster.v1.ReplicaRole
+	15, // 12: holt.cluster.v1.DigestReplicasResponse.replicas:type_name -> holt.cluster.v1.ReplicaDigest
+	18, // 13: holt.cluster.v1.ListSettingsResponse.settings:type_name -> holt.cluster.v1.NamedSetting
+	18, // 14: holt.cluster.v1.ChangeSettingsRequest.settings:type_name -> holt.cluster.v1.NamedSetting
+	27, // 15: holt.cluster.v1.AcceptDataLossResponse.replicas:type_name -> holt.cluster.v1.GuardedReplica
+	2,  // 16: holt.cluster.v1.AdminService.InitCluster:input_type -> holt.cluster.v1.InitClusterRequest
+	4,  // 17: holt.cluster.v1.AdminService.GetClusterStatus:input_type -> holt.cluster.v1.GetClusterStatusRequest
+	6,  // 18: holt.cluster.v1.AdminService.ListNodes:input_type -> holt.cluster.v1.ListNodesRequest
+	9,  // 19: holt.cluster.v1.AdminService.ListShards:input_type -> holt.cluster.v1.ListShardsRequest
+	13, // 20: holt.cluster.v1.AdminService.DigestReplicas:input_type -> holt.cluster.v1.DigestReplicasRequest
+	16, // 21: holt.cluster.v1.AdminService.TransferLeadership:input_type -> holt.cluster.v1.TransferLeadershipRequest
+	19, // 22: holt.cluster.v1.AdminService.ListSettings:input_type -> holt.cluster.v1.ListSettingsRequest
+	21, // 23: holt.cluster.v1.AdminService.ChangeSettings:input_type -> holt.cluster.v1.ChangeSettingsRequest
+	23, // 24: holt.cluster.v1.AdminService.RemoveNode:input_type -> holt.cluster.v1.RemoveNodeRequest
+	25, // 25: holt.cluster.v1.AdminService.AcceptDataLoss:input_type -> holt.cluster.v1.AcceptDataLossRequest
+	32, // 26: holt.cluster.v1.AdminService.StartMigrations:input_type -> holt.cluster.v1.StartMigrationsRequest
+	33, // 27: holt.cluster.v1.AdminService.ListMigrations:input_type -> holt.cluster.v1.ListMigrationsRequest
+	34, // 28: holt.cluster.v1.AdminService.CancelMigration:input_type -> holt.cluster.v1.CancelMigrationRequest
+	35, // 29: holt.cluster.v1.AdminService.EndLostMigration:input_type -> holt.cluster.v1.EndLostMigrationRequest
+	36, // 30: holt.cluster.v1.AdminService.PlanRebalance:input_type -> holt.cluster.v1.PlanRebalanceRequest
+	37, // 31: holt.cluster.v1.AdminService.StartRebalance:input_type -> holt.cluster.v1.StartRebalanceRequest
+	38, // 32: holt.cluster.v1.AdminService.ListUsers:input_type -> holt.cluster.v1.ListUsersRequest
+	39, // 33: holt.cluster.v1.AdminService.SetUser:input_type -> holt.cluster.v1.SetUserRequest
+	40, // 34: holt.cluster.v1.AdminService.DeleteUser:input_type -> holt.cluster.v1.DeleteUserRequest
+	41, // 35: holt.cluster.v1.AdminService.ReloadGossipKeys:input_type -> holt.cluster.v1.ReloadGossipKeysRequest
+	3,  // 36: holt.cluster.v1.AdminService.InitCluster:output_type -> holt.cluster.v1.InitClusterResponse
+	5,  // 37: holt.cluster.v1.AdminService.GetClusterStatus:output_type -> holt.cluster.v1.GetClusterStatusResponse
+	7,  // 38: holt.cluster.v1.AdminService.ListNodes:output_type -> holt.cluster.v1.ListNodesResponse
+	10, // 39: holt.cluster.v1.AdminService.ListShards:output_type -> holt.cluster.v1.ListShardsResponse
+	14, // 40: holt.cluster.v1.AdminService.DigestReplicas:output_type -> holt.cluster.v1.DigestReplicasResponse
+	17, // 41: holt.cluster.v1.AdminService.TransferLeadership:output_type -> holt.cluster.v1.TransferLeadershipResponse
+	20, // 42: holt.cluster.v1.AdminService.ListSettings:output_type -> holt.cluster.v1.ListSettingsResponse
+	22, // 43: holt.cluster.v1.AdminService.ChangeSettings:output_type -> holt.cluster.v1.ChangeSettingsResponse
+	24, // 44: holt.cluster.v1.AdminService.RemoveNode:output_type -> holt.cluster.v1.RemoveNodeResponse
+	26, // 45: holt.cluster.v1.AdminService.AcceptDataLoss:output_type -> holt.cluster.v1.AcceptDataLossResponse
+	42, // 46: holt.cluster.v1.AdminService.StartMigrations:output_type -> holt.cluster.v1.StartMigrationsResponse
+	43, // 47: holt.cluster.v1.AdminService.ListMigrations:output_type -> holt.cluster.v1.ListMigrationsResponse
+	44, // 48: holt.cluster.v1.AdminService.CancelMigration:output_type -> holt.cluster.v1.CancelMigrationResponse
+	45, // 49: holt.cluster.v1.AdminService.EndLostMigration:output_type -> holt.cluster.v1.EndLostMigrationResponse
+	46, // 50: holt.cluster.v1.AdminService.PlanRebalance:output_type -> holt.cluster.v1.PlanRebalanceResponse
+	47, // 51: holt.cluster.v1.AdminService.StartRebalance:output_type -> holt.cluster.v1.StartRebalanceResponse
+	48, // 52: holt.cluster.v1.AdminService.ListUsers:output_type -> holt.cluster.v1.ListUsersResponse
+	49, // 53: holt.cluster.v1.AdminService.SetUser:output_type -> holt.cluster.v1.SetUserResponse
+	50, // 54: holt.cluster.v1.AdminService.DeleteUser:output_type -> holt.cluster.v1.DeleteUserResponse
+	51, // 55: holt.cluster.v1.AdminService.ReloadGossipKeys:output_type -> holt.cluster.v1.ReloadGossipKeysResponse
+	36, // [36:56] is the sub-list for method output_type
+	16, // [16:36] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_holt_cluster_v1_admin_service_proto_init() }

@@ -34,6 +34,7 @@ const (
 	AdminService_StartMigrations_FullMethodName    = "/holt.cluster.v1.AdminService/StartMigrations"
 	AdminService_ListMigrations_FullMethodName     = "/holt.cluster.v1.AdminService/ListMigrations"
 	AdminService_CancelMigration_FullMethodName    = "/holt.cluster.v1.AdminService/CancelMigration"
+	AdminService_EndLostMigration_FullMethodName   = "/holt.cluster.v1.AdminService/EndLostMigration"
 	AdminService_PlanRebalance_FullMethodName      = "/holt.cluster.v1.AdminService/PlanRebalance"
 	AdminService_StartRebalance_FullMethodName     = "/holt.cluster.v1.AdminService/StartRebalance"
 	AdminService_ListUsers_FullMethodName          = "/holt.cluster.v1.AdminService/ListUsers"
@@ -80,6 +81,9 @@ type AdminServiceClient interface {
 	ListMigrations(ctx context.Context, in *ListMigrationsRequest, opts ...grpc.CallOption) (*ListMigrationsResponse, error)
 	// CancelMigration aborts migrations that are not decided yet, and stops a rebalance.
 	CancelMigration(ctx context.Context, in *CancelMigrationRequest, opts ...grpc.CallOption) (*CancelMigrationResponse, error)
+	// EndLostMigration notes the end of a decided migration in place of a shard that is lost and never can, so that its record
+	// goes. Refused while a node is alive that holds a replica of the shard.
+	EndLostMigration(ctx context.Context, in *EndLostMigrationRequest, opts ...grpc.CallOption) (*EndLostMigrationResponse, error)
 	// PlanRebalance tells what a rebalance would do, and does nothing.
 	PlanRebalance(ctx context.Context, in *PlanRebalanceRequest, opts ...grpc.CallOption) (*PlanRebalanceResponse, error)
 	// StartRebalance has the cluster rebalanced, which goes on by itself: shards are created for nodes that lead none, slots are
@@ -234,6 +238,16 @@ func (c *adminServiceClient) CancelMigration(ctx context.Context, in *CancelMigr
 	return out, nil
 }
 
+func (c *adminServiceClient) EndLostMigration(ctx context.Context, in *EndLostMigrationRequest, opts ...grpc.CallOption) (*EndLostMigrationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EndLostMigrationResponse)
+	err := c.cc.Invoke(ctx, AdminService_EndLostMigration_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *adminServiceClient) PlanRebalance(ctx context.Context, in *PlanRebalanceRequest, opts ...grpc.CallOption) (*PlanRebalanceResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(PlanRebalanceResponse)
@@ -332,6 +346,9 @@ type AdminServiceServer interface {
 	ListMigrations(context.Context, *ListMigrationsRequest) (*ListMigrationsResponse, error)
 	// CancelMigration aborts migrations that are not decided yet, and stops a rebalance.
 	CancelMigration(context.Context, *CancelMigrationRequest) (*CancelMigrationResponse, error)
+	// EndLostMigration notes the end of a decided migration in place of a shard that is lost and never can, so that its record
+	// goes. Refused while a node is alive that holds a replica of the shard.
+	EndLostMigration(context.Context, *EndLostMigrationRequest) (*EndLostMigrationResponse, error)
 	// PlanRebalance tells what a rebalance would do, and does nothing.
 	PlanRebalance(context.Context, *PlanRebalanceRequest) (*PlanRebalanceResponse, error)
 	// StartRebalance has the cluster rebalanced, which goes on by itself: shards are created for nodes that lead none, slots are
@@ -394,6 +411,9 @@ func (UnimplementedAdminServiceServer) ListMigrations(context.Context, *ListMigr
 }
 func (UnimplementedAdminServiceServer) CancelMigration(context.Context, *CancelMigrationRequest) (*CancelMigrationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelMigration not implemented")
+}
+func (UnimplementedAdminServiceServer) EndLostMigration(context.Context, *EndLostMigrationRequest) (*EndLostMigrationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EndLostMigration not implemented")
 }
 func (UnimplementedAdminServiceServer) PlanRebalance(context.Context, *PlanRebalanceRequest) (*PlanRebalanceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PlanRebalance not implemented")
@@ -668,6 +688,24 @@ func _AdminService_CancelMigration_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_EndLostMigration_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EndLostMigrationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).EndLostMigration(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_EndLostMigration_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).EndLostMigration(ctx, req.(*EndLostMigrationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AdminService_PlanRebalance_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(PlanRebalanceRequest)
 	if err := dec(in); err != nil {
@@ -834,6 +872,10 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CancelMigration",
 			Handler:    _AdminService_CancelMigration_Handler,
+		},
+		{
+			MethodName: "EndLostMigration",
+			Handler:    _AdminService_EndLostMigration_Handler,
 		},
 		{
 			MethodName: "PlanRebalance",

@@ -748,6 +748,98 @@ func (x *CancelMigrationResponse) GetRebalanceStopped() bool {
 	return false
 }
 
+// EndLostMigrationRequest asks to note the end of a migration in place of a lost shard.
+type EndLostMigrationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the migration, which has been decided.
+	MigrationId uint64 `protobuf:"varint,1,opt,name=migration_id,json=migrationId,proto3" json:"migration_id,omitempty"`
+	// Id of its shard that is lost.
+	LostShardId   uint64 `protobuf:"varint,2,opt,name=lost_shard_id,json=lostShardId,proto3" json:"lost_shard_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndLostMigrationRequest) Reset() {
+	*x = EndLostMigrationRequest{}
+	mi := &file_holt_cluster_v1_migration_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndLostMigrationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndLostMigrationRequest) ProtoMessage() {}
+
+func (x *EndLostMigrationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_cluster_v1_migration_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndLostMigrationRequest.ProtoReflect.Descriptor instead.
+func (*EndLostMigrationRequest) Descriptor() ([]byte, []int) {
+	return file_holt_cluster_v1_migration_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *EndLostMigrationRequest) GetMigrationId() uint64 {
+	if x != nil {
+		return x.MigrationId
+	}
+	return 0
+}
+
+func (x *EndLostMigrationRequest) GetLostShardId() uint64 {
+	if x != nil {
+		return x.LostShardId
+	}
+	return 0
+}
+
+// EndLostMigrationResponse is the answer to an EndLostMigrationRequest: the end is noted.
+type EndLostMigrationResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndLostMigrationResponse) Reset() {
+	*x = EndLostMigrationResponse{}
+	mi := &file_holt_cluster_v1_migration_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndLostMigrationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndLostMigrationResponse) ProtoMessage() {}
+
+func (x *EndLostMigrationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_cluster_v1_migration_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndLostMigrationResponse.ProtoReflect.Descriptor instead.
+func (*EndLostMigrationResponse) Descriptor() ([]byte, []int) {
+	return file_holt_cluster_v1_migration_proto_rawDescGZIP(), []int{10}
+}
+
 var File_holt_cluster_v1_migration_proto protoreflect.FileDescriptor
 
 const file_holt_cluster_v1_migration_proto_rawDesc = "" +
@@ -799,7 +891,11 @@ const file_holt_cluster_v1_migration_proto_rawDesc = "" +
 	"\fmigration_id\x18\x01 \x01(\x04R\vmigrationId\"k\n" +
 	"\x17CancelMigrationResponse\x12#\n" +
 	"\rmigration_ids\x18\x01 \x03(\x04R\fmigrationIds\x12+\n" +
-	"\x11rebalance_stopped\x18\x02 \x01(\bR\x10rebalanceStopped*\x8a\x01\n" +
+	"\x11rebalance_stopped\x18\x02 \x01(\bR\x10rebalanceStopped\"`\n" +
+	"\x17EndLostMigrationRequest\x12!\n" +
+	"\fmigration_id\x18\x01 \x01(\x04R\vmigrationId\x12\"\n" +
+	"\rlost_shard_id\x18\x02 \x01(\x04R\vlostShardId\"\x1a\n" +
+	"\x18EndLostMigrationResponse*\x8a\x01\n" +
 	"\x0eMigrationPhase\x12\x1f\n" +
 	"\x1bMIGRATION_PHASE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17MIGRATION_PHASE_RUNNING\x10\x01\x12\x1d\n" +
@@ -826,31 +922,33 @@ func file_holt_cluster_v1_migration_proto_rawDescGZIP() []byte {
 }
 
 var file_holt_cluster_v1_migration_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_holt_cluster_v1_migration_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_holt_cluster_v1_migration_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_holt_cluster_v1_migration_proto_goTypes = []any{
-	(MigrationPhase)(0),             // 0: holt.cluster.v1.MigrationPhase
-	(MigrationStage)(0),             // 1: holt.cluster.v1.MigrationStage
-	(*Migration)(nil),               // 2: holt.cluster.v1.Migration
-	(*MigrationProgress)(nil),       // 3: holt.cluster.v1.MigrationProgress
-	(*SlotMove)(nil),                // 4: holt.cluster.v1.SlotMove
-	(*StartMigrationsRequest)(nil),  // 5: holt.cluster.v1.StartMigrationsRequest
-	(*StartMigrationsResponse)(nil), // 6: holt.cluster.v1.StartMigrationsResponse
-	(*ListMigrationsRequest)(nil),   // 7: holt.cluster.v1.ListMigrationsRequest
-	(*ListMigrationsResponse)(nil),  // 8: holt.cluster.v1.ListMigrationsResponse
-	(*CancelMigrationRequest)(nil),  // 9: holt.cluster.v1.CancelMigrationRequest
-	(*CancelMigrationResponse)(nil), // 10: holt.cluster.v1.CancelMigrationResponse
-	(*SlotRange)(nil),               // 11: holt.cluster.v1.SlotRange
-	(*RebalanceStatus)(nil),         // 12: holt.cluster.v1.RebalanceStatus
+	(MigrationPhase)(0),              // 0: holt.cluster.v1.MigrationPhase
+	(MigrationStage)(0),              // 1: holt.cluster.v1.MigrationStage
+	(*Migration)(nil),                // 2: holt.cluster.v1.Migration
+	(*MigrationProgress)(nil),        // 3: holt.cluster.v1.MigrationProgress
+	(*SlotMove)(nil),                 // 4: holt.cluster.v1.SlotMove
+	(*StartMigrationsRequest)(nil),   // 5: holt.cluster.v1.StartMigrationsRequest
+	(*StartMigrationsResponse)(nil),  // 6: holt.cluster.v1.StartMigrationsResponse
+	(*ListMigrationsRequest)(nil),    // 7: holt.cluster.v1.ListMigrationsRequest
+	(*ListMigrationsResponse)(nil),   // 8: holt.cluster.v1.ListMigrationsResponse
+	(*CancelMigrationRequest)(nil),   // 9: holt.cluster.v1.CancelMigrationRequest
+	(*CancelMigrationResponse)(nil),  // 10: holt.cluster.v1.CancelMigrationResponse
+	(*EndLostMigrationRequest)(nil),  // 11: holt.cluster.v1.EndLostMigrationRequest
+	(*EndLostMigrationResponse)(nil), // 12: holt.cluster.v1.EndLostMigrationResponse
+	(*SlotRange)(nil),                // 13: holt.cluster.v1.SlotRange
+	(*RebalanceStatus)(nil),          // 14: holt.cluster.v1.RebalanceStatus
 }
 var file_holt_cluster_v1_migration_proto_depIdxs = []int32{
-	11, // 0: holt.cluster.v1.Migration.slots:type_name -> holt.cluster.v1.SlotRange
+	13, // 0: holt.cluster.v1.Migration.slots:type_name -> holt.cluster.v1.SlotRange
 	0,  // 1: holt.cluster.v1.Migration.phase:type_name -> holt.cluster.v1.MigrationPhase
 	3,  // 2: holt.cluster.v1.Migration.progress:type_name -> holt.cluster.v1.MigrationProgress
 	1,  // 3: holt.cluster.v1.MigrationProgress.stage:type_name -> holt.cluster.v1.MigrationStage
-	11, // 4: holt.cluster.v1.SlotMove.slots:type_name -> holt.cluster.v1.SlotRange
+	13, // 4: holt.cluster.v1.SlotMove.slots:type_name -> holt.cluster.v1.SlotRange
 	4,  // 5: holt.cluster.v1.StartMigrationsRequest.moves:type_name -> holt.cluster.v1.SlotMove
 	2,  // 6: holt.cluster.v1.ListMigrationsResponse.migrations:type_name -> holt.cluster.v1.Migration
-	12, // 7: holt.cluster.v1.ListMigrationsResponse.rebalance:type_name -> holt.cluster.v1.RebalanceStatus
+	14, // 7: holt.cluster.v1.ListMigrationsResponse.rebalance:type_name -> holt.cluster.v1.RebalanceStatus
 	8,  // [8:8] is the sub-list for method output_type
 	8,  // [8:8] is the sub-list for method input_type
 	8,  // [8:8] is the sub-list for extension type_name
@@ -871,7 +969,7 @@ func file_holt_cluster_v1_migration_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_cluster_v1_migration_proto_rawDesc), len(file_holt_cluster_v1_migration_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

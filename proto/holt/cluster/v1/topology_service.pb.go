@@ -64,7 +64,9 @@ func (*GetSlotMapRequest) Descriptor() ([]byte, []int) {
 type GetSlotMapResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The whole slot map.
-	SlotMap       *SlotMap `protobuf:"bytes,1,opt,name=slot_map,json=slotMap,proto3" json:"slot_map,omitempty"`
+	SlotMap *SlotMap `protobuf:"bytes,1,opt,name=slot_map,json=slotMap,proto3" json:"slot_map,omitempty"`
+	// The clock of the node when it answered, in milliseconds since 1970-01-01 UTC.
+	NowMs         int64 `protobuf:"varint,2,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -104,6 +106,13 @@ func (x *GetSlotMapResponse) GetSlotMap() *SlotMap {
 		return x.SlotMap
 	}
 	return nil
+}
+
+func (x *GetSlotMapResponse) GetNowMs() int64 {
+	if x != nil {
+		return x.NowMs
+	}
+	return 0
 }
 
 // WatchSlotMapRequest asks for the slot map and its changes.
@@ -147,7 +156,9 @@ func (*WatchSlotMapRequest) Descriptor() ([]byte, []int) {
 type WatchSlotMapResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The whole slot map; its epoch never goes back on one stream.
-	SlotMap       *SlotMap `protobuf:"bytes,1,opt,name=slot_map,json=slotMap,proto3" json:"slot_map,omitempty"`
+	SlotMap *SlotMap `protobuf:"bytes,1,opt,name=slot_map,json=slotMap,proto3" json:"slot_map,omitempty"`
+	// The clock of the node when it sent this, in milliseconds since 1970-01-01 UTC.
+	NowMs         int64 `protobuf:"varint,2,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -189,17 +200,26 @@ func (x *WatchSlotMapResponse) GetSlotMap() *SlotMap {
 	return nil
 }
 
+func (x *WatchSlotMapResponse) GetNowMs() int64 {
+	if x != nil {
+		return x.NowMs
+	}
+	return 0
+}
+
 var File_holt_cluster_v1_topology_service_proto protoreflect.FileDescriptor
 
 const file_holt_cluster_v1_topology_service_proto_rawDesc = "" +
 	"\n" +
 	"&holt/cluster/v1/topology_service.proto\x12\x0fholt.cluster.v1\x1a\x1eholt/cluster/v1/slot_map.proto\"\x13\n" +
-	"\x11GetSlotMapRequest\"I\n" +
+	"\x11GetSlotMapRequest\"`\n" +
 	"\x12GetSlotMapResponse\x123\n" +
-	"\bslot_map\x18\x01 \x01(\v2\x18.holt.cluster.v1.SlotMapR\aslotMap\"\x15\n" +
-	"\x13WatchSlotMapRequest\"K\n" +
+	"\bslot_map\x18\x01 \x01(\v2\x18.holt.cluster.v1.SlotMapR\aslotMap\x12\x15\n" +
+	"\x06now_ms\x18\x02 \x01(\x03R\x05nowMs\"\x15\n" +
+	"\x13WatchSlotMapRequest\"b\n" +
 	"\x14WatchSlotMapResponse\x123\n" +
-	"\bslot_map\x18\x01 \x01(\v2\x18.holt.cluster.v1.SlotMapR\aslotMap2\xc7\x01\n" +
+	"\bslot_map\x18\x01 \x01(\v2\x18.holt.cluster.v1.SlotMapR\aslotMap\x12\x15\n" +
+	"\x06now_ms\x18\x02 \x01(\x03R\x05nowMs2\xc7\x01\n" +
 	"\x0fTopologyService\x12U\n" +
 	"\n" +
 	"GetSlotMap\x12\".holt.cluster.v1.GetSlotMapRequest\x1a#.holt.cluster.v1.GetSlotMapResponse\x12]\n" +

@@ -113,9 +113,11 @@ type JoinRequest struct {
 	// The node that joins.
 	Node *NodeInfo `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
 	// The id of the cluster that its data folder belongs to; empty: none yet. Another id than the cluster's is refused.
-	ClusterId     string `protobuf:"bytes,2,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ClusterId string `protobuf:"bytes,2,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
+	// The highest version of meta commands that the node knows; 0: it does not say.
+	CommandVersion uint32 `protobuf:"varint,3,opt,name=command_version,json=commandVersion,proto3" json:"command_version,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *JoinRequest) Reset() {
@@ -160,6 +162,13 @@ func (x *JoinRequest) GetClusterId() string {
 		return x.ClusterId
 	}
 	return ""
+}
+
+func (x *JoinRequest) GetCommandVersion() uint32 {
+	if x != nil {
+		return x.CommandVersion
+	}
+	return 0
 }
 
 // JoinResponse is the answer to a JoinRequest: the node is a member.
@@ -320,11 +329,12 @@ const file_holt_node_v1_join_proto_rawDesc = "" +
 	"startCount\x128\n" +
 	"\taddresses\x18\x03 \x01(\v2\x1a.holt.cluster.v1.AddressesR\taddresses\x12\x18\n" +
 	"\aversion\x18\x04 \x01(\tR\aversion\x12\x12\n" +
-	"\x04zone\x18\x05 \x01(\tR\x04zone\"X\n" +
+	"\x04zone\x18\x05 \x01(\tR\x04zone\"\x81\x01\n" +
 	"\vJoinRequest\x12*\n" +
 	"\x04node\x18\x01 \x01(\v2\x16.holt.node.v1.NodeInfoR\x04node\x12\x1d\n" +
 	"\n" +
-	"cluster_id\x18\x02 \x01(\tR\tclusterId\"\xec\x01\n" +
+	"cluster_id\x18\x02 \x01(\tR\tclusterId\x12'\n" +
+	"\x0fcommand_version\x18\x03 \x01(\rR\x0ecommandVersion\"\xec\x01\n" +
 	"\fJoinResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x125\n" +

@@ -339,6 +339,89 @@ func (x *ReadMetaResponse) GetState() []byte {
 	return nil
 }
 
+// GetVersionsRequest asks what a node's build knows.
+type GetVersionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetVersionsRequest) Reset() {
+	*x = GetVersionsRequest{}
+	mi := &file_holt_node_v1_meta_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetVersionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetVersionsRequest) ProtoMessage() {}
+
+func (x *GetVersionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_node_v1_meta_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetVersionsRequest.ProtoReflect.Descriptor instead.
+func (*GetVersionsRequest) Descriptor() ([]byte, []int) {
+	return file_holt_node_v1_meta_proto_rawDescGZIP(), []int{5}
+}
+
+// GetVersionsResponse is the answer to a GetVersionsRequest.
+type GetVersionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The highest version of meta commands.
+	CommandVersion uint32 `protobuf:"varint,1,opt,name=command_version,json=commandVersion,proto3" json:"command_version,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *GetVersionsResponse) Reset() {
+	*x = GetVersionsResponse{}
+	mi := &file_holt_node_v1_meta_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetVersionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetVersionsResponse) ProtoMessage() {}
+
+func (x *GetVersionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_node_v1_meta_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetVersionsResponse.ProtoReflect.Descriptor instead.
+func (*GetVersionsResponse) Descriptor() ([]byte, []int) {
+	return file_holt_node_v1_meta_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *GetVersionsResponse) GetCommandVersion() uint32 {
+	if x != nil {
+		return x.CommandVersion
+	}
+	return 0
+}
+
 // WatchMetaRequest asks for the changes of the meta group's state.
 type WatchMetaRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -350,7 +433,7 @@ type WatchMetaRequest struct {
 
 func (x *WatchMetaRequest) Reset() {
 	*x = WatchMetaRequest{}
-	mi := &file_holt_node_v1_meta_proto_msgTypes[5]
+	mi := &file_holt_node_v1_meta_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -362,7 +445,7 @@ func (x *WatchMetaRequest) String() string {
 func (*WatchMetaRequest) ProtoMessage() {}
 
 func (x *WatchMetaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_node_v1_meta_proto_msgTypes[5]
+	mi := &file_holt_node_v1_meta_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -375,7 +458,7 @@ func (x *WatchMetaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchMetaRequest.ProtoReflect.Descriptor instead.
 func (*WatchMetaRequest) Descriptor() ([]byte, []int) {
-	return file_holt_node_v1_meta_proto_rawDescGZIP(), []int{5}
+	return file_holt_node_v1_meta_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *WatchMetaRequest) GetAfterIndex() uint64 {
@@ -403,7 +486,7 @@ type WatchMetaResponse struct {
 
 func (x *WatchMetaResponse) Reset() {
 	*x = WatchMetaResponse{}
-	mi := &file_holt_node_v1_meta_proto_msgTypes[6]
+	mi := &file_holt_node_v1_meta_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -415,7 +498,7 @@ func (x *WatchMetaResponse) String() string {
 func (*WatchMetaResponse) ProtoMessage() {}
 
 func (x *WatchMetaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_node_v1_meta_proto_msgTypes[6]
+	mi := &file_holt_node_v1_meta_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -428,7 +511,7 @@ func (x *WatchMetaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchMetaResponse.ProtoReflect.Descriptor instead.
 func (*WatchMetaResponse) Descriptor() ([]byte, []int) {
-	return file_holt_node_v1_meta_proto_rawDescGZIP(), []int{6}
+	return file_holt_node_v1_meta_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *WatchMetaResponse) GetIndex() uint64 {
@@ -505,7 +588,10 @@ const file_holt_node_v1_meta_proto_rawDesc = "" +
 	"\tmin_index\x18\x02 \x01(\x04R\bminIndex\">\n" +
 	"\x10ReadMetaResponse\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x14\n" +
-	"\x05state\x18\x02 \x01(\fR\x05state\"3\n" +
+	"\x05state\x18\x02 \x01(\fR\x05state\"\x14\n" +
+	"\x12GetVersionsRequest\">\n" +
+	"\x13GetVersionsResponse\x12'\n" +
+	"\x0fcommand_version\x18\x01 \x01(\rR\x0ecommandVersion\"3\n" +
 	"\x10WatchMetaRequest\x12\x1f\n" +
 	"\vafter_index\x18\x01 \x01(\x04R\n" +
 	"afterIndex\"g\n" +
@@ -527,20 +613,22 @@ func file_holt_node_v1_meta_proto_rawDescGZIP() []byte {
 	return file_holt_node_v1_meta_proto_rawDescData
 }
 
-var file_holt_node_v1_meta_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_holt_node_v1_meta_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_holt_node_v1_meta_proto_goTypes = []any{
 	(*ProposeMetaRequest)(nil),  // 0: holt.node.v1.ProposeMetaRequest
 	(*ProposeMetaResponse)(nil), // 1: holt.node.v1.ProposeMetaResponse
 	(*Refusal)(nil),             // 2: holt.node.v1.Refusal
 	(*ReadMetaRequest)(nil),     // 3: holt.node.v1.ReadMetaRequest
 	(*ReadMetaResponse)(nil),    // 4: holt.node.v1.ReadMetaResponse
-	(*WatchMetaRequest)(nil),    // 5: holt.node.v1.WatchMetaRequest
-	(*WatchMetaResponse)(nil),   // 6: holt.node.v1.WatchMetaResponse
-	(v1.ReadMode)(0),            // 7: holt.cache.v1.ReadMode
+	(*GetVersionsRequest)(nil),  // 5: holt.node.v1.GetVersionsRequest
+	(*GetVersionsResponse)(nil), // 6: holt.node.v1.GetVersionsResponse
+	(*WatchMetaRequest)(nil),    // 7: holt.node.v1.WatchMetaRequest
+	(*WatchMetaResponse)(nil),   // 8: holt.node.v1.WatchMetaResponse
+	(v1.ReadMode)(0),            // 9: holt.cache.v1.ReadMode
 }
 var file_holt_node_v1_meta_proto_depIdxs = []int32{
 	2, // 0: holt.node.v1.ProposeMetaResponse.refusal:type_name -> holt.node.v1.Refusal
-	7, // 1: holt.node.v1.ReadMetaRequest.read_mode:type_name -> holt.cache.v1.ReadMode
+	9, // 1: holt.node.v1.ReadMetaRequest.read_mode:type_name -> holt.cache.v1.ReadMode
 	2, // [2:2] is the sub-list for method output_type
 	2, // [2:2] is the sub-list for method input_type
 	2, // [2:2] is the sub-list for extension type_name
@@ -553,7 +641,7 @@ func file_holt_node_v1_meta_proto_init() {
 	if File_holt_node_v1_meta_proto != nil {
 		return
 	}
-	file_holt_node_v1_meta_proto_msgTypes[6].OneofWrappers = []any{
+	file_holt_node_v1_meta_proto_msgTypes[8].OneofWrappers = []any{
 		(*WatchMetaResponse_State)(nil),
 		(*WatchMetaResponse_Command)(nil),
 	}
@@ -563,7 +651,7 @@ func file_holt_node_v1_meta_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_node_v1_meta_proto_rawDesc), len(file_holt_node_v1_meta_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -33,6 +33,7 @@ const (
 	NodeService_ListMigrations_FullMethodName     = "/holt.node.v1.NodeService/ListMigrations"
 	NodeService_ChangeMembers_FullMethodName      = "/holt.node.v1.NodeService/ChangeMembers"
 	NodeService_GetController_FullMethodName      = "/holt.node.v1.NodeService/GetController"
+	NodeService_GetVersions_FullMethodName        = "/holt.node.v1.NodeService/GetVersions"
 )
 
 // NodeServiceClient is the client API for NodeService service.
@@ -67,6 +68,8 @@ type NodeServiceClient interface {
 	ChangeMembers(ctx context.Context, in *ChangeMembersRequest, opts ...grpc.CallOption) (*ChangeMembersResponse, error)
 	// GetController tells what the controller of this node is about, which acts where the node leads the meta group.
 	GetController(ctx context.Context, in *GetControllerRequest, opts ...grpc.CallOption) (*GetControllerResponse, error)
+	// GetVersions tells what this node's build knows. A build that does not answer knows what every build does.
+	GetVersions(ctx context.Context, in *GetVersionsRequest, opts ...grpc.CallOption) (*GetVersionsResponse, error)
 }
 
 type nodeServiceClient struct {
@@ -209,6 +212,16 @@ func (c *nodeServiceClient) GetController(ctx context.Context, in *GetController
 	return out, nil
 }
 
+func (c *nodeServiceClient) GetVersions(ctx context.Context, in *GetVersionsRequest, opts ...grpc.CallOption) (*GetVersionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetVersionsResponse)
+	err := c.cc.Invoke(ctx, NodeService_GetVersions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // NodeServiceServer is the server API for NodeService service.
 // All implementations must embed UnimplementedNodeServiceServer
 // for forward compatibility.
@@ -241,6 +254,8 @@ type NodeServiceServer interface {
 	ChangeMembers(context.Context, *ChangeMembersRequest) (*ChangeMembersResponse, error)
 	// GetController tells what the controller of this node is about, which acts where the node leads the meta group.
 	GetController(context.Context, *GetControllerRequest) (*GetControllerResponse, error)
+	// GetVersions tells what this node's build knows. A build that does not answer knows what every build does.
+	GetVersions(context.Context, *GetVersionsRequest) (*GetVersionsResponse, error)
 	mustEmbedUnimplementedNodeServiceServer()
 }
 
@@ -286,6 +301,9 @@ func (UnimplementedNodeServiceServer) ChangeMembers(context.Context, *ChangeMemb
 }
 func (UnimplementedNodeServiceServer) GetController(context.Context, *GetControllerRequest) (*GetControllerResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetController not implemented")
+}
+func (UnimplementedNodeServiceServer) GetVersions(context.Context, *GetVersionsRequest) (*GetVersionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetVersions not implemented")
 }
 func (UnimplementedNodeServiceServer) mustEmbedUnimplementedNodeServiceServer() {}
 func (UnimplementedNodeServiceServer) testEmbeddedByValue()                     {}
@@ -506,6 +524,24 @@ func _NodeService_GetController_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NodeService_GetVersions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetVersionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).GetVersions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_GetVersions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).GetVersions(ctx, req.(*GetVersionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // NodeService_ServiceDesc is the grpc.ServiceDesc for NodeService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -552,6 +588,10 @@ var NodeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetController",
 			Handler:    _NodeService_GetController_Handler,
+		},
+		{
+			MethodName: "GetVersions",
+			Handler:    _NodeService_GetVersions_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -516,6 +516,9 @@ type MetaState struct {
 	EndedMigrations []*MetaMigration `protobuf:"bytes,13,rep,name=ended_migrations,json=endedMigrations,proto3" json:"ended_migrations,omitempty"`
 	// The rebalance that runs; not set: none does.
 	Rebalance *MetaRebalance `protobuf:"bytes,14,opt,name=rebalance,proto3" json:"rebalance,omitempty"`
+	// The highest version of a command that has changed this state, where it is one that not every node need know; 0
+	// otherwise.
+	CommandVersion uint32 `protobuf:"varint,15,opt,name=command_version,json=commandVersion,proto3" json:"command_version,omitempty"`
 	// The users that were set, in ascending order of name. Without one named "default" that user is as he begins.
 	Users []*MetaUser `protobuf:"bytes,16,rep,name=users,proto3" json:"users,omitempty"`
 	// The epoch at which a user was set or deleted last; 0: none ever was.
@@ -650,6 +653,13 @@ func (x *MetaState) GetRebalance() *MetaRebalance {
 		return x.Rebalance
 	}
 	return nil
+}
+
+func (x *MetaState) GetCommandVersion() uint32 {
+	if x != nil {
+		return x.CommandVersion
+	}
+	return 0
 }
 
 func (x *MetaState) GetUsers() []*MetaUser {
@@ -1412,9 +1422,12 @@ type MetaRebalance struct {
 	// How many shards there are to be; 0: as many as there are nodes, and not less than the setting "shards".
 	Shards uint32 `protobuf:"varint,2,opt,name=shards,proto3" json:"shards,omitempty"`
 	// When it was asked for, in milliseconds since the Unix epoch, by the proposer's clock; never 0.
-	StartedMs     int64 `protobuf:"varint,3,opt,name=started_ms,json=startedMs,proto3" json:"started_ms,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	StartedMs int64 `protobuf:"varint,3,opt,name=started_ms,json=startedMs,proto3" json:"started_ms,omitempty"`
+	// Id of the migration that had begun last when it was asked for: those with higher ids have begun since. 0: none ever
+	// had, or a version that does not say.
+	LastMigrationId uint64 `protobuf:"varint,4,opt,name=last_migration_id,json=lastMigrationId,proto3" json:"last_migration_id,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *MetaRebalance) Reset() {
@@ -1468,11 +1481,18 @@ func (x *MetaRebalance) GetStartedMs() int64 {
 	return 0
 }
 
+func (x *MetaRebalance) GetLastMigrationId() uint64 {
+	if x != nil {
+		return x.LastMigrationId
+	}
+	return 0
+}
+
 var File_holt_storage_v1_meta_state_proto protoreflect.FileDescriptor
 
 const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"\n" +
-	" holt/storage/v1/meta_state.proto\x12\x0fholt.storage.v1\x1a\x1bholt/storage/v1/slots.proto\"\xcd\x05\n" +
+	" holt/storage/v1/meta_state.proto\x12\x0fholt.storage.v1\x1a\x1bholt/storage/v1/slots.proto\"\xf6\x05\n" +
 	"\tMetaState\x12#\n" +
 	"\rapplied_index\x18\x01 \x01(\x04R\fappliedIndex\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x1d\n" +
@@ -1493,7 +1513,8 @@ const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"migrations\x18\f \x03(\v2\x1e.holt.storage.v1.MetaMigrationR\n" +
 	"migrations\x12I\n" +
 	"\x10ended_migrations\x18\r \x03(\v2\x1e.holt.storage.v1.MetaMigrationR\x0fendedMigrations\x12<\n" +
-	"\trebalance\x18\x0e \x01(\v2\x1e.holt.storage.v1.MetaRebalanceR\trebalance\x12/\n" +
+	"\trebalance\x18\x0e \x01(\v2\x1e.holt.storage.v1.MetaRebalanceR\trebalance\x12'\n" +
+	"\x0fcommand_version\x18\x0f \x01(\rR\x0ecommandVersion\x12/\n" +
 	"\x05users\x18\x10 \x03(\v2\x19.holt.storage.v1.MetaUserR\x05users\x12\x1f\n" +
 	"\vusers_epoch\x18\x11 \x01(\x04R\n" +
 	"usersEpoch\"Y\n" +
@@ -1569,12 +1590,13 @@ const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"FinalChunk\x12 \n" +
 	"\vincarnation\x18\x01 \x01(\x04R\vincarnation\x12\x18\n" +
 	"\acounter\x18\x02 \x01(\x04R\acounter\x12\x14\n" +
-	"\x05index\x18\x03 \x01(\x04R\x05index\"\x83\x01\n" +
+	"\x05index\x18\x03 \x01(\x04R\x05index\"\xaf\x01\n" +
 	"\rMetaRebalance\x12;\n" +
 	"\bmeasures\x18\x01 \x03(\x0e2\x1f.holt.storage.v1.BalanceMeasureR\bmeasures\x12\x16\n" +
 	"\x06shards\x18\x02 \x01(\rR\x06shards\x12\x1d\n" +
 	"\n" +
-	"started_ms\x18\x03 \x01(\x03R\tstartedMs*\xc2\x02\n" +
+	"started_ms\x18\x03 \x01(\x03R\tstartedMs\x12*\n" +
+	"\x11last_migration_id\x18\x04 \x01(\x04R\x0flastMigrationId*\xc2\x02\n" +
 	"\x0eEvictionPolicy\x12\x1f\n" +
 	"\x1bEVICTION_POLICY_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aEVICTION_POLICY_NOEVICTION\x10\x01\x12\x1f\n" +

@@ -1,0 +1,47 @@
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// resp tells of the RESP port.
+func (s sink) resp(f Facts) {
+	r := f.RESP
+	s.gauge("holt_resp_connections", "RESP connections that are open.", float64(r.Connections))
+	s.counter("holt_resp_connections_accepted_total", "RESP connections that were accepted.", r.Accepted)
+	s.counter("holt_resp_connections_refused_total", "RESP connections that were refused because of maxclients.", r.Refused)
+	s.counter("holt_resp_connections_broken_total", "RESP connections that ended with an error.", r.Broken)
+	s.counter("holt_resp_connections_timed_out_total", "RESP connections that sent nothing, or half a command, for too long.", r.TimedOut)
+	s.counter("holt_resp_protocol_errors_total", "Bytes that were no command.", r.ProtocolErrors)
+	s.counter("holt_resp_auth_failures_total", "Wrong passwords.", r.AuthFailures)
+	s.counter("holt_resp_panics_total", "Commands that made this program panic; each costs one connection.", r.Panics)
+	s.gauge("holt_tracking_clients", "Connections with CLIENT TRACKING on.", float64(r.Tracking))
+	s.gauge("holt_tracking_bytes", "What the table of tracked keys takes, about.", float64(r.TrackingBytes))
+	for name, n := range r.Commands {
+		s.counter("holt_commands_total", "Commands of RESP clients, by name.", n, label{"command", name})
+	}
+	for name, n := range r.Failed {
+		s.counter("holt_commands_failed_total", "Commands that were answered with an error, by name.", n, label{"command", name})
+	}
+	for name, n := range r.Errors {
+		s.counter("holt_error_replies_total", "Error replies, by their first word.", n, label{"error", name})
+	}
+	s.latency(f)
+}
+
+// latency is a histogram of rounds. The server counts by powers of two of a microsecond.
+func (s sink) latency(f Facts) {
+	l := f.RESP.Latency
+	buckets := make(map[float64]uint64, len(l.Counts))
+	count := uint64(0)
+	for i, n := range l.Counts {
+		count += n
+		if i < len(l.Counts)-1 { // the last one has no upper bound
+			buckets[(time.Microsecond << i).Seconds()] = count
+		}
+	}
+	desc, _ := describe("holt_command_duration_seconds", "How long a command's round took, from its begin to its replies being written.", nil)
+	s.out <- prometheus.MustNewConstHistogram(desc, count, l.Total.Seconds(), buckets)
+}
