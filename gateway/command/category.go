@@ -5,8 +5,8 @@ import "slices"
 // Category is a set of ACL categories (Redis, "ACL", section Command categories).
 type Category uint32
 
-// The categories of Redis, in its order, so that rules written for Redis are understood. No command of the table is in some of them. CatRead, CatWrite, CatPubSub, CatFast and CatSlow follow from the
-// flags; so do CatAdmin and CatDangerous for commands flagged Admin.
+// The categories of Redis, in its order, so that rules written for Redis are understood. No command of the table is in some of them.
+// CatRead, CatWrite, CatPubSub, CatFast and CatSlow follow from the flags; so do CatAdmin and CatDangerous for commands flagged Admin.
 const (
 	CatKeyspace Category = 1 << iota
 	CatRead

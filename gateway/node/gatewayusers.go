@@ -2,8 +2,8 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -52,7 +52,7 @@ func (g *Gateway) firstUsers(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if code := codeIn(err); code == codes.Unauthenticated || code == codes.PermissionDenied || ctx.Err() != nil {
+		if refused(err) || ctx.Err() != nil {
 			return fmt.Errorf("who may do what: %w; a gateway needs a user who may run ACL LIST and CLUSTER SLOTS, name him with --user", err)
 		}
 		select {
@@ -62,18 +62,10 @@ func (g *Gateway) firstUsers(ctx context.Context) error {
 	}
 }
 
-// codeIn is a code that speaks of rights, where an error of several nodes has one.
-func codeIn(err error) codes.Code {
-	var several interface{ Unwrap() []error }
-	if errors.As(err, &several) {
-		for _, one := range several.Unwrap() {
-			if code := codeIn(one); code == codes.Unauthenticated || code == codes.PermissionDenied {
-				return code
-			}
-		}
-		return codes.Unknown
-	}
-	return status.Code(err)
+// refused tells whether a node knows the gateway's user, and that he may not ask. One that does not know him may not have heard of him.
+func refused(err error) bool {
+	several, ok := err.(interface{ Unwrap() []error })
+	return ok && slices.ContainsFunc(several.Unwrap(), func(one error) bool { return status.Code(one) == codes.PermissionDenied })
 }
 
 // followUsers keeps to the users of the cluster until ctx ends. Where no node answers the gateway goes by those it knew.
