@@ -45,6 +45,7 @@ var rights = map[string]right{
 	clusterv1.AdminService_ChangeSettings_FullMethodName:     {command: "config|set", changes: true},
 	clusterv1.AdminService_RemoveNode_FullMethodName:         {command: "cluster|forget", changes: true},
 	clusterv1.AdminService_AcceptDataLoss_FullMethodName:     {command: "cluster|reset", changes: true},
+	clusterv1.AdminService_EndLostMigration_FullMethodName:   {command: "cluster|reset", changes: true},
 	clusterv1.AdminService_StartMigrations_FullMethodName:    {command: "cluster|migrateslots", changes: true},
 	clusterv1.AdminService_CancelMigration_FullMethodName:    {command: "cluster|cancelslotmigrations", changes: true},
 	clusterv1.AdminService_StartRebalance_FullMethodName:     {command: "cluster|migrateslots", changes: true},
