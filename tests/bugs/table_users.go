@@ -16,4 +16,6 @@ var userBugs = []bug{
 		"gateway/certs", "^TestOnlyCertificatesOfNodesOpenTheClusterPort$"},
 	{"sessionsOutliveTheAuthority", "users", []edit{{"gateway/certs/server.go", "if made == nil || n != number {", "if made == nil || n < number {"}},
 		"gateway/certs", "^TestSessionsEndWithTheirAuthority$"},
+	{"connectionsAreForAnyLogin", "users", []edit{{"gateway/proxy/pool.go", "key := laneKey{addr, s}", "key := laneKey{addr, Session{Proto: s.Proto, Ack: s.Ack, ReadMode: s.ReadMode, Lane: s.Lane}}"}},
+		"gateway/proxy", "^TestClientsShareConnectionsOnlyWithTheirOwnLogin$"},
 }
