@@ -44,7 +44,7 @@ func (h *Host) Liveness() placement.Liveness { return Control{h} }
 func (c Control) State() *meta.State { return c.h.localMeta().State() }
 
 // Leading tells whether this node leads the meta group.
-func (c Control) Leading() bool { return c.h.LeadsMeta() }
+func (c Control) Leading() bool { return c.h.LeadsMeta() && !c.h.Removed() }
 
 // Propose commits a command here, or fails: a controller that does not lead decides nothing.
 func (c Control) Propose(ctx context.Context, command *storagev1.MetaCommand) (meta.Result, error) {
@@ -143,6 +143,9 @@ func (l Leaderships) Change(ctx context.Context, id slot.ShardID, leader string,
 
 // ChangeMembersHere changes the members of a shard's group that this node leads in term.
 func (h *Host) ChangeMembersHere(ctx context.Context, id slot.ShardID, term uint64, change placement.MemberChange) error {
+	if change.Kind == placement.AddLearner && h.gaveUp(change.Node) { // lost nodes that went on by themselves ask for it
+		return apierr.New(apierr.KindInvalid, "shard %d: node %s was given up, and its cluster went on without it; nothing was changed", id, change.Node)
+	}
 	r, ok := h.Replica(id)
 	if !ok {
 		return apierr.New(apierr.KindNotFound, "shard %d has no replica on this node; nothing was changed", id)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/holtcache/holt/proto/apierr"
+	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard/gossip"
 )
 
@@ -156,7 +157,7 @@ func (h *Host) watchAt(node string) {
 		if err != nil {
 			return err
 		}
-		if old := h.watched.Load(); old == nil || old.Applied() < state.Applied() {
+		if h.isNews(state) {
 			h.watched.Store(state)
 			h.signal()
 		}
@@ -165,4 +166,17 @@ func (h *Host) watchAt(node string) {
 		}
 		return nil
 	})
+}
+
+// isNews tells whether a state that another node sent counts more than the one that was heard last: the newer does, but one that says
+// that this node was removed is for good. Lost nodes that elect a leader among themselves get ahead of it.
+func (h *Host) isNews(state *meta.State) bool {
+	old := h.watched.Load()
+	if old == nil {
+		return true
+	}
+	if was, is := h.isRemovedIn(old), h.isRemovedIn(state); was != is {
+		return is
+	}
+	return old.Applied() < state.Applied()
 }

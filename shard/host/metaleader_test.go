@@ -251,3 +251,28 @@ func TestCommandThatCannotBeReadIsRefusedByTheLeader(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Lost nodes that hear of their removal and then elect a leader of the old meta group get ahead of the cluster that removed them, and
+// whichever of them is no leader follows the other. What it heard first is for good, and is taken whenever it comes.
+func TestNodeThatHeardOfItsRemovalFollowsNobodyElse(t *testing.T) {
+	removed := clusterOf(t, "a", "b", "self")
+	apply(t, removed, &storagev1.MetaCommand{Command: &storagev1.MetaCommand_RemoveNode{RemoveNode: &storagev1.RemoveNode{Id: "self"}}})
+	old := withShard(t, clusterOf(t, "a", "b", "c", "self"), meta.ShardFormed, "a", "b", "self")
+	apply(t, old, anyCommand)
+	if old.State().Applied() <= removed.State().Applied() {
+		t.Fatal("the old meta group is not ahead")
+	}
+	for _, order := range [][]*meta.Machine{{removed, old}, {old, removed}, {old, removed, old}} {
+		o := &others{watch: func(_ context.Context, _ string, got func([]byte) error) error {
+			for _, m := range order {
+				must(t, got(m.Snapshot()))
+			}
+			return nil
+		}}
+		h, _ := outsider(t, o)
+		h.watchAt("a")
+		if !h.Removed() {
+			t.Errorf("the node heard %d states and takes itself for a member", len(order))
+		}
+	}
+}

@@ -21,7 +21,7 @@ func (h *Host) State() *meta.State {
 	if m := h.localMeta(); m != nil {
 		state = m.State()
 	}
-	if w := h.watched.Load(); w != nil && (state == nil || w.Applied() > state.Applied()) {
+	if w := h.watched.Load(); w != nil && (state == nil || w.Applied() > state.Applied() || h.isRemovedIn(w)) {
 		state = w
 	}
 	if state == nil {
@@ -234,8 +234,12 @@ func (h *Host) register() (refused string) {
 }
 
 // Removed tells whether the cluster has removed this node for good.
-func (h *Host) Removed() bool {
-	self, known := h.State().Node(h.cfg.Self.ID)
+func (h *Host) Removed() bool { return h.isRemovedIn(h.State()) }
+
+// isRemovedIn tells whether a state says that this node was removed. That is for good, whatever lost nodes make of the old meta group
+// among themselves.
+func (h *Host) isRemovedIn(state *meta.State) bool {
+	self, known := state.Node(h.cfg.Self.ID)
 	return known && self.Phase == meta.NodeRemoved
 }
 

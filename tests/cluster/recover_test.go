@@ -145,10 +145,19 @@ func TestLostNodesThatComeBackDoNotDisturbTheSurvivor(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, n := range c.Nodes[1:] {
-		n.Start()
-	}
+	cluster.Eventually(t, "the survivor knows that the others are removed", func() error {
+		nodes, err := conn.Do(cluster.Deadline, "CLUSTER", "NODES")
+		if err != nil {
+			return err
+		}
+		if text := fmt.Sprint(nodes); strings.Count(strings.TrimSpace(text), "\n") > 0 {
+			return errors.New(text)
+		}
+		return nil
+	})
+	// One after the other: two that start at once may elect a leader of the old meta group before either asks the survivor, and go by that.
 	for _, lost := range c.Nodes[1:] {
+		lost.Start()
 		cluster.Eventually(t, fmt.Sprintf("node %d says that it was removed", lost.Number), func() error {
 			if !strings.Contains(lost.Log(), "this node was removed from the cluster") {
 				return errors.New("not yet")
