@@ -83,7 +83,7 @@ func TestWrongRulesAreRefusedInTheWordsOfRedis(t *testing.T) {
 		"<nope": wrongPassword, "#abc": wrongHash, "!abc": wrongHash, "#" + strings.ToUpper(hashOf("x")): wrongHash,
 		"+nosuch": wrongCommand, "-nosuch": wrongCommand, "+@nosuch": wrongCommand, "+": wrongCommand, "-": wrongCommand,
 		"+config|nosuch": wrongCommand, "-config|get|x": wrongCommand, "%X~a": wrongSyntax, "%~a": wrongSyntax, "%R": wrongSyntax,
-		"%RR~a": wrongSyntax, "foo": wrongSyntax, ")": wrongSyntax, "@all": wrongSyntax, "(on)": wrongSyntax, "": wrongSyntax,
+		"%RR~a": wrongSyntax, "foo": wrongSyntax, ")": wrongSyntax, "@all": wrongSyntax, "(on)": wrongSyntax,
 		"~x": wrongKeys, "&x": wrongChannels,
 	} {
 		_, err := full.Change(table, []string{rule})

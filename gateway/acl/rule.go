@@ -121,7 +121,7 @@ func (u *User) apply(table *command.Table, rule string, how reading) string {
 // applyValue applies a rule that begins with what it is about.
 func (u *User) applyValue(table *command.Table, rule string, how reading) string {
 	if rule == "" {
-		return wrongSyntax
+		return "" // says nothing, in Redis too
 	}
 	switch value := rule[1:]; rule[0] {
 	case '>', '<':

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -229,7 +228,7 @@ func (c *conn) aclLog(args [][]byte) resp.Value {
 			resp.BulkString("context"), resp.BulkString(d.Context),
 			resp.BulkString("object"), resp.BulkString(d.Object),
 			resp.BulkString("username"), resp.BulkString(d.User),
-			resp.BulkString("age-seconds"), resp.BulkString(strconv.FormatFloat(age, 'f', -1, 64)),
+			resp.BulkString("age-seconds"), resp.Double(age),
 			resp.BulkString("client-info"), resp.BulkString(d.Client),
 			resp.BulkString("entry-id"), resp.Int(int64(d.ID)),
 			resp.BulkString("timestamp-created"), resp.Int(d.Created.UnixMilli()),
