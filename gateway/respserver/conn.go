@@ -180,17 +180,19 @@ func (c *conn) fill() bool {
 	if c.server.isStopping() || c.gone.Load() {
 		return false // after the deadline was set, or wake may be undone by it
 	}
-	before := c.reader.Buffered()
-	err := c.reader.Fill()
-	switch {
-	case err == nil && c.accountRead(c.reader.Held()):
-		c.server.stats.received.Add(uint64(max(c.reader.Buffered()-before, 0)))
-		return true
-	case err == nil:
+	if c.reader.MakeRoom(); !c.accountRead(c.reader.Held()) {
 		c.server.stats.outputCuts.Add(1)
 		if c.server.stats.warnNow() {
 			c.server.cfg.Logger.Warn("closed a connection: clients hold more than maxmemory-clients", "client", c.remote)
 		}
+		return false
+	}
+	before := c.reader.Buffered()
+	err := c.reader.Fill()
+	switch {
+	case err == nil:
+		c.server.stats.received.Add(uint64(max(c.reader.Buffered()-before, 0)))
+		return true
 	case isTimeout(err):
 		c.server.stats.timedOut.Add(1)
 	case !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed):

@@ -19,8 +19,8 @@ import (
 
 const (
 	// grownMax is what a node may take more than before while it is attacked: what it lets clients hold together
-	// (--maxmemory-clients), as much again until the garbage collector has looked, and what it works on.
-	grownMax   = 2*192<<20 + 96<<20
+	// (--maxmemory-clients), twice as much again until the garbage collector has looked, and what it works on.
+	grownMax   = 3*192<<20 + 128<<20
 	exhaustMax = 64 // connections
 )
 
