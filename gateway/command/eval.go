@@ -92,7 +92,7 @@ func (p parser) eval(find func([]byte) (*script.Script, error), readOnly bool) f
 		if len(keys) > 0 {
 			e.slot = slot.Of(keys[0])
 		}
-		call := Call{Keys: keys, Forward: e.forward(args, readOnly)}
+		call := Call{Keys: keys, Forward: e.forward(args, readOnly), Guard: func(g Guard) { e.guard = g }}
 		switch {
 		case len(keys) == 0:
 			call.Alone = e.alone

@@ -17,7 +17,8 @@ type evaluation struct {
 	script     *script.Script
 	keys, args [][]byte
 	// slot is that of the keys, if there are any.
-	slot slot.ID
+	slot  slot.ID
+	guard Guard
 	// readOnly tells that commands which write are refused.
 	readOnly bool
 }
@@ -56,7 +57,16 @@ func orFail(v resp.Value, err error) resp.Value {
 
 // run runs the script on a reader, nil where there are no keys, and on a transaction, nil where nothing may be written.
 func (e *evaluation) run(r ops.Reader, tx ops.Tx) (resp.Value, error) {
-	return e.script.Run(&script.Env{Keys: e.keys, Args: e.args, Call: func(args [][]byte) resp.Value { return e.command(args, r, tx) }})
+	return e.script.Run(&script.Env{Keys: e.keys, Args: e.args, Call: func(args [][]byte) resp.Value { return e.command(args, r, tx) }, May: e.may})
+}
+
+// may tells whether the script may run a command.
+func (e *evaluation) may(args [][]byte) (may, known bool) {
+	spec, err := e.table.find(args)
+	if err != nil || !spec.arityHolds(len(args)) {
+		return false, err == nil
+	}
+	return e.guard == nil || e.guard.Refuses(spec, args) == "", true
 }
 
 // command runs a command of the script.
@@ -69,6 +79,14 @@ func (e *evaluation) command(args [][]byte, r ops.Reader, tx ops.Tx) resp.Value 
 		return replyWrongArity
 	case spec.Flag(NoScript):
 		return replyNotAllowed
+	}
+	if e.guard != nil {
+		if why := e.guard.Refuses(spec, args); why != "" {
+			e.guard.Tried(spec, args)
+			return resp.Err("ERR The user executing the script " + why)
+		}
+	}
+	switch {
 	case spec.Parse == nil:
 		return withoutKeys(spec, args, r)
 	case e.readOnly && spec.Flag(Write):

@@ -19,8 +19,18 @@ type Call struct {
 	Write func(ops.Tx) resp.Value
 	// Alone answers a command that has no keys this time, so that it can be run anywhere.
 	Alone func() resp.Value
+	// Guard, where set, is told by whoever runs the call what its script may run; it is set where the call runs a script.
+	Guard func(Guard)
 	// Forward, where set, is what is sent to another node that runs the command, instead of its arguments.
 	Forward [][]byte
+}
+
+// Guard decides what a script may run. It is asked by one goroutine after the other.
+type Guard interface {
+	// Refuses says why the script may not run a command, nothing where it may.
+	Refuses(spec *Spec, args [][]byte) (why string)
+	// Tried notes that the script has tried to, all the same.
+	Tried(spec *Spec, args [][]byte)
 }
 
 // Spec is one row of the table. Rows are immutable.
@@ -32,6 +42,8 @@ type Spec struct {
 	// Arity is the number of arguments, the name and a subcommand's name included; negative, it is the least number.
 	Arity int
 	Flags Flag
+	// OwnSession means that the command changes only how whoever sends it is served from then on: it takes no right.
+	OwnSession bool
 	// Categories include those that follow from the flags.
 	Categories Category
 	KeySpecs   []KeySpec
@@ -50,6 +62,8 @@ type Spec struct {
 	// DeprecatedSince and ReplacedBy are empty unless the command is deprecated.
 	DeprecatedSince, ReplacedBy string
 	Arguments                   []Arg
+	// Index is the row's place among all commands and subcommands: below Table.Size, and different for each.
+	Index int
 	// Subcommands are sorted by name.
 	Subcommands []*Spec
 

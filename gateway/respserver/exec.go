@@ -20,6 +20,7 @@ func (c *conn) exec() {
 		c.settle()               // the transaction goes its own way
 	}
 	defer func() { c.track.caching = cachingNotSet }()
+	c.recheck(t)
 	switch {
 	case t.spoiled:
 		c.reply(errorReply(errExecAbort))
@@ -27,6 +28,8 @@ func (c *conn) exec() {
 	case !t.keyed && len(watch.keys) == 0:
 		c.settle()
 		v := resp.Array(make([]resp.Value, len(t.queued))...)
+		c.parse(t)
+		c.runAlone(t, v.Elems)
 		c.runOthers(t, v.Elems)
 		c.reply(v)
 		return
@@ -67,19 +70,26 @@ func (c *conn) watchedAt(watch watchList) bool {
 	return by == watch.by
 }
 
-// prepare parses the commands on keys, and registers for tracking what they read.
-func (c *conn) prepare(e *entry) {
-	t := e.exec
+// parse parses the commands that may be on keys.
+func (c *conn) parse(t *transaction) {
 	for i := range t.queued {
 		q := &t.queued[i]
-		if q.row.spec.Parse == nil {
+		if q.row.spec.Parse == nil || q.err != nil {
 			continue
 		}
-		if q.call, q.err = q.row.spec.Parse(q.args); q.err != nil {
-			continue
+		if q.call, q.err = q.row.spec.Parse(q.args); q.err == nil {
+			c.guard(&q.call)
 		}
+	}
+}
+
+// prepare parses the commands on keys, and registers for tracking what they read.
+func (c *conn) prepare(e *entry) {
+	c.parse(e.exec)
+	for i := range e.exec.queued {
+		q := &e.exec.queued[i]
 		switch {
-		case q.call.Alone != nil:
+		case q.row.spec.Parse == nil, q.err != nil, q.call.Alone != nil:
 		case q.call.Read != nil:
 			c.register(q.call.Keys)
 		default:
@@ -108,21 +118,26 @@ func (c *conn) runOthers(t *transaction, replies []resp.Value) {
 	defer func() { c.inExec = false }()
 	for i := range t.queued {
 		switch q := &t.queued[i]; {
-		case q.row.spec.Parse == nil:
+		case q.row.spec.Parse != nil:
+		case q.err != nil:
+			replies[i] = errorReply(q.err)
+		default:
 			replies[i] = q.row.handler(c, q.args)
-		case !t.keyed:
-			replies[i] = alone(q)
 		}
 	}
 }
 
-// alone runs a command that has no keys this time.
-func alone(q *queuedCommand) resp.Value {
-	call, err := q.row.spec.Parse(q.args)
-	if err != nil {
-		return errorReply(err)
+// runAlone runs the commands that could be on keys, and that have none this time.
+func (c *conn) runAlone(t *transaction, replies []resp.Value) {
+	for i := range t.queued {
+		switch q := &t.queued[i]; {
+		case q.row.spec.Parse == nil:
+		case q.err != nil:
+			replies[i] = errorReply(q.err)
+		default:
+			replies[i] = q.call.Alone()
+		}
 	}
-	return call.Alone()
 }
 
 // run is the op: every command, or none where a watched key has changed. A command that fails changes nothing, and does

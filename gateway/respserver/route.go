@@ -32,6 +32,7 @@ func (c *conn) data(spec *command.Spec, args [][]byte) {
 		c.reply(errorReply(err))
 		return
 	}
+	c.guard(&call)
 	if call.Alone != nil {
 		c.settle()
 		c.reply(call.Alone())

@@ -52,6 +52,51 @@ func TestScriptsAnswerAsInRedis(t *testing.T) {
 	}
 }
 
+// What a script runs is asked of its user's rights, as in Redis.
+func TestScriptsRunWhatTheirUserMayRun(t *testing.T) {
+	socket := conformance.StartRedis(t)
+	f := withUsers(t, "")
+	redis, holt := conformance.Dial(t, "unix", socket, 2), conformance.Dial(t, "tcp", f.addr, 2)
+	admin := f.dial()
+	both := func(args ...string) string {
+		t.Helper()
+		want, got := redis.Do(args...), holt.Do(args...)
+		if !bytes.Equal(got, want) {
+			t.Errorf("%q\n got %q\nwant %q", args, got, want)
+		}
+		return string(got)
+	}
+	both("SET", "{t}ro:1", "v")
+	both("ACL", "SETUSER", "alice", "on", ">p1", "~{t}app:*", "%R~{t}ro:*", "resetchannels", "+@all", "-append", "-echo")
+	both("AUTH", "alice", "p1")
+	for _, body := range []string{
+		`return redis.call('SET', KEYS[1], 'x')`, `return redis.call('APPEND', KEYS[1], 'x')`, `return redis.pcall('APPEND', KEYS[1], 'x')`, `return redis.call('ECHO', 'x')`,
+		`return redis.call('SET', '{t}other', 1)`, `return redis.call('GET', '{t}other')`, `return redis.call('GET', '{t}ro:1')`, `return redis.call('SET', '{t}ro:1', 1)`,
+		`return redis.call('COPY', '{t}ro:1', KEYS[1])`, `return redis.call('RENAME', '{t}ro:1', KEYS[1])`, `return redis.call('MGET', KEYS[1], '{t}other')`,
+		`redis.call('SET', KEYS[1], 'done') redis.call('APPEND', KEYS[1], 'not')`, `return redis.call('APPEND', KEYS[1])`, `return redis.call('ACL', 'WHOAMI')`,
+		`return {redis.acl_check_cmd('SET', KEYS[1], 'x'), redis.acl_check_cmd('APPEND', KEYS[1], 'x'), redis.acl_check_cmd('GET', '{t}other'), redis.acl_check_cmd('GET', '{t}ro:1')}`,
+		`return redis.acl_check_cmd('NOPE')`, `return redis.acl_check_cmd()`, `return redis.acl_check_cmd({})`,
+	} {
+		both("EVAL", body, "1", "{t}app:1")
+		both("EVAL_RO", body, "1", "{t}app:1")
+		both("GET", "{t}app:1")
+		both("MULTI")
+		both("EVAL", body, "1", "{t}app:1")
+		both("EXEC")
+	}
+	both("EVAL", "return redis.call('ECHO', 'x')", "0")
+	both("EVAL", "return 1", "1", "{t}other")
+	both("EVAL", "return 1", "1", "{t}ro:1")
+	both("EVAL_RO", "return redis.call('GET', KEYS[1])", "1", "{t}ro:1")
+	if got := admin.do("ACL LOG 100"); !strings.Contains(got, "reason command context lua object append username alice ") || strings.Contains(got, "object get ") {
+		t.Errorf("ACL LOG: %s", got)
+	}
+	admin.want("ACL SETUSER alice -eval", "+OK")
+	if got := string(holt.Do("EVAL", "return 1", "0")); !strings.HasPrefix(got, noPermCommand+"eval'") {
+		t.Errorf("EVAL by somebody who may not: %q", got)
+	}
+}
+
 // A script that goes over a limit is answered with an error soon, and nothing of it is there, nor of the transaction that it was a part of.
 func TestScriptsOverALimitDoNothing(t *testing.T) {
 	f := start(t, fixtureConfig{})

@@ -19,7 +19,7 @@ func (r *runner) redisTable(L *lua.LState) *lua.LTable {
 	t := L.NewTable()
 	L.SetFuncs(t, map[string]lua.LGFunction{
 		"call": r.call, "pcall": r.pcall, "error_reply": errorReply, "status_reply": statusReply, "sha1hex": r.sha1hex,
-		"log": r.log, "setresp": r.setResp, "replicate_commands": func(L *lua.LState) int { L.Push(lua.LTrue); return 1 },
+		"acl_check_cmd": r.aclCheckCmd, "log": r.log, "setresp": r.setResp, "replicate_commands": func(L *lua.LState) int { L.Push(lua.LTrue); return 1 },
 		"set_repl": r.setRepl, "breakpoint": func(L *lua.LState) int { L.Push(lua.LFalse); return 1 }, "debug": func(*lua.LState) int { return 0 },
 	})
 	t.RawSetString("REDIS_VERSION", lua.LString(redisVersion))
@@ -72,9 +72,21 @@ var (
 )
 
 func (r *runner) command(L *lua.LState) resp.Value {
+	args, wrong := arguments(L)
+	if wrong.IsError() {
+		return wrong
+	}
+	if r.meter.took(stepsACall); r.meter.stopped != nil {
+		L.RaiseError("%s", r.meter.stopped.Error())
+	}
+	return r.guarded(args)
+}
+
+// arguments are the arguments of a command, or an error.
+func arguments(L *lua.LState) ([][]byte, resp.Value) {
 	n := L.GetTop()
 	if n == 0 {
-		return errNoArgs
+		return nil, errNoArgs
 	}
 	args := make([][]byte, n)
 	for i := range args {
@@ -84,13 +96,24 @@ func (r *runner) command(L *lua.LState) resp.Value {
 		case lua.LNumber:
 			args[i] = []byte(formatNumber(float64(v), 17))
 		default:
-			return errBadArgs
+			return nil, errBadArgs
 		}
 	}
-	if r.meter.took(stepsACall); r.meter.stopped != nil {
-		L.RaiseError("%s", r.meter.stopped.Error())
+	return args, resp.Value{}
+}
+
+// aclCheckCmd tells whether the script may run a command.
+func (r *runner) aclCheckCmd(L *lua.LState) int {
+	args, wrong := arguments(L)
+	if wrong.IsError() {
+		r.raise(L, errorTable(L, "-"+string(wrong.Str)))
 	}
-	return r.guarded(args)
+	may, known := r.env.May(args)
+	if !known {
+		r.raise(L, errorTable(L, "ERR Invalid command passed to redis.acl_check_cmd()"))
+	}
+	L.Push(lua.LBool(may))
+	return 1
 }
 
 // guarded runs a command. A panic must not be taken for an error of the script, which may go on after one.

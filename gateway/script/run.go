@@ -14,6 +14,8 @@ type Env struct {
 	Keys, Args [][]byte
 	// Call runs a command. What it replies with is its reply.
 	Call func(args [][]byte) resp.Value
+	// May tells whether the script may run a command, and whether there is such a command.
+	May func(args [][]byte) (may, known bool)
 }
 
 // Run runs the script and returns its reply, which may be an error of the script: then what it did before stays done, as in Redis. An
