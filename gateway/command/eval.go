@@ -1,9 +1,8 @@
 package command
 
 import (
-	"bytes"
-
 	"github.com/holtcache/holt/gateway/ops"
+	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/script"
 	"github.com/holtcache/holt/proto/apierr"
 	"github.com/holtcache/holt/proto/slot"
@@ -47,11 +46,10 @@ func evalSpecs(p parser) []*Spec {
 
 func (p parser) loaded(source []byte) (*script.Script, error) { return p.table.scripts.Load(source) }
 
+// found is nil where nobody has sent the script, or it is forgotten.
 func (p parser) found(sha []byte) (*script.Script, error) {
-	if s, ok := p.table.scripts.Find(sha); ok {
-		return s, nil
-	}
-	return nil, errNoScript
+	s, _ := p.table.scripts.Find(sha)
+	return s, nil
 }
 
 // evalSHA makes the Parse of a command that runs a script by its name. What can't be a name is refused before anything else is looked at.
@@ -82,17 +80,22 @@ func (p parser) eval(find func([]byte) (*script.Script, error), readOnly bool) f
 			return Call{}, err
 		}
 		s, err := find(args[1])
-		if err != nil {
+		switch {
+		case err != nil:
 			return Call{}, err
-		}
-		if readOnly && s.Flagged && !s.ReadOnly {
+		case s == nil:
+			return unknownScript(keys, readOnly), nil
+		case readOnly && s.Flagged && !s.ReadOnly:
 			return Call{}, errNotReadOnly
 		}
 		e := &evaluation{table: p.table, script: s, keys: keys, args: args[3+count:], readOnly: readOnly || s.ReadOnly}
 		if len(keys) > 0 {
 			e.slot = slot.Of(keys[0])
 		}
-		call := Call{Keys: keys, Forward: e.forward(args, readOnly), Guard: func(g Guard) { e.guard = g }}
+		call := Call{Keys: keys, Guard: func(g Guard) { e.guard = g }}
+		if string(args[1]) != s.Source {
+			call.Forward = func() [][]byte { return forward(args, s, readOnly) }
+		}
 		switch {
 		case len(keys) == 0:
 			call.Alone = e.alone
@@ -105,15 +108,22 @@ func (p parser) eval(find func([]byte) (*script.Script, error), readOnly bool) f
 	}
 }
 
-// forward is the command for another node, which may not know the script by its name: so the script itself goes there. It is nil where that is
-// what has come.
-func (e *evaluation) forward(args [][]byte, readOnly bool) [][]byte {
-	if bytes.Equal(args[1], []byte(e.script.Source)) {
-		return nil
+// unknownScript goes where the script would be run: the node there may know it, or be the one to tell of in the first place.
+func unknownScript(keys [][]byte, readOnly bool) Call {
+	switch {
+	case len(keys) == 0:
+		return Call{Alone: func() resp.Value { return fail(errNoScript) }}
+	case readOnly:
+		return Call{Keys: keys, Read: func(ops.Reader) resp.Value { return fail(errNoScript) }}
 	}
+	return Call{Keys: keys, Write: func(ops.Tx) resp.Value { return fail(errNoScript) }}
+}
+
+// forward is the command for another node, which may not know the script by its name: so the script itself goes there.
+func forward(args [][]byte, s *script.Script, readOnly bool) [][]byte {
 	name := "EVAL"
 	if readOnly {
 		name = "EVAL_RO"
 	}
-	return append([][]byte{[]byte(name), []byte(e.script.Source)}, args[2:]...)
+	return append([][]byte{[]byte(name), []byte(s.Source)}, args[2:]...)
 }

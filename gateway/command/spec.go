@@ -21,8 +21,8 @@ type Call struct {
 	Alone func() resp.Value
 	// Guard, where set, is told by whoever runs the call what its script may run; it is set where the call runs a script.
 	Guard func(Guard)
-	// Forward, where set, is what is sent to another node that runs the command, instead of its arguments.
-	Forward [][]byte
+	// Forward, where set, is what makes what is sent to another node that runs the command, instead of its arguments.
+	Forward func() [][]byte
 }
 
 // Guard decides what a script may run. It is asked by one goroutine after the other.

@@ -127,8 +127,8 @@ func (e *entry) set(spec *command.Spec, call *command.Call) {
 	e.read, e.write, e.several = call.Read, call.Write, several(spec, call)
 	e.noTouch = e.c.leavesUntouched(spec)
 	e.op.ReadOnly = call.Read != nil
-	if call.Forward != nil {
-		e.op.Command = call.Forward
+	if call.Forward != nil && e.c.proxied {
+		e.op.Command = call.Forward()
 	}
 }
 

@@ -44,7 +44,9 @@ func (c *conn) exec() {
 	e := c.newEntry()
 	e.exec = t
 	c.prepare(e)
-	e.op.Block = t.block()
+	if c.proxied {
+		e.op.Block = t.block()
+	}
 	e.op.Slot, e.op.Ack = t.slot, c.ack
 	c.route(e)
 	if watch.by != nil {
@@ -104,7 +106,7 @@ func (t *transaction) block() [][][]byte {
 	for i := range t.queued {
 		q := &t.queued[i]
 		if q.call.Forward != nil {
-			block = append(block, q.call.Forward)
+			block = append(block, q.call.Forward())
 		} else {
 			block = append(block, q.args)
 		}

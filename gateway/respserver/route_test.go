@@ -3,6 +3,7 @@ package respserver
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,9 @@ func TestCommandsOfASlotLedElsewhereAreMoved(t *testing.T) {
 	moved := "-" + f.movedText(slot.Of([]byte(key)))
 	f.dial().want("GET "+key, moved, "SET "+key+" 1", moved, "READONLY", "+OK", "GET "+key, moved,
 		"SET "+key+" 1", moved, "READWRITE", "+OK", "WATCH "+key, moved, "ASKING", "+OK", "GET "+key, moved)
+	unknown := strings.Repeat("0", 40) + " 1 "
+	f.dial().want("EVALSHA "+unknown+key, moved, "EVALSHA_RO "+unknown+key, moved,
+		"EVALSHA "+unknown+keyIn(f, 0), "-NOSCRIPT No matching script. Please use EVAL.", "EVALSHA_RO "+unknown+keyIn(f, 0), "-NOSCRIPT No matching script. Please use EVAL.")
 }
 
 func TestCommandsAreHeldUntilALeaderAppears(t *testing.T) {

@@ -85,10 +85,10 @@ func TestPlainToolsWorkThroughAGateway(t *testing.T) {
 	const incr, sha = "return redis.call('incr', KEYS[1])", "2bab3b661081db58bd2341920e0ba7cf5dc77b25"
 	script = exec.CommandContext(t.Context(), cli, "-p", at)
 	script.Stdin = strings.NewReader(strings.ReplaceAll("script load \""+incr+"\"\nscript exists SHA\nevalsha SHA 1 e\nevalsha SHA 1 f\nevalsha SHA 1 g\nevalsha_ro SHA 1 g\n"+
-		"multi\nevalsha SHA 1 g\nget g\nexec\nmulti\neval \"return 7\" 0\nexec\neval \"return redis.call('get', KEYS[1])\" 1 g\nscript flush\nevalsha SHA 1 e\n", "SHA", sha))
+		"multi\nevalsha SHA 1 g\nget g\nexec\nmulti\neval \"return 7\" 0\nexec\neval \"return redis.call('get', KEYS[1])\" 1 g\nevalsha "+strings.Repeat("0", 40)+" 1 g\n", "SHA", sha))
 	out, err = script.CombinedOutput()
 	want := sha + " 1 1 1 1 ERR Write commands are not allowed from read-only scripts. script: " + sha + ", on @user_script:1. " +
-		"OK QUEUED QUEUED 2 2 OK QUEUED 7 2 OK NOSCRIPT No matching script. Please use EVAL."
+		"OK QUEUED QUEUED 2 2 OK QUEUED 7 2 NOSCRIPT No matching script. Please use EVAL."
 	if got := strings.Join(strings.Fields(string(out)), " "); err != nil || got != want {
 		t.Errorf("scripts through a gateway: %v\n got %q\nwant %q", err, got, want)
 	}
