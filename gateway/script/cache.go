@@ -16,6 +16,8 @@ const (
 
 // Cache remembers compiled scripts by their SHA, the latest used of them. It is for any number of goroutines.
 type Cache struct {
+	scriptsMax, bytesMax int
+
 	mu sync.Mutex // protects the fields below
 	// used are the scripts, the latest used first, and named where they are in it.
 	used  *list.List
@@ -24,8 +26,10 @@ type Cache struct {
 }
 
 // NewCache returns an empty cache.
-func NewCache() *Cache {
-	return &Cache{used: list.New(), named: map[string]*list.Element{}}
+func NewCache() *Cache { return newCache(cachedMax, cachedBytesMax) }
+
+func newCache(scriptsMax, bytesMax int) *Cache {
+	return &Cache{scriptsMax: scriptsMax, bytesMax: bytesMax, used: list.New(), named: map[string]*list.Element{}}
 }
 
 // SHALength is the length of the name of a script.
@@ -62,7 +66,7 @@ func (c *Cache) Load(source []byte) (*Script, error) {
 	}
 	c.named[s.SHA] = c.used.PushFront(s)
 	c.bytes += len(s.Source)
-	for c.used.Len() > cachedMax || c.bytes > cachedBytesMax {
+	for c.used.Len() > c.scriptsMax || c.bytes > c.bytesMax {
 		last := c.used.Remove(c.used.Back()).(*Script)
 		delete(c.named, last.SHA)
 		c.bytes -= len(last.Source)

@@ -7,7 +7,8 @@ import (
 )
 
 func TestCacheRemembersTheLatestUsed(t *testing.T) {
-	c := NewCache()
+	const scriptsMax, bytesMax = 20, 10_000
+	c := newCache(scriptsMax, bytesMax)
 	load := func(source string) *Script {
 		t.Helper()
 		s, err := c.Load([]byte(source))
@@ -24,21 +25,21 @@ func TestCacheRemembersTheLatestUsed(t *testing.T) {
 	if again := load("return 'used'"); again != used {
 		t.Error("a script that is known is compiled again")
 	}
-	for i := range cachedMax - 1 {
+	for i := range scriptsMax - 1 {
 		if load(fmt.Sprint("return ", i)); !known(used) {
 			t.Fatalf("the script that is used is forgotten after %d others", i)
 		}
 	}
 	if known(unused) {
-		t.Errorf("more than %d scripts are remembered", cachedMax)
+		t.Errorf("more than %d scripts are remembered", scriptsMax)
 	}
-	long := "return 1 --" + strings.Repeat("x", SourceBytesMax-100)
+	long := "return 1 --" + strings.Repeat("x", 1000)
 	first := load(long)
-	for i := range cachedBytesMax / len(long) {
+	for i := range bytesMax / len(long) {
 		load(fmt.Sprint(long, i))
 	}
 	if known(first) {
-		t.Errorf("more than %d bytes of scripts are remembered", cachedBytesMax)
+		t.Errorf("more than %d bytes of scripts are remembered", bytesMax)
 	}
 	c.Flush()
 	if known(used) || c.bytes != 0 {

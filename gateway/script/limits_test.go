@@ -18,10 +18,10 @@ func run(t *testing.T, source string) (resp.Value, error) {
 }
 
 // runLong is run where time does not count.
-func runLong(t *testing.T, source string) (resp.Value, error) {
+func runLong(t *testing.T, source string, memoryMax uint64) (resp.Value, error) {
 	t.Helper()
 	m := newMeter()
-	m.runMax = time.Hour
+	m.runMax, m.memoryMax = time.Hour, memoryMax
 	return newRunner().run(compiled(t, source), &Env{Call: func([][]byte) resp.Value { return resp.OK() }}, m)
 }
 
@@ -65,7 +65,7 @@ func TestScriptsThatTakeTooMuchMemoryEnd(t *testing.T) {
 		`local t = {} for i = 1, 1e9 do t[i] = string.rep("x", 1e6) .. i end`,
 		`local t = {} for i = 1, 1e9 do t[i] = {} t[i][262143] = 1 end`,
 	} {
-		if _, err := runLong(t, source); !errors.Is(err, errMemory) {
+		if _, err := runLong(t, source, 32<<20); !errors.Is(err, errMemory) {
 			t.Errorf("%s: got %v", source, err)
 		}
 	}
@@ -91,7 +91,7 @@ func TestNothingIsMadeOverALimit(t *testing.T) {
 		`return string.find("x", string.rep("(", 1e5))`:                                                          "pattern too long",
 		`return string.find("x", string.rep("()", 100))`:                                                         "too many captures",
 	} {
-		v, err := runLong(t, source)
+		v, err := runLong(t, source, 1<<40)
 		if text := string(v.Append(nil, 2)); err != nil || !strings.Contains(text, want) {
 			t.Errorf("%s: got %.200q, %v, want %q", source, text, err, want)
 		}

@@ -44,7 +44,8 @@ var (
 // meter ends a script that goes over its limits. To the Lua machine it is the context that is asked before each instruction.
 type meter struct {
 	context.Context // which never ends
-	// runMax is RunMax but for tests.
+	// memoryMax and runMax are MemoryBytesMax and RunMax but for tests.
+	memoryMax     uint64
 	runMax        time.Duration
 	began, looked time.Time
 	// steps have been taken; at lookAt of them limits are looked at.
@@ -59,7 +60,7 @@ type meter struct {
 var _ context.Context = (*meter)(nil)
 
 func newMeter() *meter {
-	m := &meter{Context: context.Background(), runMax: RunMax, began: time.Now(), lookAt: stepsAtOnce}
+	m := &meter{Context: context.Background(), memoryMax: MemoryBytesMax, runMax: RunMax, began: time.Now(), lookAt: stepsAtOnce}
 	m.sample[0].Name = "/gc/heap/allocs:bytes"
 	return m
 }
@@ -110,7 +111,7 @@ func (m *meter) look() {
 	metrics.Read(m.sample[:])
 	if bytes := m.sample[0].Value.Uint64(); first {
 		m.allocated = bytes
-	} else if bytes-m.allocated > MemoryBytesMax {
+	} else if bytes-m.allocated > m.memoryMax {
 		m.stopped = errMemory
 	}
 }
