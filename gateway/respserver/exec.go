@@ -27,8 +27,10 @@ func (c *conn) exec() {
 	case !t.keyed && len(watch.keys) == 0:
 		c.settle()
 		v := resp.Array(make([]resp.Value, len(t.queued))...)
+		began := c.parsed
 		c.runOthers(t, v.Elems)
 		c.reply(v)
+		c.finishedExec(t, began, c.parsed, &v)
 		return
 	case !t.keyed:
 		t.slot = watch.slot

@@ -20,6 +20,7 @@ type Server struct {
 	tracking *tracking
 	topology topology
 	stats    counters
+	observer observer
 	pauses   pauses
 	started  time.Time
 	lastID   atomic.Int64
@@ -48,6 +49,7 @@ func New(cfg Config) *Server {
 		listeners: map[net.Listener]struct{}{},
 		stop:      make(chan struct{}),
 	}
+	s.observer.init()
 	s.stats.base.Store(&statsBase{})
 	s.tracking = newTracking(s.limits.TrackingBytesMax)
 	return s

@@ -104,6 +104,7 @@ func (c *conn) authenticate(user, password []byte) *apierr.Error {
 		case <-time.After(authDelay):
 		case <-c.server.stop:
 		}
+		c.resumed()
 		return errWrongPass
 	}
 	c.authed = true
