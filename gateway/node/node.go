@@ -39,6 +39,7 @@ type Node struct {
 	listen  *listeners
 	nodes   *nodes
 	cluster *cluster
+	routes  *router.Router
 	resp    *respserver.Server
 	proxy   *proxy.Pool // nil where clients are redirected
 	grpc    *grpcserver.Server
@@ -73,12 +74,12 @@ func (n *Node) assemble() error {
 	n.nodes = newNodes(dial)
 	n.nodes.resolve = n.resolve
 	n.cluster = newCluster(n.folder.NodeID())
-	routes := router.New(n.cluster)
+	n.routes = router.New(n.cluster)
 	if n.cfg.RESPMode == RESPProxy {
 		n.proxy = proxy.NewPool(proxy.Config{Dial: dial, Password: n.cfg.Password})
 	}
 	n.resp = respserver.New(respserver.Config{
-		Router: routes, Proxy: n.proxy, Table: command.NewTable(n.cfg.Limits), Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
+		Router: n.routes, Proxy: n.proxy, Table: command.NewTable(n.cfg.Limits), Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
 		Limits: respserver.Limits{ClientsMax: n.cfg.ClientsMax}, Password: n.cfg.Password, Info: n.info, Slabs: n.slabs, Purge: purge, Settings: settings{n}, Saver: saver{n}, Operator: operator{admin{n}}, Logger: n.log,
 		Defaults:    func() (router.Ack, router.ReadMode) { d := n.defaults(); return d.Ack, d.ReadMode },
 		Loading:     n.load.active.Load,
@@ -86,7 +87,7 @@ func (n *Node) assemble() error {
 	})
 	var err error
 	n.grpc, err = grpcserver.New(grpcserver.Config{
-		Router: routes, Forward: n.nodes, Admin: admin{n}, Defaults: n.defaults, Loading: n.load.active.Load,
+		Router: n.routes, Forward: n.nodes, Admin: admin{n}, Defaults: n.defaults, Loading: n.load.active.Load,
 		Limits: grpcserver.Limits{Data: n.cfg.Limits}, Wall: n.cfg.Wall, Logger: n.log,
 	})
 	if err != nil {

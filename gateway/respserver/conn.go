@@ -61,6 +61,8 @@ type conn struct {
 	// tally sums up the commands of the round that have ended; slowInRound is how many of them the slow log has kept.
 	tally       tally
 	slowInRound int
+	// unsampled is how many commands on keys are not looked at until one is.
+	unsampled int
 	// began is when the command that is not whole yet began to arrive; zero where there is none.
 	began   time.Time
 	entries []*entry // those of the round are entries[:used]

@@ -21,6 +21,7 @@ type Server struct {
 	topology topology
 	stats    counters
 	observer observer
+	hot      hotKeys
 	pauses   pauses
 	started  time.Time
 	lastID   atomic.Int64
