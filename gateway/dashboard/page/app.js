@@ -6,7 +6,8 @@ import * as format from "./format.js";
 import { between } from "./measure.js";
 import { SlotMap, hint } from "./slotmap.js";
 
-const EVERY = 2000; // milliseconds
+// ?every=5 asks every 5 seconds; the node asks the others once a second at most.
+const EVERY = 1000 * Math.min(60, Math.max(0.2, Number(new URLSearchParams(location.search).get("every")) || 2)); // milliseconds
 const WINDOW = 10000;
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -77,7 +78,7 @@ function showTiles(m) {
   const tile = (name, value, unit, more) => el("div", { class: "tile" }, el("span", { class: "name" }, name), el("b", {}, value, unit && el("span", {}, unit)), el("span", { class: "more", title: more }, more || "\u00a0"));
   const time = (q) => {
     const us = m && m.histogram.quantile(q);
-    return format.latency(us).split(" ");
+    return us === undefined ? ["–", ""] : format.latency(us).split(" ");
   };
   const used = total((n) => n.memory.used_bytes);
   const limit = now.nodes.every((n) => n.memory.limit_bytes) ? total((n) => n.memory.limit_bytes) : 0;

@@ -54,7 +54,7 @@ export class Chart {
       g.fillText(this.format(t).replace(/\.0+(?=\D|$)/, ""), left - 7, y(t));
     }
     g.textBaseline = "alphabetic";
-    for (let m = 5; m >= 0; m--) {
+    for (const m of width < 420 ? [5, 2.5, 0] : [5, 4, 3, 2, 1, 0]) {
       g.textAlign = m === 5 ? "left" : m === 0 ? "right" : "center";
       g.fillText(m ? `−${m} min` : "now", x(end - m * 60000), height - 3);
     }
