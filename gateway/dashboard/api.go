@@ -53,7 +53,7 @@ var (
 )
 
 // answer lets a visitor in and writes what he is told.
-func (a *api) answer(answer func(*http.Request, Visitor) (any, error)) http.Handler {
+func (a *api) answer(answer func(*http.Request, guest) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, bodyBytesMax)
 		told, err := a.admit(r, answer)
@@ -68,7 +68,7 @@ func (a *api) answer(answer func(*http.Request, Visitor) (any, error)) http.Hand
 	})
 }
 
-func (a *api) admit(r *http.Request, answer func(*http.Request, Visitor) (any, error)) (any, error) {
+func (a *api) admit(r *http.Request, answer func(*http.Request, guest) (any, error)) (any, error) {
 	v, said, err := a.cfg.Visit(r)
 	switch {
 	case err != nil:
@@ -78,7 +78,7 @@ func (a *api) admit(r *http.Request, answer func(*http.Request, Visitor) (any, e
 	case !said && !a.isOurs(r.Host):
 		return nil, errStrangeName
 	}
-	return answer(r, v)
+	return answer(r, guest{v, said})
 }
 
 // isOurs tells whether a request names this server by an address, or by a name that a node of the cluster is known by.
@@ -115,7 +115,7 @@ func statusOf(err error) int {
 }
 
 // mayNot is an error unless the visitor has a right.
-func mayNot(v Visitor, command string, keys ...[]byte) error {
+func mayNot(v guest, command string, keys ...[]byte) error {
 	if v.May(command, keys...) {
 		return nil
 	}
@@ -123,7 +123,7 @@ func mayNot(v Visitor, command string, keys ...[]byte) error {
 }
 
 // key tells what is known of a key.
-func (a *api) key(r *http.Request, v Visitor) (any, error) {
+func (a *api) key(r *http.Request, v guest) (any, error) {
 	key := []byte(r.URL.Query().Get("key"))
 	if encoded := r.URL.Query().Get("key64"); encoded != "" {
 		var err error
@@ -163,7 +163,7 @@ type keyFacts struct {
 	TimeMs     int64   `json:"time_ms"`
 }
 
-func (a *api) transfer(r *http.Request, v Visitor) (any, error) {
+func (a *api) transfer(r *http.Request, v guest) (any, error) {
 	var wanted struct {
 		Shard slot.ShardID `json:"shard"`
 		To    string       `json:"to"`
@@ -177,14 +177,14 @@ func (a *api) transfer(r *http.Request, v Visitor) (any, error) {
 	})
 }
 
-func (a *api) rebalance(r *http.Request, v Visitor) (any, error) {
+func (a *api) rebalance(r *http.Request, v guest) (any, error) {
 	var wanted struct{}
 	return a.act(r, v, rightToRebalance, &wanted, func(ctx context.Context) (any, error) {
 		return struct{}{}, a.cfg.Cluster.StartRebalance(ctx, &clusterv1.RebalanceGoal{})
 	})
 }
 
-func (a *api) cancel(r *http.Request, v Visitor) (any, error) {
+func (a *api) cancel(r *http.Request, v guest) (any, error) {
 	var wanted struct {
 		Migration *uint64 `json:"migration"`
 	}
@@ -198,7 +198,7 @@ func (a *api) cancel(r *http.Request, v Visitor) (any, error) {
 }
 
 // act reads what is wanted and does it, for who may.
-func (a *api) act(r *http.Request, v Visitor, command string, wanted any, do func(context.Context) (any, error)) (told any, err error) {
+func (a *api) act(r *http.Request, v guest, command string, wanted any, do func(context.Context) (any, error)) (told any, err error) {
 	asked, err := io.ReadAll(r.Body)
 	defer func() { a.cfg.Changed(v.Name(), r.RemoteAddr, fmt.Sprintf("%s %s", r.URL.Path, shown(asked)), err) }()
 	if err != nil {

@@ -112,15 +112,14 @@ type rebalanceFacts struct {
 }
 
 // cluster is how the cluster is doing.
-func (a *api) cluster(r *http.Request, v Visitor) (any, error) {
+func (a *api) cluster(r *http.Request, v guest) (any, error) {
 	if err := mayNot(v, rightToLook); err != nil {
 		return nil, err
 	}
 	s := a.latest(r)
-	_, _, said := r.BasicAuth()
 	f := clusterFacts{
 		TimeMs: s.at.UnixMilli(), ClusterID: s.view.ClusterID, Self: s.view.Self, Epoch: s.view.Map.Epoch(),
-		You:   visitorFacts{v.Name(), said, said && v.May(rightToTransfer), said && v.May(rightToRebalance), said && v.May(rightToCancel)},
+		You:   visitorFacts{v.Name(), v.said, v.said && v.May(rightToTransfer), v.said && v.May(rightToRebalance), v.said && v.May(rightToCancel)},
 		Nodes: []nodeFacts{}, Shards: []shardFacts{}, Migrations: []migrationFacts{},
 	}
 	for _, n := range s.view.Nodes {

@@ -81,7 +81,7 @@ func (a *api) collect(ctx context.Context) *snapshot {
 }
 
 // slowLog is the answer to GET /api/v1/slowlog.
-func (a *api) slowLog(r *http.Request, v Visitor) (any, error) {
+func (a *api) slowLog(r *http.Request, v guest) (any, error) {
 	if err := mayNot(v, rightToSlowLog); err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (a *api) slowLog(r *http.Request, v Visitor) (any, error) {
 }
 
 // hotKeys is the answer to GET /api/v1/hotkeys.
-func (a *api) hotKeys(r *http.Request, v Visitor) (any, error) {
+func (a *api) hotKeys(r *http.Request, v guest) (any, error) {
 	if err := mayNot(v, rightToSlowLog); err != nil {
 		return nil, err
 	}

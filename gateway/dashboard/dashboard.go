@@ -37,6 +37,12 @@ type Visitor interface {
 	May(command string, keys ...[]byte) bool
 }
 
+// guest is a visitor; said tells that he has given a password.
+type guest struct {
+	Visitor
+	said bool
+}
+
 // Config is what a dashboard is made of.
 type Config struct {
 	Cluster Cluster
@@ -61,7 +67,7 @@ func Handler(cfg Config) http.Handler {
 	a := &api{cfg: cfg}
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServerFS(files))
-	for pattern, answer := range map[string]func(*http.Request, Visitor) (any, error){
+	for pattern, answer := range map[string]func(*http.Request, guest) (any, error){
 		"GET /api/v1/cluster": a.cluster, "GET /api/v1/slowlog": a.slowLog, "GET /api/v1/hotkeys": a.hotKeys, "GET /api/v1/key": a.key,
 		"POST /api/v1/transfer": a.transfer, "POST /api/v1/rebalance": a.rebalance, "POST /api/v1/cancel": a.cancel,
 	} {

@@ -2,15 +2,13 @@ package node
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"net/http"
-	"strings"
 	"time"
 
+	"github.com/holtcache/holt/gateway/acl"
+	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/dashboard"
 	"github.com/holtcache/holt/gateway/router"
-	"github.com/holtcache/holt/proto/apierr"
 	nodev1 "github.com/holtcache/holt/proto/holt/node/v1"
 	"github.com/holtcache/holt/proto/slot"
 )
@@ -76,45 +74,25 @@ func (c shownCluster) lookUpElsewhere(ctx context.Context, leader *router.Node, 
 	return found, nil
 }
 
-// visitor is the one user there is.
-type visitor struct{ said bool }
-
-// Name is that of the one user.
-func (visitor) Name() string { return "default" }
-
-// May lets those who have given the password do all, and others look.
-func (v visitor) May(command string, _ ...[]byte) bool {
-	return v.said || command == "get" || command == "slowlog|get" || strings.HasPrefix(command, "cluster|info")
+// dashboardVisitor is a user who looks at the dashboard.
+type dashboardVisitor struct {
+	*acl.User
+	access *acl.Registry
 }
 
-// visitDelay is how long a wrong password takes to be answered, as with AUTH of RESP.
-const visitDelay = 100 * time.Millisecond
+// May tells whether he may run a command.
+func (v dashboardVisitor) May(name string, keys ...[]byte) bool {
+	spec := v.access.Command(name)
+	return spec != nil && v.CheckKeys(spec, command.KeyAccess, keys...).Reason == 0
+}
 
-var (
-	errWhoIsIt = apierr.New(apierr.KindNoAuth, "say who you are: user and password of a RESP client")
-	errNotHim  = apierr.New(apierr.KindWrongPass, "invalid username-password pair or user is disabled")
-)
-
-// visit tells who looks at the dashboard. Where no password is set nobody can give one, and so nobody changes anything there.
+// visit tells who looks at the dashboard. A password changes nothing where 'default' takes any: it proves nothing.
 func (n *Node) visit(r *http.Request) (dashboard.Visitor, bool, error) {
-	user, password, said := r.BasicAuth()
-	switch {
-	case !said && n.cfg.Password == "":
-		return visitor{}, false, nil
-	case !said:
-		return nil, false, errWhoIsIt
+	u, said, err := n.visitor(r)
+	if err != nil {
+		return nil, false, err
 	}
-	want, got := sha256.Sum256([]byte(n.cfg.Password)), sha256.Sum256([]byte(password))
-	if right := subtle.ConstantTimeCompare(want[:], got[:]) == 1; right && user == "default" && n.cfg.Password != "" {
-		return visitor{said: true}, true, nil
-	}
-	timer := time.NewTimer(visitDelay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-n.closing:
-	}
-	return nil, false, errNotHim
+	return dashboardVisitor{u, n.access}, said && !u.NoPassword(), nil
 }
 
 // auditDashboard tells the log of a change that somebody has asked for.

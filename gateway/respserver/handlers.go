@@ -21,10 +21,9 @@ func allHandlers() map[string]handler {
 		"slowlog|get":         (*conn).slowLogGet, "slowlog|len": (*conn).slowLogLen, "slowlog|reset": (*conn).slowLogReset,
 		"latency|doctor": (*conn).latencyDoctor, "latency|histogram": (*conn).latencyHistogram, "latency|history": (*conn).latencyHistory,
 		"latency|latest": (*conn).latencyLatest, "latency|reset": (*conn).latencyReset,
-		"acl|whoami":     func(*conn, [][]byte) resp.Value { return resp.BulkString(defaultUser) },
 		"function|flush": (*conn).scriptFlush, "script|flush": (*conn).scriptFlush,
 	}
-	for _, more := range []map[string]handler{clientHandlers(), clusterHandlers(), clusterAdminHandlers()} {
+	for _, more := range []map[string]handler{clientHandlers(), clusterHandlers(), clusterAdminHandlers(), aclHandlers()} {
 		for name, h := range more {
 			handlers[name] = h
 		}

@@ -38,6 +38,7 @@ func (c *conn) round() (more bool) {
 	// Before the replies: whoever has seen them finds their commands and reads counted.
 	c.tally.flush(c.id)
 	c.server.stats.lookups.add(c.id, c.lookups)
+	c.accountRead(c.reader.Held())
 	c.lookups = ops.Lookups{}
 	if !c.out.finish() {
 		c.closing = true
@@ -92,7 +93,7 @@ func (c *conn) emit(v resp.Value, silent bool) {
 	}
 	c.out.buf = v.Append(c.out.buf, c.proto)
 	switch {
-	case !c.authed && len(c.out.buf) > c.server.limits.UnauthenticatedOutputMax:
+	case !c.authed() && len(c.out.buf) > c.server.limits.UnauthenticatedOutputMax:
 		c.closing = true // CVE-2025-21605
 		c.server.stats.outputCuts.Add(1)
 	case len(c.out.buf) < flushBytes:

@@ -132,7 +132,7 @@ func shownArgs(command string, args [][]byte) []string {
 		switch {
 		case count < len(args) && i == count-1:
 			shown[i] = fmt.Sprintf("... (%d more arguments)", len(args)-count+1)
-		case isSecret(command, args, i):
+		case isSecretArg(command, args, i):
 			shown[i] = "(redacted)"
 		case len(args[i]) > slowArgBytesMax:
 			shown[i] = fmt.Sprintf("%s... (%d more bytes)", args[i][:slowArgBytesMax], len(args[i])-slowArgBytesMax)
@@ -146,8 +146,8 @@ func shownArgs(command string, args [][]byte) []string {
 // secretWords are what is in the names of settings whose values nobody may see.
 var secretWords = []string{"pass", "auth", "secret", "token", "key"}
 
-// isSecret tells whether an argument may hold a password, or what leads to one.
-func isSecret(command string, args [][]byte, at int) bool {
+// isSecretArg tells whether an argument may hold a password, or what leads to one.
+func isSecretArg(command string, args [][]byte, at int) bool {
 	switch command {
 	case "auth":
 		return at >= 1

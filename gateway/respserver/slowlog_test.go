@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holtcache/holt/gateway/acl"
 	"github.com/holtcache/holt/gateway/resp"
 )
 
@@ -117,7 +118,7 @@ func TestSlowLogIsBoundedAndTellsNoSecrets(t *testing.T) {
 		}
 	}
 	// The same through a connection: the name is that of the table, however it was written.
-	f := start(t, fixtureConfig{with: func(c *Config) { c.Password = "secret" }})
+	f := start(t, fixtureConfig{with: func(c *Config) { c.Access = acl.NewRegistry(c.Table, "secret", nil) }})
 	c := f.dial()
 	c.want("aUtH secret", "+OK", "CONFIG SET slowlog-log-slower-than 0", "+OK", "SLOWLOG RESET", "+OK", "AuTh secret", "+OK", "hELLo 2 aUTh default secret", "[server redis version 7.2.4 proto :2 id :1 mode cluster role master modules []]")
 	if got := strings.Join(f.slowCommands(), ","); strings.Contains(got, "secret") || !strings.Contains(got, "AuTh (redacted)") {

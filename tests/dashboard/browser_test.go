@@ -61,7 +61,7 @@ func open(t *testing.T, width, height int) *browser {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars", "--disable-extensions",
-		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--password-store=basic", "--force-color-profile=srgb",
+		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--password-store=basic", "--ignore-certificate-errors", "--force-color-profile=srgb",
 		"--user-data-dir="+t.TempDir(), "--remote-debugging-pipe", "about:blank")
 	cmd.ExtraFiles = []*os.File{hears, says} // file descriptors 3 and 4
 	if err := cmd.Start(); err != nil {

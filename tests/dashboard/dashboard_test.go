@@ -133,8 +133,8 @@ func (b *browser) wantSlotsOfThreeColours() {
 
 func TestAdminLogsInAndMovesALeadership(t *testing.T) {
 	b := open(t, 390, 844) // a phone
-	c := cluster.Start(t, cluster.Options{Args: []string{"--requirepass", "secret"}})
-	b.visit("http://" + c.Nodes[1].Addr.HTTP + "/?every=0.3")
+	c := cluster.Start(t, cluster.Options{Secure: true})
+	b.visit("https://" + c.Nodes[1].Addr.HTTP + "/?every=0.3")
 	b.shows("#health", "log in")
 	logIn := func(password string) {
 		t.Helper()
@@ -146,7 +146,7 @@ func TestAdminLogsInAndMovesALeadership(t *testing.T) {
 	if text, err := b.text("#nodes"); err != nil || text != "" {
 		t.Errorf("without a password the page shows nodes: %q, %v", text, err)
 	}
-	logIn("secret")
+	logIn(c.Secure.Password)
 	b.shows("#user", "default")
 	b.shows("#health", "healthy")
 	if *pictures != "" {
@@ -163,7 +163,7 @@ func TestAdminLogsInAndMovesALeadership(t *testing.T) {
 	if after.Node.ID() != to || after.Node == before.Node {
 		t.Errorf("shard 1 is led by %s, want %s", after.Node.ID(), to)
 	}
-	if log := c.Nodes[1].Log(); !strings.Contains(log, "admin action") || strings.Contains(log, "secret") {
+	if log := c.Nodes[1].Log(); !strings.Contains(log, "admin action") || strings.Contains(log, c.Secure.Password) {
 		t.Errorf("the log of the node that was asked: %s", log)
 	}
 	b.wantNoComplaints()
