@@ -60,6 +60,7 @@ var edges = map[string][]string{
 	"gateway/respserver":          {"gateway/acl", "gateway/command", "gateway/proxy", "gateway/ops", "gateway/resp", "gateway/router", "raftfsm/store", "proto/..."}, // store.Item is what an ops.Reader lends
 	"gateway/grpcserver":          {"gateway/acl", "gateway/command", "gateway/ops", "gateway/router", "proto/..."},
 	"gateway/metrics":             {"gateway/respserver", "shard/executor", "shard/logstore", "shard/transport"}, // what they count, as they tell it
+	"gateway/dashboard":           {"gateway/router", "proto/..."},                                               // what there is to see comes through an interface that it declares
 	"gateway/node":                {"gateway/...", "shard/...", "raftfsm/...", "proto/..."},
 
 	"cmd/holt": {"gateway/node", "gateway/client", "gateway/certs", "proto/..."},
