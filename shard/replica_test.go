@@ -190,7 +190,7 @@ func (c *trio) stop(id string) {
 	n.wg.Wait()
 }
 
-// leader waits until one replica serves every slot.
+// leader waits until one replica serves all slots, which a store takes over one after the other.
 func (c *trio) leader() *node {
 	c.t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
