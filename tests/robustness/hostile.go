@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/holtcache/holt/tests/bench/system"
+	"github.com/holtcache/holt/tests/cluster"
+	"github.com/holtcache/holt/tests/hostile"
+	"github.com/holtcache/holt/tests/workload"
+)
+
+// hostileMax is how long a client may wait while others attack.
+const hostileMax = 100 * time.Millisecond
+
+// siege is a node that is attacked, and what came of it.
+type siege struct {
+	c     *cluster.Cluster
+	node  *cluster.Node
+	table *tabwriter.Writer
+	// broken are the promises that were.
+	broken []string
+}
+
+func runHostile(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("hostile", flag.ContinueOnError)
+	span := flags.Duration("time", 3*time.Second, "how long each attack goes on")
+	crowd := flags.Bool("crowd", false, "attack from many connections at once, not from one (those that are silent are many in any case)")
+	only := flags.String("attack", "", "only attacks with this in their name")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	t := &step{out: os.Stderr}
+	s := &siege{table: tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)}
+	t.do(func() {
+		s.c = cluster.Start(t, cluster.Options{Nodes: 1})
+		s.node = s.c.Nodes[0]
+		if err := s.all(ctx, *only, *crowd, *span); err != nil {
+			t.Fatalf("%v", err)
+		}
+	})
+	if failed := t.failed(); len(failed) > 0 {
+		return failedError(strings.Join(failed, "\n"))
+	}
+	if len(s.broken) > 0 {
+		return failedError(strings.Join(s.broken, "\n"))
+	}
+	return ctx.Err()
+}
+
+// all goes through the attacks, and before them through a time without any.
+func (s *siege) all(ctx context.Context, only string, crowd bool, span time.Duration) error {
+	conn, err := workload.Dial(s.node.Addr.RESP, cluster.Deadline, []string{"SET", "big", strings.Repeat("v", 8<<20)})
+	if err != nil {
+		return err
+	}
+	conn.Close()
+	fmt.Fprintln(s.table, "attack\tmedian\tp99\tlongest\trequests\tMiB\t")
+	attacks := append([]hostile.Attack{{Name: "none"}}, hostile.Attacks("big")...)
+	for _, a := range attacks {
+		if !strings.Contains(a.Name, only) || ctx.Err() != nil {
+			continue
+		}
+		if !crowd && a.Manner != hostile.Hold {
+			a.Conns = min(a.Conns, 1)
+		}
+		if err := s.under(ctx, a, span); err != nil {
+			return fmt.Errorf("%s: %w", a.Name, err)
+		}
+	}
+	return s.table.Flush()
+}
+
+// under measures during one attack.
+func (s *siege) under(ctx context.Context, a hostile.Attack, span time.Duration) error {
+	waits := make(chan error, 1)
+	var w hostile.Waits
+	ask, end := context.WithCancel(ctx)
+	defer end()
+	go func() {
+		var err error
+		w, err = bystander(ask, s.node.Addr.RESP)
+		waits <- err
+	}()
+	attack, stop := context.WithTimeout(ctx, span)
+	defer stop()
+	a.Run(attack, s.addr(a.Port))
+	<-attack.Done()
+	end()
+	if err := <-waits; err != nil {
+		return err
+	}
+	resident, err := system.ResidentBytes(s.node.PID())
+	if err != nil {
+		return err
+	}
+	micros := func(n int64) Duration { return Duration(time.Duration(n) * time.Microsecond) }
+	fmt.Fprintf(s.table, "%s\t%v\t%v\t%v\t%d\t%d\t\n", a.Name, micros(w.Median), micros(w.P99), micros(w.Max), w.Requests, resident>>20)
+	s.judge(a, w)
+	return nil
+}
+
+// judge tells what should not have been.
+func (s *siege) judge(a hostile.Attack, w hostile.Waits) {
+	say := func(format string, args ...any) {
+		s.broken = append(s.broken, a.Name+": "+fmt.Sprintf(format, args...))
+	}
+	if !s.node.Running() {
+		say("the node has ended")
+	}
+	if strings.Contains(s.node.Log(), "panicked") {
+		say("a connection panicked")
+	}
+	if waited := time.Duration(w.Max) * time.Microsecond; waited > hostileMax {
+		say("another client waited for %v, and %v is the most", waited, hostileMax)
+	}
+	for _, f := range w.Failures {
+		say("another client got %s", f)
+	}
+}
+
+// addr is the address of one of the node's ports.
+func (s *siege) addr(p hostile.Port) string {
+	return map[hostile.Port]string{
+		hostile.RESPPort: s.node.Addr.RESP, hostile.GRPCPort: s.node.Addr.GRPC, hostile.ClusterPort: s.node.Addr.Cluster,
+		hostile.GossipPort: s.node.Addr.Gossip, hostile.HTTPPort: s.node.Addr.HTTP,
+	}[p]
+}
+
+// bystander runs runBystander in a process of its own, which does not share ours with the attackers, until ctx ends.
+func bystander(ctx context.Context, addr string) (w hostile.Waits, err error) {
+	program, err := os.Executable()
+	if err != nil {
+		return w, err
+	}
+	command := exec.Command(program, "bystander", addr)
+	command.Stderr = os.Stderr
+	in, err := command.StdinPipe()
+	if err != nil {
+		return w, err
+	}
+	stop := context.AfterFunc(ctx, func() { in.Close() })
+	defer stop()
+	out, err := command.Output()
+	if err != nil {
+		return w, err
+	}
+	return w, json.Unmarshal(out, &w)
+}
+
+func runBystander(ctx context.Context, args []string) error {
+	if len(args) != 1 {
+		return errors.New("bystander: name the address of a node")
+	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		end()
+	}()
+	w, err := hostile.Bystander(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(w)
+}
