@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/holtcache/holt/tests/workload"
 )
 
@@ -16,6 +18,9 @@ type Waits struct {
 	Requests int
 	// Median, P99 and Max are in microseconds.
 	Median, P99, Max int64
+	// Work is the most processor time that the node used up during one of them, in microseconds. Where Max is long and Work is
+	// not, the machine was busy with others.
+	Work int64
 	// Failures are errors, one of each text, at most failuresMax.
 	Failures []string
 }
@@ -28,10 +33,10 @@ const (
 	beat = 2 * time.Millisecond
 )
 
-// Bystander is a client of addr until ctx ends: it asks on a connection that it had before, writes and reads on another, and asks on
+// Bystander is a client of the node at addr, whose process is pid, until ctx ends: it asks on a connection that it had before, writes and reads on another, and asks on
 // new ones.
-func Bystander(ctx context.Context, addr string) (Waits, error) {
-	var w waits
+func Bystander(ctx context.Context, addr string, pid int) (Waits, error) {
+	w := waits{pid: pid}
 	asks, err := workload.Dial(addr, replyMax)
 	if err != nil {
 		return Waits{}, err
@@ -46,9 +51,9 @@ func Bystander(ctx context.Context, addr string) (Waits, error) {
 	every := func(pause time.Duration, request func() error) {
 		all.Go(func() {
 			for wait(ctx, pause) {
-				began := time.Now()
+				began, work := time.Now(), w.worked()
 				err := request()
-				w.note(time.Since(began), err)
+				w.note(time.Since(began), w.worked()-work, err)
 				if err != nil && !errors.As(err, new(workload.ServerError)) {
 					return // the connection is of no use any more
 				}
@@ -79,14 +84,28 @@ func want(conn *workload.Conn, reply string, command ...string) error {
 
 // waits collects.
 type waits struct {
+	pid int
+
 	mu       sync.Mutex // protects the fields below
 	took     []time.Duration
+	work     time.Duration
 	failures []string
 }
 
-func (w *waits) note(took time.Duration, err error) {
+// worked is the processor time that the node has used up; 0 where it has ended.
+func (w *waits) worked() time.Duration {
+	const ofProcess = 2 // CPUCLOCK_SCHED of all threads; clock_getcpuclockid(3) makes the number so
+	var t unix.Timespec
+	if err := unix.ClockGettime(int32(^w.pid<<3|ofProcess), &t); err != nil {
+		return 0
+	}
+	return time.Duration(t.Nano())
+}
+
+func (w *waits) note(took, work time.Duration, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.work = max(w.work, work)
 	w.took = append(w.took, took)
 	if err != nil && len(w.failures) < failuresMax && !slices.Contains(w.failures, err.Error()) {
 		w.failures = append(w.failures, err.Error())
@@ -101,5 +120,7 @@ func (w *waits) told() Waits {
 		return Waits{Failures: w.failures}
 	}
 	slices.Sort(w.took)
-	return Waits{n, w.took[(n-1)/2].Microseconds(), w.took[(n*99+99)/100-1].Microseconds(), w.took[n-1].Microseconds(), w.failures}
+	return Waits{
+		n, w.took[(n-1)/2].Microseconds(), w.took[(n*99+99)/100-1].Microseconds(), w.took[n-1].Microseconds(), w.work.Microseconds(), w.failures,
+	}
 }

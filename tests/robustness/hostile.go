@@ -7,11 +7,16 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/holtcache/holt/tests/bench/system"
 	"github.com/holtcache/holt/tests/cluster"
@@ -27,6 +32,8 @@ type siege struct {
 	c     *cluster.Cluster
 	node  *cluster.Node
 	table *tabwriter.Writer
+	// profiles is where profiles are put; empty: there are none.
+	profiles string
 	// broken are the promises that were.
 	broken []string
 }
@@ -36,13 +43,14 @@ func runHostile(ctx context.Context, args []string) error {
 	span := flags.Duration("time", 3*time.Second, "how long each attack goes on")
 	crowd := flags.Bool("crowd", false, "attack from many connections at once, not from one (those that are silent are many in any case)")
 	only := flags.String("attack", "", "only attacks with this in their name")
+	profiles := flags.String("profiles", "", "put a profile of the node's processors and its heap during each attack into this folder")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	t := &step{out: os.Stderr}
-	s := &siege{table: tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)}
+	s := &siege{profiles: *profiles, table: tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)}
 	t.do(func() {
-		s.c = cluster.Start(t, cluster.Options{Nodes: 1})
+		s.c = cluster.Start(t, cluster.Options{Nodes: 1, Args: []string{"--pprof"}})
 		s.node = s.c.Nodes[0]
 		if err := s.all(ctx, *only, *crowd, *span); err != nil {
 			t.Fatalf("%v", err)
@@ -64,7 +72,7 @@ func (s *siege) all(ctx context.Context, only string, crowd bool, span time.Dura
 		return err
 	}
 	conn.Close()
-	fmt.Fprintln(s.table, "attack\tmedian\tp99\tlongest\trequests\tMiB\t")
+	fmt.Fprintln(s.table, "attack\tmedian\tp99\tlongest\twork\trequests\tMiB\t")
 	attacks := append([]hostile.Attack{{Name: "none"}}, hostile.Attacks("big")...)
 	for _, a := range attacks {
 		if !strings.Contains(a.Name, only) || ctx.Err() != nil {
@@ -88,14 +96,19 @@ func (s *siege) under(ctx context.Context, a hostile.Attack, span time.Duration)
 	defer end()
 	go func() {
 		var err error
-		w, err = bystander(ask, s.node.Addr.RESP)
+		w, err = bystander(ask, s.node.Addr.RESP, s.node.PID())
 		waits <- err
 	}()
 	attack, stop := context.WithTimeout(ctx, span)
 	defer stop()
+	profiled := make(chan error, 1)
+	go func() { profiled <- s.profile(attack, a.Name, span) }()
 	a.Run(attack, s.addr(a.Port))
 	<-attack.Done()
 	end()
+	if err := <-profiled; err != nil {
+		return err
+	}
 	if err := <-waits; err != nil {
 		return err
 	}
@@ -104,8 +117,43 @@ func (s *siege) under(ctx context.Context, a hostile.Attack, span time.Duration)
 		return err
 	}
 	micros := func(n int64) Duration { return Duration(time.Duration(n) * time.Microsecond) }
-	fmt.Fprintf(s.table, "%s\t%v\t%v\t%v\t%d\t%d\t\n", a.Name, micros(w.Median), micros(w.P99), micros(w.Max), w.Requests, resident>>20)
+	fmt.Fprintf(s.table, "%s\t%v\t%v\t%v\t%v\t%d\t%d\t\n", a.Name, micros(w.Median), micros(w.P99), micros(w.Max), micros(w.Work), w.Requests, resident>>20)
 	s.judge(a, w)
+	return nil
+}
+
+// profile fetches what the node does during an attack.
+func (s *siege) profile(ctx context.Context, attack string, span time.Duration) error {
+	if s.profiles == "" {
+		return nil
+	}
+	if err := os.MkdirAll(s.profiles, 0o755); err != nil {
+		return err
+	}
+	name := strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return '-'
+	}, attack)
+	var all sync.WaitGroup
+	for _, what := range []string{"profile", "heap", "trace"} {
+		all.Go(func() {
+			url := fmt.Sprintf("http://%s/debug/pprof/%s?seconds=%d", s.node.Addr.HTTP, what, max(1, int(span.Seconds())-1))
+			if what == "heap" {
+				<-ctx.Done()
+				url = fmt.Sprintf("http://%s/debug/pprof/heap", s.node.Addr.HTTP)
+			}
+			response, err := http.Get(url)
+			if err != nil {
+				return
+			}
+			defer response.Body.Close()
+			body, _ := io.ReadAll(response.Body)
+			_ = os.WriteFile(filepath.Join(s.profiles, name+"."+what), body, 0o644)
+		})
+	}
+	all.Wait()
 	return nil
 }
 
@@ -137,12 +185,12 @@ func (s *siege) addr(p hostile.Port) string {
 }
 
 // bystander runs runBystander in a process of its own, which does not share ours with the attackers, until ctx ends.
-func bystander(ctx context.Context, addr string) (w hostile.Waits, err error) {
+func bystander(ctx context.Context, addr string, pid int) (w hostile.Waits, err error) {
 	program, err := os.Executable()
 	if err != nil {
 		return w, err
 	}
-	command := exec.Command(program, "bystander", addr)
+	command := exec.Command(program, "bystander", addr, strconv.Itoa(pid))
 	command.Stderr = os.Stderr
 	in, err := command.StdinPipe()
 	if err != nil {
@@ -158,8 +206,12 @@ func bystander(ctx context.Context, addr string) (w hostile.Waits, err error) {
 }
 
 func runBystander(ctx context.Context, args []string) error {
-	if len(args) != 1 {
-		return errors.New("bystander: name the address of a node")
+	if len(args) != 2 {
+		return errors.New("bystander: name the address of a node, and its process")
+	}
+	pid, err := strconv.Atoi(args[1])
+	if err != nil {
+		return fmt.Errorf("bystander: %w", err)
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
@@ -167,7 +219,7 @@ func runBystander(ctx context.Context, args []string) error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		end()
 	}()
-	w, err := hostile.Bystander(ctx, args[0])
+	w, err := hostile.Bystander(ctx, args[0], pid)
 	if err != nil {
 		return err
 	}
