@@ -186,5 +186,5 @@ func (c *conn) describe() string {
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=0 sub=0 psub=0 ssub=0 multi=%d "+
 		"qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=%s user=%s redir=-1 resp=%d lib-name=%s lib-ver=%s",
 		c.id, c.remote, c.local, p.name, (now-c.since.UnixNano())/1e9, max(now-c.lastActive.Load(), 0)/1e9, c.shownFlags(), c.queued.Load(),
-		name, defaultUser, c.shownProto.Load(), p.library, p.version)
+		name, c.userLabel(), c.shownProto.Load(), p.library, p.version)
 }
