@@ -52,6 +52,41 @@ func TestScriptsAnswerAsInRedis(t *testing.T) {
 	}
 }
 
+// A script sees the slot of its keys, of which no other node has anything.
+func TestScriptsStayInTheSlotOfTheirKeys(t *testing.T) {
+	f := start(t, fixtureConfig{})
+	c := conformance.Dial(t, "tcp", f.addr, 2)
+	const nonLocal, otherSlot = "-ERR Script attempted to access a non local key in a cluster node ", "-ERR Script attempted to access keys that do not hash to the same slot "
+	for _, step := range []struct{ script, keys, want string }{
+		{`return redis.call("SET", "{t}undeclared", "x")`, "1 {t}k", "+OK"},
+		{`return redis.call("SET", "elsewhere", "x")`, "1 {t}k", nonLocal},
+		{`return redis.call("GET", "elsewhere")`, "1 {t}k", nonLocal},
+		{`return redis.call("RENAME", KEYS[1], "elsewhere")`, "1 {t}k", nonLocal},
+		{`return redis.call("GET", "elsewhere")`, "0", nonLocal},
+		{"#!lua\nreturn redis.call('GET', 'elsewhere')", "1 {t}k", otherSlot},
+		{"#!lua flags=allow-cross-slot-keys\nreturn redis.call('GET', 'elsewhere')", "1 {t}k", otherSlot},
+		{`return 1`, "2 {t}k elsewhere", "-CROSSSLOT "},
+	} {
+		for _, name := range []string{"EVAL", "EVAL_RO"} {
+			if name == "EVAL_RO" && step.want == "+OK" {
+				continue
+			}
+			args := append([]string{name, step.script}, strings.Fields(step.keys)...)
+			want := step.want
+			switch {
+			case name == "EVAL_RO" && strings.HasPrefix(step.script, "#!"):
+				want = "-ERR Can not execute a script with write flag"
+			case name == "EVAL_RO" && (strings.Contains(step.script, "SET") || strings.Contains(step.script, "RENAME")):
+				want = "-ERR Write commands are not allowed from read-only scripts."
+			}
+			if got := string(c.Do(args...)); !strings.HasPrefix(got, want) {
+				t.Errorf("%q: got %q, want %q", args, got, want)
+			}
+		}
+	}
+	f.dial().want("GET elsewhere", "(nil)", "GET {t}undeclared", "x")
+}
+
 // What a script runs is asked of its user's rights, as in Redis.
 func TestScriptsRunWhatTheirUserMayRun(t *testing.T) {
 	socket := conformance.StartRedis(t)

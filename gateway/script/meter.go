@@ -44,7 +44,9 @@ var (
 // meter ends a script that goes over its limits. To the Lua machine it is the context that is asked before each instruction.
 type meter struct {
 	context.Context // which never ends
-	began, looked   time.Time
+	// runMax is RunMax but for tests.
+	runMax        time.Duration
+	began, looked time.Time
 	// steps have been taken; at lookAt of them limits are looked at.
 	steps, lookAt int
 	sample        [1]metrics.Sample
@@ -57,7 +59,7 @@ type meter struct {
 var _ context.Context = (*meter)(nil)
 
 func newMeter() *meter {
-	m := &meter{Context: context.Background(), began: time.Now(), lookAt: stepsAtOnce}
+	m := &meter{Context: context.Background(), runMax: RunMax, began: time.Now(), lookAt: stepsAtOnce}
 	m.sample[0].Name = "/gc/heap/allocs:bytes"
 	return m
 }
@@ -96,7 +98,7 @@ func (m *meter) look() {
 		return
 	}
 	now := time.Now()
-	if ran := now.Sub(m.began); ran > StallMax || ran > RunMax && m.steps > stepsFew {
+	if ran := now.Sub(m.began); ran > max(StallMax, m.runMax) || ran > m.runMax && m.steps > stepsFew {
 		m.stopped = errTime
 		return
 	}

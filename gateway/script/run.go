@@ -22,7 +22,7 @@ type Env struct {
 // error that is returned means that the script went over a limit, and that nothing of it may be applied.
 func (s *Script) Run(env *Env) (resp.Value, error) {
 	r := idle.Get().(*runner)
-	v, err := r.run(s, env)
+	v, err := r.run(s, env, newMeter())
 	if r.reusable() {
 		r.release()
 		idle.Put(r)
@@ -30,8 +30,8 @@ func (s *Script) Run(env *Env) (resp.Value, error) {
 	return v, err
 }
 
-func (r *runner) run(s *Script, env *Env) (resp.Value, error) {
-	r.begin(s, env)
+func (r *runner) run(s *Script, env *Env, m *meter) (resp.Value, error) {
+	r.begin(s, env, m)
 	main := r.lua.NewFunctionFromProto(s.code)
 	main.Env = r.globals
 	r.lua.Push(main)

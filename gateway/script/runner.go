@@ -54,8 +54,8 @@ func newRunner() *runner {
 	return r
 }
 
-func (r *runner) begin(s *Script, env *Env) {
-	r.script, r.env, r.meter, r.line, r.resp3 = s, env, newMeter(), "", false
+func (r *runner) begin(s *Script, env *Env, m *meter) {
+	r.script, r.env, r.meter, r.line, r.resp3 = s, env, m, "", false
 	r.lua.SetContext(r.meter)
 	r.shown.RawSetString("KEYS", texts(r.lua, env.Keys))
 	r.shown.RawSetString("ARGV", texts(r.lua, env.Args))

@@ -28,7 +28,7 @@ func TestScriptsAreShutIn(t *testing.T) {
 func TestScriptsLeaveNothingBehind(t *testing.T) {
 	r := newRunner()
 	env := &Env{Keys: [][]byte{[]byte("key")}, Call: func([][]byte) resp.Value { return resp.OK() }}
-	if _, err := r.run(compiled(t, "return 1"), env); err != nil {
+	if _, err := r.run(compiled(t, "return 1"), env, newMeter()); err != nil {
 		t.Fatal(err)
 	}
 	r.release()
@@ -42,7 +42,7 @@ func TestScriptsLeaveNothingBehind(t *testing.T) {
 		`local t = {} t[1] = t return t`, `return nil + 1`, `pcall(error)`,
 		`local f f = function() f() end f()`, `return unpack({1, 2, 3})`, `string.gsub("abc", "%w", function() error("x") end)`,
 	} {
-		if _, err := r.run(compiled(t, attempt), env); err != nil {
+		if _, err := r.run(compiled(t, attempt), env, newMeter()); err != nil {
 			t.Errorf("%s: %v", attempt, err)
 		}
 		if !r.reusable() {
