@@ -41,7 +41,7 @@ func (c *conn) data(spec *command.Spec, args [][]byte) {
 	}
 	if call.Read != nil {
 		c.register(call.Keys)
-		if v, known := c.read(spec, &call, s); known {
+		if v, known := c.read(spec, &call, s, true); known {
 			c.reply(v)
 		}
 		return
