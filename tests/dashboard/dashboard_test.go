@@ -54,6 +54,11 @@ func TestPageShowsTheClusterAsItChanges(t *testing.T) {
 	}
 	b.shows("#shards tbody", "0–5460")
 	b.wantSlotsOfThreeColours()
+	b.do(`(() => {
+		const c = document.getElementById('slots'), at = c.getBoundingClientRect();
+		c.dispatchEvent(new PointerEvent('pointermove', { clientX: at.left + 1, clientY: at.top + 1 }));
+	})()`)
+	b.shows("#slot-hint", "slot 0 · shard 1 · led by ")
 
 	// What is written, and asked for, shows up.
 	clients := redis.NewClusterClient(&redis.ClusterOptions{Addrs: c.RESP()})
@@ -118,8 +123,8 @@ func (b *browser) wantSlotsOfThreeColours() {
 	b.t.Helper()
 	const script = `(() => {
 		const c = document.getElementById('slots'), g = c.getContext('2d');
-		const rows = 64, columns = 256;
-		return [...new Set([0, 5000, 6000, 10000, 11000, 16383].map((s) => [...g.getImageData(((s % columns) + 0.4) * c.width / columns, (Math.floor(s / columns) + 0.4) * c.height / rows, 1, 1).data].slice(0, 3).join()))];
+		const columns = Number(c.dataset.columns), cell = c.width / columns;
+		return [...new Set([0, 5000, 6000, 10000, 11000, 16383].map((s) => [...g.getImageData(((s % columns) + 0.4) * cell, (Math.floor(s / columns) + 0.4) * cell, 1, 1).data].slice(0, 3).join()))];
 	})()`
 	cluster.Eventually(b.t, "the slots have the colours of three nodes", func() error {
 		var colours []string

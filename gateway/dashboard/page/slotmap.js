@@ -7,12 +7,12 @@ export class SlotMap {
   constructor(canvas, onPoint) {
     this.canvas = canvas;
     this.owner = new Array(SLOTS).fill(undefined); // by slot: {shard, colour}
-    this.moving = new Set();
+    this.moving = new Map(); // by slot: the migration that it is in
     this.onPoint = onPoint;
     canvas.addEventListener("pointermove", (e) => this.point(e));
     canvas.addEventListener("pointerdown", (e) => this.point(e));
     canvas.addEventListener("pointerleave", () => onPoint(undefined));
-    new ResizeObserver(() => this.draw()).observe(canvas);
+    new ResizeObserver(() => this.draw()).observe(canvas.parentElement);
   }
 
   show(shards, migrations, colourOf) {
@@ -26,48 +26,48 @@ export class SlotMap {
     this.draw();
   }
 
+  // grid fills the width with cells of whole pixels.
   grid() {
-    const width = this.canvas.clientWidth || 1;
-    const columns = width < 640 ? 128 : 256;
-    return { columns, rows: SLOTS / columns, cell: width / columns };
+    const width = this.canvas.parentElement.clientWidth || 1;
+    const cell = width < 640 ? 3 : 4;
+    const columns = Math.max(1, Math.floor(width / cell));
+    return { columns, rows: Math.ceil(SLOTS / columns), cell };
   }
 
   point(e) {
-    const { columns, rows, cell } = this.grid();
+    const { columns, cell } = this.grid();
     const box = this.canvas.getBoundingClientRect();
     const x = Math.floor((e.clientX - box.left) / cell);
-    const y = Math.floor((e.clientY - box.top) / (box.height / rows));
-    if (x < 0 || y < 0 || x >= columns || y >= rows) return;
+    const y = Math.floor((e.clientY - box.top) / cell);
     const slot = y * columns + x;
+    if (x < 0 || y < 0 || x >= columns || slot >= SLOTS) return this.onPoint(undefined);
     this.onPoint({ slot, owner: this.owner[slot], migration: this.moving.get(slot) });
   }
 
   draw() {
     const { columns, rows, cell } = this.grid();
-    const high = Math.min(cell, 4.2);
     const scale = window.devicePixelRatio || 1;
-    this.canvas.style.height = `${Math.round(rows * high)}px`;
+    this.canvas.dataset.columns = columns;
+    this.canvas.style.width = `${columns * cell}px`;
+    this.canvas.style.height = `${rows * cell}px`;
     this.canvas.width = Math.round(columns * cell * scale);
-    this.canvas.height = Math.round(rows * high * scale);
+    this.canvas.height = Math.round(rows * cell * scale);
     const g = this.canvas.getContext("2d");
-    const empty = getComputedStyle(document.documentElement).getPropertyValue("--empty");
-    const text = getComputedStyle(document.documentElement).getPropertyValue("--text");
-    const w = this.canvas.width / columns;
-    const h = this.canvas.height / rows;
-    const gap = w >= 3 ? Math.max(1, Math.round(scale * 0.6)) : 0;
+    g.scale(scale, scale);
+    const style = getComputedStyle(document.documentElement);
+    const [empty, text] = [style.getPropertyValue("--empty"), style.getPropertyValue("--text")];
+    const size = cell > 3 ? cell - 1 : cell;
     for (let s = 0; s < SLOTS; s++) {
-      const left = Math.round((s % columns) * w);
-      const top = Math.round(Math.floor(s / columns) * h);
-      const right = Math.round(((s % columns) + 1) * w) - gap;
-      const bottom = Math.round((Math.floor(s / columns) + 1) * h) - gap;
+      const x = (s % columns) * cell;
+      const y = Math.floor(s / columns) * cell;
       const o = this.owner[s];
       g.fillStyle = (o && o.colour) || empty;
       g.globalAlpha = o && o.odd ? 0.86 : 1;
-      g.fillRect(left, top, right - left, bottom - top);
+      g.fillRect(x, y, size, size);
       if (this.moving.has(s)) {
         g.globalAlpha = 1;
         g.fillStyle = text;
-        g.fillRect(left, top, Math.max(1, (right - left) / 2), Math.max(1, (bottom - top) / 2));
+        g.fillRect(x, y, 2, 2);
       }
     }
     g.globalAlpha = 1;
