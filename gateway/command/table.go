@@ -34,7 +34,7 @@ func NewTable(limits Limits) *Table {
 		{"hash", [][]*Spec{hashSpecs(p), hashReadSpecs(p), hashScanSpecs(p)}},
 		{"generic", [][]*Spec{keysSpecs(p), scanSpecs(), renameSpecs(p), copySpecs(p), expireSpecs(p), ttlSpecs(p), objectSpecs(p), dumpSpecs(p), waitSpecs()}},
 		{"connection", [][]*Spec{connectionSpecs(), clientSpecs()}},
-		{"server", [][]*Spec{introspectSpecs(), configSpecs(), serverSpecs(), memorySpecs(p), aclSpecs()}},
+		{"server", [][]*Spec{introspectSpecs(), configSpecs(), serverSpecs(), memorySpecs(p), slowLogSpecs(), latencySpecs(), aclSpecs()}},
 		{"cluster", [][]*Spec{clusterSpecs()}},
 		{"transactions", [][]*Spec{transactionSpecs()}},
 		{"scripting", [][]*Spec{scriptingSpecs(), evalSpecs(p)}},

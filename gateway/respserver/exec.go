@@ -28,10 +28,12 @@ func (c *conn) exec() {
 	case !t.keyed && len(watch.keys) == 0:
 		c.settle()
 		v := resp.Array(make([]resp.Value, len(t.queued))...)
+		began := c.parsed
 		c.parse(t)
 		c.runAlone(t, v.Elems)
 		c.runOthers(t, v.Elems)
 		c.reply(v)
+		c.finishedExec(t, began, c.parsed, &v)
 		return
 	case !t.keyed:
 		t.slot = watch.slot

@@ -95,7 +95,7 @@ func (c *conn) awaitPause(p *pause, r *row) {
 		}
 	}
 	if waited {
-		c.arrived = time.Now()
+		c.resumed()
 	}
 }
 

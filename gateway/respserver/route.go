@@ -45,9 +45,10 @@ func (c *conn) data(spec *command.Spec, args [][]byte) {
 		}
 		return
 	}
+	c.sample(call.Keys)
 	if call.Read != nil {
 		c.register(call.Keys)
-		if v, known := c.read(spec, &call, s); known {
+		if v, known := c.read(spec, &call, s, true); known {
 			c.reply(v)
 		}
 		return
