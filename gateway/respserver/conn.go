@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -79,6 +80,7 @@ type conn struct {
 	heldRead    int64
 	heldReplies atomic.Int64
 	direct      directRead
+	behind      behind
 	runs        int         // commands of the round
 	lookups     ops.Lookups // of the round
 	// inExec: EXEC runs the command at hand, which must not wait then.
@@ -116,6 +118,7 @@ func newConn(s *Server, nc net.Conn, id int64) *conn {
 	c.becomeDefault()
 	c.out = output{nc: nc, limits: &s.limits, sent: &s.stats.sent}
 	c.direct.init(c)
+	c.behind.most = behindFirst
 	c.resetSession()
 	c.lastActive.Store(c.since.UnixNano())
 	return c
@@ -158,6 +161,7 @@ func (c *conn) run() {
 			return
 		}
 		for c.round() {
+			runtime.Gosched() // others come to their turn between the rounds of one who has sent many commands at once
 		}
 	}
 }

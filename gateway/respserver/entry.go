@@ -132,6 +132,9 @@ func (e *entry) set(spec *command.Spec, call *command.Call) {
 	e.read, e.write, e.several = call.Read, call.Write, several(spec, call)
 	e.noTouch = e.c.leavesUntouched(spec)
 	e.op.ReadOnly = call.Read != nil
+	if call.Forward != nil {
+		e.op.Command = call.Forward
+	}
 }
 
 // several tells whether the reply of a call holds more than one value.

@@ -18,10 +18,11 @@ func allHandlers() map[string]handler {
 		"config|resetstat": (*conn).configResetStat, "config|rewrite": (*conn).configRewrite,
 		"memory|doctor": (*conn).memoryDoctor, "memory|stats": (*conn).memoryStats, "memory|purge": (*conn).memoryPurge,
 		"memory|malloc-stats": (*conn).mallocStats,
-		"slowlog|get":         (*conn).slowLogGet, "slowlog|len": (*conn).slowLogLen, "slowlog|reset": (*conn).slowLogReset,
+		"function|flush":      (*conn).scriptFlush, "script|flush": (*conn).scriptFlush,
+		"script|load": (*conn).scriptLoad, "script|exists": (*conn).scriptExists, "script|kill": (*conn).scriptKill,
+		"slowlog|get": (*conn).slowLogGet, "slowlog|len": (*conn).slowLogLen, "slowlog|reset": (*conn).slowLogReset,
 		"latency|doctor": (*conn).latencyDoctor, "latency|histogram": (*conn).latencyHistogram, "latency|history": (*conn).latencyHistory,
 		"latency|latest": (*conn).latencyLatest, "latency|reset": (*conn).latencyReset,
-		"function|flush": (*conn).scriptFlush, "script|flush": (*conn).scriptFlush,
 	}
 	for _, more := range []map[string]handler{clientHandlers(), clusterHandlers(), clusterAdminHandlers(), aclHandlers()} {
 		for name, h := range more {

@@ -91,6 +91,12 @@ func (c *conn) emit(v resp.Value, silent bool) {
 	if silent {
 		return
 	}
+	if v.Kind == resp.KindBulk && len(v.Str) >= flushBytes && c.authed() {
+		c.out.buf = resp.AppendBulkHead(c.out.buf, len(v.Str))
+		c.closing = !c.out.through(v.Str) || c.closing
+		c.out.buf = append(c.out.buf, "\r\n"...)
+		return
+	}
 	c.out.buf = v.Append(c.out.buf, c.proto)
 	switch {
 	case !c.authed() && len(c.out.buf) > c.server.limits.UnauthenticatedOutputMax:
@@ -113,10 +119,23 @@ func (c *conn) reply(v resp.Value) {
 // answer writes the reply to the command at hand, or lets it wait for those before it.
 func (c *conn) answer(v resp.Value) {
 	if c.used == 0 {
-		c.emit(v, c.silent)
+		c.emitNow(v)
 		return
 	}
 	c.charge(&v)
 	e := c.newEntry()
 	e.reply, e.known = v, true
+}
+
+// emitNow writes the reply to the command at hand, behind which none waits. A large one counts until the client has taken it.
+func (c *conn) emitNow(v resp.Value) {
+	if v.IsError() || len(v.Str) < heldReplyMin && len(v.Elems) == 0 {
+		c.emit(v, c.silent)
+		return
+	}
+	if !c.accountReply(sizeOf(&v)) {
+		v = errorReply(errClientsFull)
+	}
+	c.emit(v, c.silent)
+	c.releaseReplies()
 }

@@ -40,7 +40,7 @@ func (c *conn) settle() {
 	}
 	c.used = 0
 	c.budget.Store(int64(c.server.limits.OutputBufferBytesMax))
-	c.releaseReplies()
+	c.behind.settled(c.releaseReplies())
 	c.resumed()
 }
 
