@@ -126,7 +126,9 @@ func (b *browser) listen(from io.Reader) {
 			delete(b.waiting, m.ID)
 			reply <- m
 		}
-		if m.Method == "Runtime.exceptionThrown" || m.Method == "Page.javascriptDialogOpening" || m.Method == "Log.entryAdded" && strings.Contains(string(text), `"level":"error"`) && !strings.Contains(string(text), "status of 401") {
+		// What the network says is not the page's fault: a node that starts, or is gone.
+		logged := m.Method == "Log.entryAdded" && strings.Contains(string(text), `"level":"error"`) && !strings.Contains(string(text), `"source":"network"`)
+		if logged || m.Method == "Runtime.exceptionThrown" || m.Method == "Page.javascriptDialogOpening" {
 			b.complaints = append(b.complaints, string(text))
 		}
 		b.mu.Unlock()
