@@ -47,10 +47,11 @@ var edges = map[string][]string{
 	// Certificates for tests (see testSupport).
 	"gateway/certs/certstest":     {},
 	"gateway/ops":                 {"gateway/ops/rdb", "gateway/ops/xxh3", "raftfsm/entry", "raftfsm/store", "proto/slot", "proto/apierr"},
-	"gateway/ops/rdb":             {},
+	"gateway/ops/rdb":             {"raftfsm/entry"},
 	"gateway/ops/xxh3":            {},
-	"gateway/ops/opstest":         {"raftfsm/entry", "raftfsm/store", "proto/slot"}, // a shard as a map, for tests (see testSupport)
-	"gateway/command":             {"gateway/ops", "gateway/resp", "proto/..."},
+	"gateway/ops/opstest":         {"raftfsm/entry", "raftfsm/store", "proto/slot", "proto/apierr"}, // a shard as a map, for tests (see testSupport)
+	"gateway/script":              {"gateway/resp", "proto/apierr"},
+	"gateway/command":             {"gateway/ops", "gateway/resp", "gateway/script", "proto/..."},
 	"gateway/command/redistest":   {},                                                               // a Redis, for tests (see testSupport)
 	"gateway/command/conformance": {"gateway/command", "gateway/command/redistest", "gateway/resp"}, // a Redis beside the table, for tests (see testSupport)
 	"gateway/router":              {"gateway/ops", "proto/..."},                                     // reaches shards through an interface that it declares
@@ -60,6 +61,7 @@ var edges = map[string][]string{
 	"gateway/respserver":          {"gateway/acl", "gateway/command", "gateway/proxy", "gateway/ops", "gateway/resp", "gateway/router", "raftfsm/store", "proto/..."}, // store.Item is what an ops.Reader lends
 	"gateway/grpcserver":          {"gateway/acl", "gateway/command", "gateway/ops", "gateway/router", "proto/..."},
 	"gateway/metrics":             {"gateway/respserver", "shard/executor", "shard/logstore", "shard/transport"}, // what they count, as they tell it
+	"gateway/dashboard":           {"gateway/router", "proto/..."},                                               // what there is to see comes through an interface that it declares
 	"gateway/node":                {"gateway/...", "shard/...", "raftfsm/...", "proto/..."},
 
 	"cmd/holt": {"gateway/node", "gateway/client", "gateway/certs", "proto/..."},
