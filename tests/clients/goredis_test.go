@@ -20,7 +20,8 @@ func (quiet) Printf(context.Context, string, ...any) {}
 func init() { redis.SetLogger(quiet{}) }
 
 func TestGoRedisWorksWithItsDefaults(t *testing.T) {
-	c := cluster.Start(t, cluster.Options{})
+	t.Parallel()
+	c := cluster.Start(t, cluster.Options{Settings: cluster.Calm})
 	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: c.RESP()[:1]})
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), cluster.Deadline)
@@ -103,6 +104,7 @@ func TestGoRedisWorksWithItsDefaults(t *testing.T) {
 // The library repeats by itself what a kill interrupts. It asks for the slot map on MOVED, which a dead node does not
 // answer, and otherwise once a minute; users who want failover to cost them seconds set the interval.
 func TestGoRedisGoesOnAfterALeaderWasKilled(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: c.RESP(), ClusterStateReloadInterval: time.Second})
 	defer client.Close()

@@ -14,7 +14,8 @@ import (
 )
 
 func TestStubsMadeInGoWorkAtEveryNode(t *testing.T) {
-	c := cluster.Start(t, cluster.Options{})
+	t.Parallel()
+	c := cluster.Start(t, cluster.Options{Settings: cluster.Calm})
 	ctx, cancel := context.WithTimeout(t.Context(), cluster.Deadline)
 	defer cancel()
 	for _, n := range c.Nodes {

@@ -2,6 +2,7 @@ package clients
 
 import (
 	"context"
+	"flag"
 	"os"
 	"os/exec"
 	"testing"
@@ -11,7 +12,13 @@ import (
 	"github.com/holtcache/holt/tests/cluster"
 )
 
+// atOnce is how many tests run side by side: each has a cluster of its own, which mostly waits to be asked.
+const atOnce = "2"
+
 func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", atOnce); err != nil { // what the command line says counts more
+		panic(err)
+	}
 	// A pool of go-redis that was closed while its node was down looks once more whether the node is back.
 	dialing := goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial")
 	goleak.VerifyTestMain(m, dialing, goleak.Cleanup(func(code int) { os.Exit(cluster.CleanedUp(code)) }))

@@ -12,7 +12,8 @@ import (
 )
 
 func TestRueidisWorksWithItsDefaults(t *testing.T) {
-	c := cluster.Start(t, cluster.Options{})
+	t.Parallel()
+	c := cluster.Start(t, cluster.Options{Settings: cluster.Calm})
 	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: c.RESP()[:1]})
 	if err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 
 // With TLS and users clients need what they need for Redis: a certificate to trust, a name, a password.
 func TestClientsWorkWithTLSAndUsers(t *testing.T) {
-	c := cluster.Start(t, cluster.Options{Secure: true})
+	c := cluster.Start(t, cluster.Options{Secure: true, Settings: cluster.Calm})
 	ctx, cancel := context.WithTimeout(t.Context(), cluster.Deadline)
 	defer cancel()
 	const name, password = "app", "app's word"

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -21,8 +22,9 @@ func port(t *testing.T, addr string) string {
 }
 
 func TestRedisCLIFollowsTheClusterFromAnyNode(t *testing.T) {
+	t.Parallel()
 	cli := tool(t, "redis-cli", "redis-tools")
-	c := cluster.Start(t, cluster.Options{})
+	c := cluster.Start(t, cluster.Options{Settings: cluster.Calm})
 	for i, n := range c.Nodes {
 		at := []string{"-c", "-p", port(t, n.Addr.RESP)}
 		do := func(want string, command ...string) {
@@ -34,8 +36,10 @@ func TestRedisCLIFollowsTheClusterFromAnyNode(t *testing.T) {
 		do("OK", "set", "foo", fmt.Sprint("bar", i))
 		do(fmt.Sprint("bar", i), "get", "foo")
 		do(fmt.Sprint(i+1), "incr", "counter")
-		do("OK", "set", "short", "v", "ex", "100")
-		do("100", "ttl", "short")
+		do("OK", "set", "short", "v", "ex", "100000")
+		if ttl, err := strconv.Atoi(strings.TrimSpace(run(t, cli, append(at, "ttl", "short")...))); ttl <= 99000 || ttl > 100000 || err != nil {
+			t.Errorf("node %d, ttl: %d, %v", n.Number, ttl, err)
+		}
 		do("0", "exists", "nothing")
 	}
 	leader := c.Leader(c.ShardIDs()[0]).Node
@@ -59,8 +63,9 @@ func TestRedisCLIFollowsTheClusterFromAnyNode(t *testing.T) {
 }
 
 func TestRedisBenchmarkCompletesWithoutAnError(t *testing.T) {
+	t.Parallel()
 	benchmark := tool(t, "redis-benchmark", "redis-tools")
-	c := cluster.Start(t, cluster.Options{})
+	c := cluster.Start(t, cluster.Options{Settings: cluster.Calm})
 	for _, pipeline := range []string{"1", "16"} {
 		out := run(t, benchmark, "--cluster", "-p", port(t, c.Nodes[0].Addr.RESP), "-t", "set,get", "-n", "5000", "-c", "50", "-P", pipeline, "-r", "10000", "-q")
 		if lower := strings.ToLower(out); strings.Contains(lower, "error") || strings.Count(out, "requests per second") < 2 {
@@ -72,8 +77,9 @@ func TestRedisBenchmarkCompletesWithoutAnError(t *testing.T) {
 
 // A gateway takes tools that know nothing of clusters.
 func TestPlainToolsWorkThroughAGateway(t *testing.T) {
+	t.Parallel()
 	cli, benchmark := tool(t, "redis-cli", "redis-tools"), tool(t, "redis-benchmark", "redis-tools")
-	c := cluster.Start(t, cluster.Options{})
+	c := cluster.Start(t, cluster.Options{Settings: cluster.Calm})
 	at := port(t, c.Gateway())
 	script := exec.CommandContext(t.Context(), cli, "-p", at)
 	script.Stdin = strings.NewReader("select 0\nmset a 1 b 2 c 3 d 4\nmget a b c d\ndel a b nothing\nmulti\nincr c\nincr c\nexec\ndbsize\n")
@@ -101,6 +107,7 @@ func TestPlainToolsWorkThroughAGateway(t *testing.T) {
 }
 
 func TestRedisPyWorksWithTheCluster(t *testing.T) {
+	t.Parallel()
 	python := ""
 	for _, path := range []string{"python3", "/usr/bin/python3"} {
 		if exec.CommandContext(t.Context(), path, "-c", "import redis.cluster").Run() == nil {
@@ -111,16 +118,17 @@ func TestRedisPyWorksWithTheCluster(t *testing.T) {
 	if python == "" {
 		t.Skip("no Python with redis-py here: install python3-redis to have this test run")
 	}
-	c := cluster.Start(t, cluster.Options{})
+	c := cluster.Start(t, cluster.Options{Settings: cluster.Calm})
 	t.Log(run(t, python, filepath.Join("testdata", "redispy.py"), port(t, c.Nodes[0].Addr.RESP)))
 }
 
 func TestStubsMadeInJavaScriptWork(t *testing.T) {
+	t.Parallel()
 	node := tool(t, "node", "nodejs")
 	if matches, err := filepath.Glob("grpcjs/node_modules/@grpc/grpc-js/package.json"); err != nil || len(matches) == 0 {
 		t.Skip("no modules in tests/clients/grpcjs: run make tools to have this test run")
 	}
-	c := cluster.Start(t, cluster.Options{})
+	c := cluster.Start(t, cluster.Options{Settings: cluster.Calm})
 	for _, n := range c.Nodes {
 		out := run(t, node, filepath.Join("grpcjs", "client.mjs"), n.Addr.GRPC)
 		if !strings.Contains(out, " passed, 0 failed") {

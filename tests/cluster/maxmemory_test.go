@@ -13,7 +13,7 @@ import (
 // then, and nothing else is; under another policy keys go and writes pass.
 func TestMaxmemoryOfOneNodeBoundsTheShards(t *testing.T) {
 	t.Parallel()
-	c := cluster.Start(t, cluster.Options{})
+	c := cluster.Start(t, cluster.Options{Settings: calm})
 	shard := c.ShardIDs()[0]
 	keys := c.Keys(shard)
 	conn, err := workload.Dial(c.Leader(shard).Node.Addr.RESP, cluster.Deadline)

@@ -8,13 +8,10 @@ import (
 	"github.com/holtcache/holt/tests/cluster"
 	"github.com/holtcache/holt/tests/model"
 	"github.com/holtcache/holt/tests/workload"
-
-	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
 )
 
-// calm makes elections so rare that none comes of a busy machine: where a test says that no request fails, the cause of
-// a failure shall be what the test does.
-var calm = &clusterv1.Settings{HeartbeatMs: 2000}
+// calm is for tests that say that no request fails: the cause of a failure shall be what the test does.
+var calm = cluster.Calm
 
 // handOver has a shard led by another node. A busy machine may bring an election in between, so it is asked for until the
 // leadership has moved.
