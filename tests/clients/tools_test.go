@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os/exec"
@@ -106,15 +107,19 @@ func TestPlainToolsWorkThroughAGateway(t *testing.T) {
 	}
 }
 
-func TestRedisPyWorksWithTheCluster(t *testing.T) {
-	t.Parallel()
-	python := ""
+// pythonWithRedis is a Python that has redis-py, "" if there is none.
+func pythonWithRedis(ctx context.Context) string {
 	for _, path := range []string{"python3", "/usr/bin/python3"} {
-		if exec.CommandContext(t.Context(), path, "-c", "import redis.cluster").Run() == nil {
-			python = path
-			break
+		if exec.CommandContext(ctx, path, "-c", "import redis.cluster").Run() == nil {
+			return path
 		}
 	}
+	return ""
+}
+
+func TestRedisPyWorksWithTheCluster(t *testing.T) {
+	t.Parallel()
+	python := pythonWithRedis(t.Context())
 	if python == "" {
 		t.Skip("no Python with redis-py here: install python3-redis to have this test run")
 	}
