@@ -37,7 +37,7 @@ var ownComplexity = map[string]string{
 }
 
 // ownArguments are the rows that take more than those of Redis 7.0 do.
-var ownArguments = map[string]string{"set": "IFEQ and IFNE of Redis 8.4, IFVER of Holt"}
+var ownArguments = map[string]string{"set": "IFEQ and IFNE of Redis 8.4, IFVER of Holt", "scan": "BYSLOT of Holt"}
 
 // The goal: a client that learns the commands from COMMAND treats Holt as it would treat Redis. The method: each row,
 // as a RESP3 client reads it, beside that of a real Redis.

@@ -14,7 +14,7 @@ var everywhere = map[string]struct {
 	readOnly bool
 	join     func(parts []resp.Value, places [][]int) resp.Value
 }{
-	"dbsize": {true, joinSum}, "flushall": {false, joinOK}, "flushdb": {false, joinOK}, "keys": {true, joinArrays},
+	"dbsize": {true, joinSum}, "flushall": {false, joinOK}, "flushdb": {false, joinOK},
 }
 
 // askEverywhere adds to the reply of this node what the others that lead shards say.
@@ -56,18 +56,6 @@ func otherNodes(v *router.View) (nodes []router.Node) {
 		}
 	}
 	return nodes
-}
-
-func joinArrays(parts []resp.Value, _ [][]int) resp.Value {
-	var all []resp.Value
-	for _, part := range parts {
-		elems, ok := elemsIn(part)
-		if !ok {
-			return errJoin
-		}
-		all = append(all, elems...)
-	}
-	return resp.Array(all...)
 }
 
 // errProxied refuses what a server that redirects nobody can't keep.
