@@ -113,7 +113,7 @@ func goThroughKeys(t *testing.T, cli, at string) {
 	if !maps.Equal(got, want) {
 		t.Errorf("redis-cli --scan gives %d keys, want %d", len(got), len(want))
 	}
-	if out := run(t, cli, "-p", at, "--bigkeys"); !strings.Contains(out, "Sampled 202 keys") || !strings.Contains(out, `"long" has 1000 bytes`) || !strings.Contains(out, `"h" has 2 fields`) {
+	if out := run(t, cli, "-p", at, "--bigkeys"); !strings.Contains(out, "Sampled 202 keys") || !strings.Contains(out, `'"long"' has 1000 bytes`) || !strings.Contains(out, `'"h"' has 2 fields`) {
 		t.Errorf("redis-cli --bigkeys: %s", out)
 	}
 	if out := run(t, cli, "-p", at, "--memkeys"); !strings.Contains(out, "Sampled 202 keys") {
