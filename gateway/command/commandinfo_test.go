@@ -19,6 +19,7 @@ var notInRedis = map[string]string{
 	"client|durability": "Holt's own: when writes are acknowledged",
 	"client|readmode":   "Holt's own: how reads are made consistent",
 	"client|routing":    "Holt's own: whether a server that redirects nobody does so for this connection",
+	"client|written":    "Holt's own: what WAIT asks for servers that redirect nobody",
 }
 
 // ownSummary are the rows whose one line says what Holt does, or says it in Holt's words.
