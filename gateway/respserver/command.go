@@ -179,7 +179,7 @@ func (c *conn) other(r *row, args [][]byte) {
 	if !r.inRound {
 		c.settle()
 	}
-	c.reply(c.askEverywhere(r, args, r.handler(c, args)))
+	c.reply(c.answered(r, args))
 }
 
 // word tells whether an argument is an option; upper is in upper case.
