@@ -160,6 +160,12 @@ func clientSpecs() []*Spec {
 					Arguments: []Arg{oneOf("mode", token("CLUSTER"), token("PROXY"))},
 				},
 				{
+					Name: "written", Arity: 3, Flags: NoScript | Loading | Stale, OwnSession: true, Categories: CatConnection,
+					Summary: "Tell how many other replicas hold the last write of this connection on a shard that is led here, and the appendfsync policy",
+					Since:   "0.3.0", Complexity: "O(N) where N is the number of replicas",
+					Arguments: []Arg{integer("shard")},
+				},
+				{
 					Name: "help", Arity: 2, Flags: Loading | Stale, Categories: CatConnection,
 					Summary: "Show helpful text about the different subcommands",
 					Since:   "5.0.0", Complexity: "O(1)",

@@ -19,6 +19,7 @@ var notInRedis = map[string]string{
 	"client|durability": "Holt's own: when writes are acknowledged",
 	"client|readmode":   "Holt's own: how reads are made consistent",
 	"client|routing":    "Holt's own: whether a server that redirects nobody does so for this connection",
+	"client|written":    "Holt's own: what WAIT asks for servers that redirect nobody",
 }
 
 // ownSummary are the rows whose one line says what Holt does, or says it in Holt's words.
@@ -37,7 +38,7 @@ var ownComplexity = map[string]string{
 }
 
 // ownArguments are the rows that take more than those of Redis 7.0 do.
-var ownArguments = map[string]string{"set": "IFEQ and IFNE of Redis 8.4, IFVER of Holt"}
+var ownArguments = map[string]string{"set": "IFEQ and IFNE of Redis 8.4, IFVER of Holt", "scan": "BYSLOT of Holt"}
 
 // The goal: a client that learns the commands from COMMAND treats Holt as it would treat Redis. The method: each row,
 // as a RESP3 client reads it, beside that of a real Redis.

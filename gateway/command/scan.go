@@ -21,6 +21,7 @@ func scanSpecs() []*Spec {
 				pattern("pattern").after("MATCH").optional(),
 				integer("count").after("COUNT").optional(),
 				text("type").after("TYPE").from("6.0.0").optional(),
+				token("BYSLOT").from("0.1.0").optional(),
 			},
 		},
 		{
@@ -51,6 +52,8 @@ type ScanQuery struct {
 	Count int64
 	// Type is the name of the type that is asked for, in lower case; empty means any.
 	Type string
+	// BySlot: the slot that the cursor names is asked for wherever it is served, and those behind it as far as they are served there.
+	BySlot bool
 
 	// pattern is what keys have to match, where filtered says so.
 	pattern  string
@@ -71,6 +74,10 @@ func ParseScan(args [][]byte) (ScanQuery, error) {
 		return q, err
 	}
 	for options := args[2:]; len(options) > 0; options = options[2:] {
+		if word(options[0], "BYSLOT") && len(options) == 1 {
+			q.BySlot = true
+			break
+		}
 		if len(options) < 2 {
 			return q, errSyntax
 		}
@@ -94,6 +101,18 @@ func ParseScan(args [][]byte) (ScanQuery, error) {
 		}
 	}
 	return q, nil
+}
+
+// Command is the query as one by slot from a cursor on, about count keys at a time.
+func (q *ScanQuery) Command(cursor uint64, count int64) [][]byte {
+	words := [][]byte{[]byte("SCAN"), strconv.AppendUint(nil, cursor, 10), []byte("COUNT"), strconv.AppendInt(nil, count, 10)}
+	if q.filtered {
+		words = append(words, []byte("MATCH"), []byte(q.pattern))
+	}
+	if q.Type != "" {
+		words = append(words, []byte("TYPE"), []byte(q.Type))
+	}
+	return append(words, []byte("BYSLOT"))
 }
 
 // parseCursor reads a cursor as C's strtoul does, but for blanks (Redis, db.c, parseScanCursorOrReply).

@@ -17,7 +17,7 @@
 // # Goroutines
 //
 // A lane, the connection to one leader that several clients share, has one that reads. Whoever has something to send writes it, and
-// what others have queued meanwhile. Pool.Close ends all lanes.
+// what others have queued meanwhile. A timer ends a lane that nobody uses any more, and Pool.Close all.
 //
 // # Locks
 //

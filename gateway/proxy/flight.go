@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -63,6 +64,7 @@ func (f *flight) watched(submitted []*router.Op) bool {
 // changed, and it is as if they had.
 func (f *flight) sendWatched(first int) error {
 	op, s := f.open[first], f.sent[first]
+	f.r.wrote = f.r.watching
 	if f.r.watching.send(func(dst []byte) []byte { return appendOp(dst, op) }, s) != nil {
 		s.reply = f.aborted()
 		s.done.landed()
@@ -105,6 +107,9 @@ func (f *flight) send(submitted []*router.Op, sendings []*sending) error {
 			return err
 		}
 	}
+	if slices.ContainsFunc(submitted, writes) {
+		f.r.wrote = l
+	}
 	return l.send(func(dst []byte) []byte {
 		for _, op := range submitted {
 			dst = appendOp(dst, op)
@@ -112,6 +117,8 @@ func (f *flight) send(submitted []*router.Op, sendings []*sending) error {
 		return dst
 	}, sendings...)
 }
+
+func writes(op *router.Op) bool { return !op.ReadOnly }
 
 func appendOp(dst []byte, op *router.Op) []byte {
 	if op.Block == nil {
@@ -265,6 +272,9 @@ func (f *flight) repeat(op *router.Op, deadline time.Time) {
 	}
 	if err == nil {
 		f.waiter.open.Add(1)
+		if writes(op) {
+			f.r.wrote = l
+		}
 		if err = l.send(func(dst []byte) []byte {
 			if to.Kind == apierr.KindAsk {
 				dst = append(dst, asking...)

@@ -35,6 +35,7 @@ var (
 	errQueueFull = errors.New("too much waits to be sent to this node (limit queueBytesMax)")
 	errSilent    = errors.New("the node is silent")
 	errGone      = errors.New("the connection is over")
+	errIdle      = errors.New("the connection was idle")
 )
 
 // sending is one op on its way.
@@ -71,6 +72,9 @@ type lane struct {
 	addr    string
 	session Session
 	dial    sync.Once
+	// idle ends a shared lane that is not used; usedAt is when somebody was given it last. Pool.mu protects both.
+	idle   *time.Timer
+	usedAt time.Time
 
 	mu      sync.Mutex // protects the fields below; not held across a write
 	nc      net.Conn
@@ -90,6 +94,13 @@ func (l *lane) over() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.err != nil
+}
+
+// awaits tells whether replies are to come.
+func (l *lane) awaits() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.next < len(l.open)
 }
 
 // send queues what encode appends and writes it, unless somebody who is writing already does. With an error nothing was sent.
@@ -224,6 +235,9 @@ func (l *lane) read(nc net.Conn) {
 			}
 		}
 		if err != nil {
+			if l.over() {
+				return // ended here
+			}
 			l.fail(fmt.Errorf("node at %s: %w", l.addr, err))
 			return
 		}
@@ -275,12 +289,16 @@ func (l *lane) doubt() {
 	}
 }
 
-// fail ends the lane. What was sent and not answered hears of it.
+// fail ends the lane for a reason that speaks against its node. What was sent and not answered hears of it.
 func (l *lane) fail(err error) {
-	l.mu.Lock()
-	l.failLocked(err)
-	l.mu.Unlock()
+	l.end(err)
 	l.pool.cfg.Doubted()
+}
+
+func (l *lane) end(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failLocked(err)
 }
 
 func (l *lane) failLocked(err error) {

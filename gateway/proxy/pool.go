@@ -72,10 +72,41 @@ func (p *Pool) lane(addr string, s Session) (*lane, error) {
 	}
 	l := p.lanes[key]
 	if l == nil || l.over() {
+		if l != nil {
+			l.idle.Stop()
+		}
 		l = newLane(p, addr, s)
+		l.idle = time.AfterFunc(laneIdleMax, func() { p.retire(key, l) })
 		p.lanes[key] = l
 	}
+	l.usedAt = time.Now()
 	return l, nil
+}
+
+// laneIdleMax is how long a connection is kept that nobody sends anything over: each login has its own ones, and may never come back.
+// It is long, because with it goes what WAIT could ask of earlier writes.
+const laneIdleMax = 5 * time.Minute
+
+// retire ends a connection that was idle for so long, or looks again when it may have been. Whoever has just been given it is not
+// disturbed.
+func (p *Pool) retire(key laneKey, l *lane) {
+	p.mu.Lock()
+	if p.lanes[key] != l {
+		p.mu.Unlock()
+		return
+	}
+	left := laneIdleMax - time.Since(l.usedAt)
+	if l.awaits() {
+		left = laneIdleMax
+	}
+	if left > 0 {
+		l.idle.Reset(left)
+		p.mu.Unlock()
+		return
+	}
+	delete(p.lanes, key)
+	p.mu.Unlock()
+	l.end(errIdle)
 }
 
 // alone is a connection that one client has to itself.
@@ -119,6 +150,7 @@ func (p *Pool) Close() {
 	p.lanes = map[laneKey]*lane{}
 	p.mu.Unlock()
 	for _, l := range lanes {
+		l.idle.Stop()
 		l.fail(errClosed)
 	}
 	p.wg.Wait()

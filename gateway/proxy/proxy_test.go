@@ -85,7 +85,7 @@ func (n *fakeNode) serve(c net.Conn, number int) {
 				n.hellos = append(n.hellos, command)
 				n.mu.Unlock()
 			}
-			if words[0] != "HELLO" && words[0] != "CLIENT" {
+			if words[0] != "HELLO" && (words[0] != "CLIENT" || words[1] == "WRITTEN") {
 				n.mu.Lock()
 				n.commands, n.by = append(n.commands, command), append(n.by, number)
 				reply = n.answer(command)
@@ -364,4 +364,32 @@ func TestClientsShareConnectionsOnlyWithTheirOwnLogin(t *testing.T) {
 	if fmt.Sprint(n.by, n.hellos) != "[1 2 3 4 2] [HELLO 2 SETNAME holt-gateway HELLO 2 AUTH a 1 SETNAME holt-gateway HELLO 2 AUTH a 2 SETNAME holt-gateway HELLO 2 AUTH b 1 SETNAME holt-gateway]" {
 		t.Errorf("connections %v were greeted with %q", n.by, n.hellos)
 	}
+}
+
+// What a node tells of writes is believed only over the connection that they went over.
+func TestWrittenIsAskedOverTheConnectionOfTheWrite(t *testing.T) {
+	n := startNode(t, func(c string) string {
+		if c == "CLIENT WRITTEN 1" {
+			return "*2\r\n:2\r\n$6\r\nalways\r\n"
+		}
+		return echo(c)
+	})
+	p := newTestPool(t)
+	r := p.Replica(1, router.Node{RESP: n.addr}, Session{Proto: 2})
+	want := func(what string, held int, known bool) {
+		t.Helper()
+		if h, policy, k := r.Written(time.Now().Add(testTime)); h != held || k != known || k && policy != "always" {
+			t.Errorf("%s: %d by %q, known %v, want %d, %v", what, h, policy, k, held, known)
+		}
+	}
+	want("before a write", 2, true)
+	f := r.NewFlight()
+	do(t, f, command("SET x"))
+	do(t, f, command("GET x"))
+	want("behind a write", 2, true)
+	r.(*replica).wrote.fail(errGone)
+	do(t, f, command("GET x"))
+	want("once the connection has broken", 0, false)
+	do(t, f, command("SET x"))
+	want("behind the next write", 2, true)
 }

@@ -1,10 +1,13 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/holtcache/holt/gateway/ops"
+	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/router"
 	"github.com/holtcache/holt/proto/apierr"
 	"github.com/holtcache/holt/proto/slot"
@@ -18,6 +21,9 @@ type replica struct {
 	session Session
 	// watching is the connection that watches keys, nil where none does.
 	watching *lane
+	// wrote is the connection that the last write went over, nil where there was none. What came later over it, of other clients
+	// too, stands behind that write in the log.
+	wrote *lane
 }
 
 var _ router.Remote = (*replica)(nil)
@@ -62,6 +68,25 @@ func (r *replica) Watch(command [][]byte, deadline time.Time) ([]byte, error) {
 		return nil, refusal(r.shard, r.addr, op.Err)
 	}
 	return nil, op.Err
+}
+
+// Written asks over the connection of the last write; where there was none, over any.
+func (r *replica) Written(deadline time.Time) (held int, policy string, known bool) {
+	f := &flight{r: &replica{pool: r.pool, shard: r.shard, addr: r.addr, session: r.session}, lane: r.wrote}
+	shard := strconv.FormatUint(uint64(r.shard), 10)
+	op := &router.Op{Command: [][]byte{[]byte("CLIENT"), []byte("WRITTEN"), []byte(shard)}, ReadOnly: true}
+	if f.Submit(op) != nil {
+		return 0, "", false
+	}
+	f.Wait(deadline)
+	if op.Err != nil {
+		return 0, "", false
+	}
+	v, err := resp.NewReplyReader(bytes.NewReader(op.Reply)).Read()
+	if err != nil || len(v.Elems) != 2 {
+		return 0, "", false
+	}
+	return int(v.Elems[0].Int), string(v.Elems[1].Str), true
 }
 
 // Unwatch ends the connection that watches.

@@ -17,7 +17,7 @@ func clientHandlers() map[string]handler {
 		"client|list": (*conn).clientList, "client|kill": (*conn).clientKill,
 		"client|setname": (*conn).clientSetName, "client|getname": (*conn).clientGetName, "client|setinfo": (*conn).clientSetInfo,
 		"client|no-evict": (*conn).clientNoEvict, "client|no-touch": (*conn).clientNoTouch,
-		"client|reply": (*conn).clientReply, "client|durability": (*conn).clientDurability, "client|readmode": (*conn).clientReadMode, "client|routing": (*conn).clientRouting,
+		"client|reply": (*conn).clientReply, "client|durability": (*conn).clientDurability, "client|readmode": (*conn).clientReadMode, "client|routing": (*conn).clientRouting, "client|written": (*conn).clientWritten,
 		"client|tracking": (*conn).clientTracking, "client|trackinginfo": (*conn).clientTrackingInfo,
 		"client|getredir": (*conn).clientGetRedir, "client|caching": (*conn).clientCaching,
 		"client|pause": (*conn).clientPause, "client|unpause": (*conn).clientUnpause, "client|unblock": (*conn).clientUnblock,

@@ -188,7 +188,7 @@ func (c *conn) other(r *row, args [][]byte) {
 		c.settle()
 		c.tally.flush(c.id) // it may tell of them
 	}
-	c.reply(c.askEverywhere(r, args, r.handler(c, args)))
+	c.reply(c.answered(r, args))
 }
 
 // word tells whether an argument is an option; upper is in upper case.

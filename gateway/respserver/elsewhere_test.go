@@ -17,8 +17,6 @@ func TestRepliesOfOtherNodesAreJoined(t *testing.T) {
 		"sum of a text":  {joinSum([]resp.Value{raw("+OK\r\n")}, nil), show(errJoin)},
 		"values":         {joinValues([]resp.Value{raw("*2\r\n$1\r\na\r\n$-1\r\n"), resp.Array(resp.BulkString("b"))}, [][]int{{2, 0}, {1}}), "*3\r\n$-1\r\n$1\r\nb\r\n$1\r\na\r\n"},
 		"too few values": {joinValues([]resp.Value{raw("*1\r\n$1\r\na\r\n")}, [][]int{{0, 1}}), show(errJoin)},
-		"arrays":         {joinArrays([]resp.Value{raw("*0\r\n"), resp.Array(resp.Int(1)), raw("*1\r\n*1\r\n:2\r\n")}, nil), "*2\r\n:1\r\n*1\r\n:2\r\n"},
-		"not an array":   {joinArrays([]resp.Value{raw("$1\r\na\r\n")}, nil), show(errJoin)},
 		"error":          {fromElsewhere([]byte("-ERR no\r\n")), "-ERR no\r\n"},
 	} {
 		if got := show(c.got); got != c.want {

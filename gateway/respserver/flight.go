@@ -99,19 +99,22 @@ func (c *conn) wait() {
 // written is the last write of the connection on one shard.
 type written struct {
 	shard slot.ShardID
+	// index is where it stands in the log; unknown where at is set, the replica elsewhere that it was sent to.
 	index uint64
+	at    router.Remote
 }
 
-// remember notes the log index of a write, for WAIT.
+// remember notes a write, for WAIT.
 func (c *conn) remember(e *entry) {
-	if e.op.Index == 0 || e.op.Err != nil {
+	at, elsewhere := e.flight.replica.(router.Remote)
+	if e.op.Err != nil || e.op.Index == 0 && (!elsewhere || e.op.ReadOnly) {
 		return
 	}
 	for i := range c.written {
 		if w := &c.written[i]; w.shard == e.flight.shard {
-			w.index = max(w.index, e.op.Index)
+			w.index, w.at = max(w.index, e.op.Index), at
 			return
 		}
 	}
-	c.written = append(c.written, written{e.flight.shard, e.op.Index})
+	c.written = append(c.written, written{e.flight.shard, e.op.Index, at})
 }

@@ -1,7 +1,6 @@
 package respserver
 
 import (
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -44,15 +43,15 @@ type foundKey struct {
 	typ string
 }
 
-// scan is SCAN: through the slots that this node leads, one after another, in steps of a slot's table. A slot that begins to be
+// scan is SCAN at a node: through the slots that this node leads, one after another, in steps of a slot's table. A slot that begins to be
 // led here, or ceases to, in the middle of a pass may be missed by it, as in Redis Cluster.
 func (c *conn) scan(args [][]byte) resp.Value {
-	if c.proxied {
-		return errProxied("SCAN", "scan each node that leads shards")
-	}
 	q, err := command.ParseScan(args)
 	if err != nil {
 		return errorReply(err)
+	}
+	if c.proxied || q.BySlot {
+		return c.scanBySlot(&q)
 	}
 	keys, seen, size := []resp.Value{}, int64(0), 0
 	at, more := positionOf(q.Cursor), true
@@ -70,17 +69,25 @@ func (c *conn) scan(args [][]byte) resp.Value {
 			}
 		}
 	}
+	c.arrived = time.Now()
+	return scanReply(at, more, keys)
+}
+
+// scanReply is the reply of SCAN: where to go on, 0 at the end, and the keys.
+func scanReply(at scanPosition, more bool, keys []resp.Value) resp.Value {
 	next := uint64(0)
 	if more {
 		next = at.number()
 	}
-	c.arrived = time.Now()
 	return resp.Array(resp.BulkString(strconv.FormatUint(next, 10)), resp.Array(keys...))
 }
 
 // keys is KEYS: SCAN to the end.
 func (c *conn) keys(args [][]byte) resp.Value {
 	q := command.KeysQuery(args[1])
+	if c.proxied {
+		return c.keysBySlot(&q)
+	}
 	keys, left := []resp.Value{}, c.server.limits.OutputBufferBytesMax
 	for at, more := (scanPosition{}), true; more; {
 		var found []foundKey
@@ -155,57 +162,4 @@ func (c *conn) scanSlot(replica router.Replica, s slot.ID, cursor uint64, found 
 		})
 	})
 	return next, err
-}
-
-// randomKeyTries is how often RANDOMKEY looks for a key that is still there.
-const randomKeyTries = 100
-
-// randomKey is RANDOMKEY: a slot by how many keys it has, one step of its table, one key of that.
-func (c *conn) randomKey([][]byte) resp.Value {
-	if c.proxied {
-		return errProxied("RANDOMKEY", "ask a node that leads shards")
-	}
-	defer func() { c.arrived = time.Now() }()
-	for range randomKeyTries {
-		found, ok := c.someKeys()
-		if !ok {
-			break
-		}
-		if len(found) > 0 {
-			return resp.Bulk(found[rand.IntN(len(found))].key)
-		}
-	}
-	for at, more := (scanPosition{}), true; more; { // there may be one that is on its way, or among many that have expired
-		var found []foundKey
-		var refused *apierr.Error
-		if found, at, more, refused = c.scanStep(at); refused != nil {
-			return errorReply(refused)
-		}
-		if len(found) > 0 {
-			return resp.Bulk(found[0].key)
-		}
-	}
-	return resp.Null()
-}
-
-// someKeys are those of a random step of a random slot; ok is false where there are no keys.
-func (c *conn) someKeys() (found []foundKey, ok bool) {
-	total := c.server.keysLed()
-	if total == 0 {
-		return nil, false
-	}
-	n := rand.IntN(total)
-	for _, replica := range c.server.cfg.Router.Leading() {
-		if keys := replica.Keys(); n >= keys {
-			n -= keys
-			continue
-		}
-		for s := range slot.ID(slot.Count) {
-			if n -= replica.KeysInSlot(s); n < 0 {
-				_, _ = c.scanSlot(replica, s, rand.Uint64(), &found) // refused: as if there were none
-				return found, true
-			}
-		}
-	}
-	return nil, true
 }

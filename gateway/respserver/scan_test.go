@@ -173,3 +173,54 @@ func TestScanWaitsForASlotThatIsBeingHandedOver(t *testing.T) {
 	f.replicas[0].handover.say(nil)
 	c.want("SCAN 0 COUNT 1000", "[0 [k]]", "KEYS *", "[k]")
 }
+
+// SCAN by slot stays with the run of slots that its cursor begins, and is sent on where that is not served here.
+func TestScanBySlotEndsWhereSlotsAreServedElsewhere(t *testing.T) {
+	f := start(t, fixtureConfig{shards: 2, others: 1})
+	c := f.dial()
+	want := map[string]bool{}
+	for i := range 200 {
+		key := fmt.Sprint("k", i)
+		if f.cluster.View().Map.Owner(slot.Of([]byte(key))) < 3 {
+			want[key] = true
+			c.want("SET "+key+" v", "+OK")
+		}
+	}
+	got, calls := map[string]bool{}, 0
+	for cursor := "0"; ; calls++ {
+		reply := c.ask("SCAN " + cursor + " COUNT 50 BYSLOT")
+		if strings.HasPrefix(string(reply.Str), "MOVED ") {
+			n, err := strconv.ParseUint(cursor, 10, 64)
+			if first := slot.Split(3)[2].First; err != nil || n != uint64(first) || !strings.HasPrefix(string(reply.Str), fmt.Sprintf("MOVED %d ", first)) {
+				t.Errorf("SCAN %s is sent on with %q", cursor, reply.Str)
+			}
+			break
+		}
+		if len(reply.Elems) != 2 || calls > 20 {
+			t.Fatalf("call %d, SCAN %s: %q", calls, cursor, reply.Str)
+		}
+		cursor = string(reply.Elems[0].Str)
+		for _, key := range reply.Elems[1].Elems {
+			got[string(key.Str)] = true
+		}
+	}
+	if len(got) != len(want) || calls < 3 {
+		t.Errorf("%d calls give %d keys, want %d in some calls", calls, len(got), len(want))
+	}
+	c.want("SCAN 0 BYSLOT COUNT", "-ERR syntax error", "SCAN 0 BYSLOT COUNT 10", "-ERR syntax error")
+}
+
+// What is empty here tells nothing unless this replica surely leads.
+func TestScanBySlotPassesNoSlotUnlessItIsServed(t *testing.T) {
+	f := start(t, fixtureConfig{})
+	c := f.dial()
+	c.want("SET k v", "+OK")
+	s := slot.Of([]byte("gone"))
+	f.replicas[0].handover.say(frozenTo(s, 2))
+	c.want("SCAN 0 COUNT 1000 BYSLOT", fmt.Sprintf("[%d [k]]", s))
+	if reply := c.ask(fmt.Sprintf("SCAN %d BYSLOT", s)); !strings.HasPrefix(string(reply.Str), "ASK ") && !strings.HasPrefix(string(reply.Str), "TRYAGAIN ") {
+		t.Errorf("SCAN in a frozen slot: %q", reply.Str)
+	}
+	f.replicas[0].handover.say(nil)
+	c.want(fmt.Sprintf("SCAN %d COUNT 1000 BYSLOT", s), "[0 []]")
+}

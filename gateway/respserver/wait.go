@@ -40,9 +40,6 @@ func (c *conn) waitReplicas(args [][]byte) resp.Value {
 	if refused != nil {
 		return errorReply(refused)
 	}
-	if c.proxied {
-		return errProxied("WAIT", "writes are acknowledged by a majority unless CLIENT DURABILITY says otherwise")
-	}
 	return c.awaitAcknowledged(timeout, func() (resp.Value, bool) {
 		held := int64(c.replicasHolding())
 		return resp.Int(held), held >= want
@@ -139,13 +136,9 @@ func (c *conn) hasLeft() bool {
 // anything, like all replicas that Redis would count.
 func (c *conn) replicasHolding() int {
 	fewest := math.MaxInt
-	for _, w := range c.written {
-		fewest = min(fewest, c.acknowledged(w.shard, w.index))
-	}
-	if len(c.written) == 0 {
-		for _, replica := range c.server.cfg.Router.Leading() {
-			fewest = min(fewest, replica.Acknowledged(0))
-		}
+	for _, w := range c.lastWrites() {
+		held, _, _ := c.holding(w)
+		fewest = min(fewest, held)
 	}
 	if fewest == math.MaxInt {
 		return 0
@@ -153,12 +146,72 @@ func (c *conn) replicasHolding() int {
 	return fewest
 }
 
-// acknowledged is 0 where this node does not lead the shard any more: it cannot tell.
-func (c *conn) acknowledged(shard slot.ShardID, index uint64) int {
-	if replica, leads := c.leading(shard); leads {
-		return replica.Acknowledged(index)
+// lastWrites are those of the connection; without any, one on each shard that it could have written to, before anything in its log.
+func (c *conn) lastWrites() []written {
+	if len(c.written) > 0 {
+		return c.written
 	}
-	return 0
+	var none []written
+	for _, replica := range c.server.cfg.Router.Leading() {
+		none = append(none, written{shard: replica.Shard()})
+	}
+	if !c.proxied {
+		return none
+	}
+	for _, s := range c.server.cfg.Router.View().Shards {
+		if len(s.Ranges) == 0 {
+			continue
+		}
+		if t, ok := c.server.cfg.Router.Find(s.Ranges[0].First, router.NotAsked); ok && t.Leader != nil {
+			if at, elsewhere := c.replicaAt(t).(router.Remote); elsewhere {
+				none = append(none, written{shard: t.Shard, at: at})
+			}
+		}
+	}
+	return none
+}
+
+// writtenAnswerMax bounds how long a look of WAIT takes at another node.
+const writtenAnswerMax = 500 * time.Millisecond
+
+// holding counts the other replicas that hold a write, and tells the appendfsync policy where that is known. known is false, and the count 0,
+// where another node leads the shard by now: nobody can tell.
+func (c *conn) holding(w written) (held int, policy string, known bool) {
+	if w.at != nil {
+		return w.at.Written(time.Now().Add(writtenAnswerMax))
+	}
+	replica, leads := c.leading(w.shard)
+	if !leads {
+		return 0, "", false
+	}
+	return replica.Acknowledged(w.index), c.server.appendFsync(), true
+}
+
+// appendFsync is the policy of the logs here; where nobody says otherwise they are synced always.
+func (s *Server) appendFsync() string {
+	if policy := s.facts().AppendFsync; policy != "" {
+		return policy
+	}
+	return syncAlways
+}
+
+// clientWritten answers what WAIT asks for a connection to a server that redirects nobody: CLIENT WRITTEN shard.
+func (c *conn) clientWritten(args [][]byte) resp.Value {
+	shard, err := ops.ParseInt(args[2])
+	if err != nil {
+		return errorReply(err)
+	}
+	replica, leads := c.leading(slot.ShardID(shard))
+	if !leads {
+		return errorReply(apierr.New(apierr.KindTryAgain, "shard %d is not led here, so nobody here can tell", shard))
+	}
+	index := uint64(0)
+	for _, w := range c.written {
+		if w.shard == replica.Shard() {
+			index = w.index
+		}
+	}
+	return resp.Array(resp.Int(int64(replica.Acknowledged(index))), resp.BulkString(c.server.appendFsync()))
 }
 
 func (c *conn) leading(shard slot.ShardID) (router.Replica, bool) {

@@ -35,25 +35,34 @@ func (c *conn) waitSynced(args [][]byte) resp.Value {
 	if refused != nil {
 		return errorReply(refused)
 	}
-	if policy := c.server.facts().AppendFsync; policy != syncAlways && policy != "" {
+	if c.server.appendFsync() != syncAlways {
 		return errorReply(errNotSynced)
 	}
-	if c.proxied {
-		return errProxied("WAITAOF", "writes are on the disks of a majority before they are acknowledged unless CLIENT DURABILITY says otherwise")
-	}
 	return c.awaitAcknowledged(timeout, func() (resp.Value, bool) {
-		here, there := int64(c.syncedHere()), int64(c.replicasHolding())
+		here, there, err := c.syncedOn()
+		if err != nil {
+			return errorReply(err), true
+		}
 		return resp.Array(resp.Int(here), resp.Int(there)), here >= local && there >= replicas
 	})
 }
 
-// syncedHere is 1 where the last writes of the connection are on the disk of this node: it leads their shards, and acknowledged
-// them from its log. Where it leads one no more it cannot tell.
-func (c *conn) syncedHere() int {
-	for _, w := range c.written {
-		if _, leads := c.leading(w.shard); !leads {
-			return 0
+// syncedOn is 1 where the last writes of the connection are on the disks of their leaders, which acknowledged them from their logs, and
+// on how many disks of others they are. Where one leads no more nobody can tell.
+func (c *conn) syncedOn() (here, there int64, _ *apierr.Error) {
+	here, there = 1, math.MaxInt64
+	for _, w := range c.lastWrites() {
+		held, policy, known := c.holding(w)
+		switch {
+		case known && policy != syncAlways:
+			return 0, 0, errNotSynced
+		case !known && len(c.written) > 0:
+			here = 0
 		}
+		there = min(there, int64(held))
 	}
-	return 1
+	if there == math.MaxInt64 {
+		there = 0
+	}
+	return here, there, nil
 }

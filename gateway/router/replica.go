@@ -80,6 +80,9 @@ type Remote interface {
 	// answer.
 	Watch(command [][]byte, deadline time.Time) (reply []byte, err error)
 	Unwatch()
+	// Written asks the node how many other replicas hold the last write that went there by this handle, and which appendfsync policy
+	// it goes by. known is false where it can't tell: another node leads now, or the connection of that write is gone.
+	Written(deadline time.Time) (held int, policy string, known bool)
 }
 
 // Flight is a set of ops on one replica that one goroutine submits and then waits for. It is used again and again.

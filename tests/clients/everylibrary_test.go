@@ -82,7 +82,7 @@ func startAll(ctx context.Context, t *testing.T, c *cluster.Cluster) (programs [
 	}
 	missing = map[string]string{}
 	programs = append(programs, startGo(t, "go-redis", to("go-redis"), runGoRedis), startGo(t, "rueidis", to("rueidis"), runRueidis))
-	if python := pythonWithRedis(t.Context()); python != "" {
+	if python := pythonWithRedis(t); python != "" {
 		programs = append(programs, start(t, "redis-py", to("redis-py"), python, "-B", filepath.Join("python", "redispy.py")))
 	} else {
 		missing["redis-py"] = "no Python with redis-py here: install python3-redis to have this test run"

@@ -1,8 +1,8 @@
 package clients
 
 import (
-	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -105,26 +105,57 @@ func TestPlainToolsWorkThroughAGateway(t *testing.T) {
 			t.Errorf("-P %s: %s", pipeline, out)
 		}
 	}
+	goThroughKeys(t, cli, at)
+	if python := pythonWithRedis(t); python != "" {
+		t.Log(run(t, python, filepath.Join("testdata", "redispy_plain.py"), at))
+	}
 }
 
-// pythonWithRedis is a Python that has redis-py, "" if there is none.
-func pythonWithRedis(ctx context.Context) string {
-	for _, path := range []string{"python3", "/usr/bin/python3"} {
-		if exec.CommandContext(ctx, path, "-c", "import redis.cluster").Run() == nil {
-			return path
-		}
+// goThroughKeys uses the tools that go through all keys by one cursor.
+func goThroughKeys(t *testing.T, cli, at string) {
+	run(t, cli, "-p", at, "flushall")
+	want := map[string]bool{}
+	set := []string{"-p", at, "mset"}
+	for i := range 200 {
+		want[fmt.Sprint("k", i)] = true
+		set = append(set, fmt.Sprint("k", i), "v")
 	}
-	return ""
+	run(t, cli, set...)
+	run(t, cli, "-p", at, "set", "long", strings.Repeat("v", 1000))
+	run(t, cli, "-p", at, "hset", "h", "a", "1", "b", "2")
+	got := map[string]bool{}
+	for _, key := range strings.Fields(run(t, cli, "-p", at, "--scan", "--pattern", "k*")) {
+		got[key] = true
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("redis-cli --scan gives %d keys, want %d", len(got), len(want))
+	}
+	if out := run(t, cli, "-p", at, "--bigkeys"); !strings.Contains(out, "Sampled 202 keys") || !strings.Contains(out, `'"long"' has 1000 bytes`) || !strings.Contains(out, `'"h"' has 2 fields`) {
+		t.Errorf("redis-cli --bigkeys: %s", out)
+	}
+	if out := run(t, cli, "-p", at, "--memkeys"); !strings.Contains(out, "Sampled 202 keys") {
+		t.Errorf("redis-cli --memkeys: %s", out)
+	}
 }
 
 func TestRedisPyWorksWithTheCluster(t *testing.T) {
 	t.Parallel()
-	python := pythonWithRedis(t.Context())
+	python := pythonWithRedis(t)
 	if python == "" {
 		t.Skip("no Python with redis-py here: install python3-redis to have this test run")
 	}
 	c := cluster.Start(t, cluster.Options{Settings: cluster.Calm})
 	t.Log(run(t, python, filepath.Join("testdata", "redispy.py"), port(t, c.Nodes[0].Addr.RESP)))
+}
+
+// pythonWithRedis is a Python that has redis-py, "" where there is none.
+func pythonWithRedis(t *testing.T) string {
+	for _, path := range []string{"python3", "/usr/bin/python3"} {
+		if exec.CommandContext(t.Context(), path, "-c", "import redis.cluster").Run() == nil {
+			return path
+		}
+	}
+	return ""
 }
 
 func TestStubsMadeInJavaScriptWork(t *testing.T) {

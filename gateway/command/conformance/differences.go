@@ -130,6 +130,12 @@ var Differences = []Difference{
 		Got:     anyReply, Want: `-ERR syntax error\r\n`,
 		Reason: "IFEQ, IFNE, IFDEQ and IFDNE are those of Redis 8.4, IFVER is Holt's own.",
 	},
+	{
+		Rows:    []string{"scan"},
+		Example: []string{"SCAN", "0", "BYSLOT"},
+		When:    `(?i).* byslot`, Got: `(\*2.*|-(MOVED|ASK) .*)`, Want: `-ERR syntax error\r\n`,
+		Reason: "BYSLOT is Holt's own: a pass over all shards by the numbers of slots, which gateways use.",
+	},
 }
 
 // ErrorsOnly are the rows of which only errors are compared to the byte, and of other replies the type alone: with the
