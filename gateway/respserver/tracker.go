@@ -12,6 +12,8 @@ import (
 type tracker struct {
 	out  *output
 	dead atomic.Bool
+	// prefixes are what keys begin with that a tracker in BCAST mode is told of; nil in the other modes, whose keys are in the table.
+	prefixes atomic.Pointer[prefixes]
 
 	mu sync.Mutex // protects the field below
 	// own are the keys that a NOLOOP connection writes in this round; nil without NOLOOP.
@@ -27,6 +29,9 @@ type ownWrite struct {
 	// changed: a change was applied meanwhile, by whomever. The key is not in the table any more.
 	changed bool
 }
+
+// broadcasts tells whether the tracker is in BCAST mode.
+func (tr *tracker) broadcasts() bool { return tr.prefixes.Load() != nil }
 
 // invalidate tells the client that a key changed; nil means all keys. It runs on the goroutine of a state machine.
 func (tr *tracker) invalidate(key []byte) {
@@ -101,9 +106,11 @@ func (c *conn) settleOwn() {
 	}
 }
 
-// holdsVersion tracks a key again and tells whether it still is what the connection has written.
+// holdsVersion tracks a key again, where the table has those of the connection, and tells whether it still is what the connection has written.
 func (c *conn) holdsVersion(key []byte, version uint64) bool {
-	c.server.tracking.register(c.track.tracker, key)
+	if tr := c.track.tracker; !tr.broadcasts() {
+		c.server.tracking.register(tr, key)
+	}
 	var now uint64
 	err := c.readLeader(slot.Of(key), func(r ops.Reader, _ slot.ShardID) { now = versionOf(r, key) })
 	return err == nil && now == version

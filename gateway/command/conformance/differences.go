@@ -66,7 +66,7 @@ var Differences = []Difference{
 		Rows:    []string{"client|tracking"},
 		Example: []string{"CLIENT", "TRACKING", "ON", "BCAST"},
 		Got:     `-ERR .*`, Want: anyReply,
-		Reason: "Invalidations need RESP3; BCAST, PREFIX and REDIRECT are refused.",
+		Reason: "Invalidations need RESP3; REDIRECT is refused.",
 	},
 	{
 		Rows:    []string{AnyRow},
