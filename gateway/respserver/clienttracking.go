@@ -30,8 +30,6 @@ type trackState struct {
 	mode    trackMode
 	noLoop  bool
 	caching caching
-	// stop ends the goroutine that writes invalidations, ended is closed when it has ended.
-	stop, ended chan struct{}
 }
 
 var (
@@ -143,34 +141,26 @@ func (o *trackOptions) mode(t *trackState) (trackMode, *apierr.Error) {
 	return trackAll, nil
 }
 
-// startTracking starts the goroutine that writes invalidations while the connection's own waits for commands.
+// startTracking begins to track keys for the connection.
 func (c *conn) startTracking() {
-	ready, stop, ended := make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
-	c.out.shared = true
+	c.startPushing()
 	c.out.mu.Lock()
-	c.out.ready, c.out.held = ready, true // a round runs: that of this command
+	c.out.tracks = true
 	c.out.mu.Unlock()
-	c.track = trackState{tracker: &tracker{out: &c.out, own: map[string]ownWrite{}}, stop: stop, ended: ended}
-	go func() {
-		defer close(ended)
-		c.out.runPushes(ready, stop)
-	}()
+	c.track = trackState{tracker: &tracker{out: &c.out, own: map[string]ownWrite{}}}
 	c.server.tracking.enter(c.track.tracker)
 	c.show(shownTracking, true)
 }
 
-// stopTracking ends tracking and returns when its goroutine has ended.
+// stopTracking ends tracking. No invalidation is written any more.
 func (c *conn) stopTracking() {
 	if c.track.tracker == nil {
 		return
 	}
 	c.server.tracking.leave(c.track.tracker)
-	close(c.track.stop)
-	<-c.track.ended
 	c.out.mu.Lock()
-	c.out.ready, c.out.pushes, c.out.all = nil, nil, false
+	c.out.tracks, c.out.pushes, c.out.all = false, nil, false
 	c.out.mu.Unlock()
-	c.out.shared = false
 	c.track = trackState{}
 	c.show(shownTracking, false)
 }

@@ -19,6 +19,8 @@ type row struct {
 	inRound bool
 	// atOnce: the command is not queued by MULTI.
 	atOnce bool
+	// whileListening: the command is answered to a RESP2 connection that listens to channels.
+	whileListening bool
 	// whileLoading: the command is answered while the node loads its data.
 	whileLoading bool
 	// ofCluster: it is so too once the node knows the cluster.
@@ -37,7 +39,8 @@ func newRows(table *command.Table) map[*command.Spec]*row {
 		for _, spec := range specs {
 			r := &row{
 				spec: spec, handler: handlers[spec.Name], inRound: answeredInRound[spec.Name], atOnce: notQueued[spec.Name],
-				whileLoading: spec.Flag(command.Loading), ofCluster: ofCluster[spec.Name],
+				whileListening: ofListeners[spec.Name],
+				whileLoading:   spec.Flag(command.Loading), ofCluster: ofCluster[spec.Name],
 			}
 			if r.handler == nil {
 				r.handler = unsupported
@@ -117,6 +120,10 @@ func (c *conn) dispatch(args [][]byte) {
 	}
 	r := c.server.rows[spec]
 	c.row = r
+	if c.proto == 2 && !r.whileListening && c.listens() {
+		c.refuse(errorReply(whileListening(spec)))
+		return
+	}
 	r.calls.Add(1)
 	c.lastSpec.Store(spec)
 	if !r.whileLoading && c.server.cfg.Loading != nil && c.server.cfg.Loading() && !(r.ofCluster && c.server.cfg.Router.View().Map.Complete()) {

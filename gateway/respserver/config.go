@@ -62,6 +62,11 @@ type Limits struct {
 	// PushBytesMax bounds invalidations that are not written yet; beyond it they become one that covers all keys.
 	// Default 256 KiB.
 	PushBytesMax int
+	// MessageBytesMax and MessageBytesSoft bound the messages of channels that wait to be written to one client: a connection with
+	// more than the first is closed at once, one with more than the second after MessageSoftMax. Defaults 32 MiB, 8 MiB and
+	// 60 s, those of client-output-buffer-limit pubsub in Redis.
+	MessageBytesMax, MessageBytesSoft int
+	MessageSoftMax                    time.Duration
 	// TrackingBytesMax bounds the table of tracked keys of all connections; beyond it keys are invalidated to make
 	// room. Default 64 MiB, some 300,000 keys.
 	TrackingBytesMax int
@@ -91,6 +96,9 @@ func (l Limits) withDefaults() Limits {
 	set(&l.OutputBufferBytesMax, 128<<20)
 	set(&l.UnauthenticatedOutputMax, 1<<10)
 	set(&l.PushBytesMax, 256<<10)
+	set(&l.MessageBytesMax, 32<<20)
+	set(&l.MessageBytesSoft, 8<<20)
+	set(&l.MessageSoftMax, time.Minute)
 	set(&l.TrackingBytesMax, 64<<20)
 	set(&l.TransactionBytesMax, 16<<20)
 	set(&l.TransactionCommandsMax, 16384)

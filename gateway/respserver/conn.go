@@ -13,6 +13,7 @@ import (
 
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/ops"
+	"github.com/holtcache/holt/gateway/pubsub"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/router"
 )
@@ -51,6 +52,7 @@ type conn struct {
 	multi   *transaction // nil outside of MULTI
 	watch   watchList
 	track   trackState
+	pushing pushing
 	written []written // last write on each shard, for WAIT
 
 	// arrived is when the commands at hand began to be run: their deadlines count from it.
@@ -78,6 +80,8 @@ type conn struct {
 	shownProto atomic.Int32
 	shown      atomic.Uint32 // the shownFlags that are set
 	queued     atomic.Int32  // commands queued by MULTI, -1 outside
+	// listener is what the connection is to channels; nil before its first subscription. Its goroutine sets it.
+	listener atomic.Pointer[pubsub.Subscriber]
 
 	mu   sync.Mutex // protects the field below
 	name profile
@@ -149,6 +153,9 @@ func (c *conn) end() {
 	c.server.forget(c)
 	_ = c.nc.Close()
 	c.stopTracking()
+	c.stopListening()
+	c.stopPushing()
+	c.noteCut()
 	c.letGo()
 	c.server.stats.closed.Add(1)
 }
@@ -160,7 +167,7 @@ func (c *conn) wake() { _ = c.nc.SetReadDeadline(time.Now()) }
 func (c *conn) fill() bool {
 	deadline := c.readDeadline()
 	_ = c.nc.SetReadDeadline(deadline)
-	if c.server.isStopping() {
+	if c.server.isStopping() || c.out.cut.Load() {
 		return false // after the deadline was set, or wake may be undone by it
 	}
 	before := c.reader.Buffered()
@@ -190,7 +197,7 @@ func (s *Server) isStopping() bool {
 // however slowly its bytes come.
 func (c *conn) readDeadline() (deadline time.Time) {
 	l := &c.server.limits
-	if l.IdleTimeout > 0 {
+	if l.IdleTimeout > 0 && !c.listens() {
 		deadline = time.Now().Add(l.IdleTimeout)
 	}
 	if c.reader.Buffered() == 0 {

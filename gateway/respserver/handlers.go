@@ -21,7 +21,7 @@ func allHandlers() map[string]handler {
 		"acl|whoami":          func(*conn, [][]byte) resp.Value { return resp.BulkString(defaultUser) },
 		"function|flush":      (*conn).scriptFlush, "script|flush": (*conn).scriptFlush,
 	}
-	for _, more := range []map[string]handler{clientHandlers(), clusterHandlers(), clusterAdminHandlers()} {
+	for _, more := range []map[string]handler{clientHandlers(), clusterHandlers(), clusterAdminHandlers(), pubSubHandlers()} {
 		for name, h := range more {
 			handlers[name] = h
 		}
@@ -29,7 +29,7 @@ func allHandlers() map[string]handler {
 	for _, name := range []string{"command", "command|count", "command|info", "command|docs", "command|list", "command|getkeys", "command|getkeysandflags"} {
 		handlers[name] = func(c *conn, args [][]byte) resp.Value { return c.server.cfg.Table.CommandReply(args) }
 	}
-	for _, parent := range []string{"acl", "client", "cluster", "command", "config", "function", "memory", "object", "script"} {
+	for _, parent := range []string{"acl", "client", "cluster", "command", "config", "function", "memory", "object", "pubsub", "script"} {
 		if handlers[parent] == nil {
 			handlers[parent] = missingSubcommand
 		}

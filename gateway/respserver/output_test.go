@@ -8,7 +8,7 @@ import (
 // A change that was acknowledged before the client sent its command is told before the command's reply, even where the
 // goroutine that writes invalidations has not run yet. One that comes during the round is told behind the replies.
 func TestInvalidationsGoBeforeTheRoundThatFollowsThem(t *testing.T) {
-	o := &output{limits: &Limits{PushBytesMax: 1 << 10}, shared: true, ready: make(chan struct{}, 1)}
+	o := &output{limits: &Limits{PushBytesMax: 1 << 10}, shared: true, tracks: true, ready: make(chan struct{}, 1)}
 	o.push([]byte("before"))
 	o.begin()
 	o.buf = append(o.buf, "+PONG\r\n"...)

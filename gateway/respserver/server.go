@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/holtcache/holt/gateway/command"
+	"github.com/holtcache/holt/gateway/pubsub"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/proto/slot"
 )
@@ -18,6 +19,8 @@ type Server struct {
 	limits   Limits
 	rows     map[*command.Spec]*row
 	tracking *tracking
+	hub      *pubsub.Hub
+	shards   shardWatch
 	topology topology
 	stats    counters
 	pauses   pauses
@@ -49,6 +52,7 @@ func New(cfg Config) *Server {
 		stop:      make(chan struct{}),
 	}
 	s.stats.base.Store(&statsBase{})
+	s.hub = pubsub.New(command.MatchGlob)
 	s.tracking = newTracking(s.limits.TrackingBytesMax)
 	return s
 }

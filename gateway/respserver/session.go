@@ -38,10 +38,12 @@ var (
 var pong = resp.Simple("PONG")
 
 func (c *conn) ping(args [][]byte) resp.Value {
-	switch len(args) {
-	case 1:
+	switch {
+	case len(args) <= 2 && c.proto == 2 && c.listens():
+		return pongToListener(args[1:])
+	case len(args) == 1:
 		return pong
-	case 2:
+	case len(args) == 2:
 		return resp.Bulk(args[1])
 	}
 	return errorReply(apierr.New(apierr.KindInvalid, "wrong number of arguments for 'ping' command"))
@@ -56,6 +58,7 @@ func (c *conn) quit([][]byte) resp.Value {
 
 func (c *conn) reset([][]byte) resp.Value {
 	c.stopTracking()
+	c.stopListening()
 	c.resetSession()
 	c.silent = false
 	c.setProfile(func(p *profile) { *p = profile{} })

@@ -24,7 +24,7 @@ func (c *conn) shownFlags() string {
 		letter byte
 		on     bool
 	}{
-		{'x', c.queued.Load() >= 0}, {'b', c.waiting.Load()}, {'t', shown&shownTracking != 0}, {'A', c.killed.Load()},
+		{'P', c.listens()}, {'x', c.queued.Load() >= 0}, {'b', c.waiting.Load()}, {'t', shown&shownTracking != 0}, {'A', c.killed.Load()},
 		{'r', shown&shownReadOnly != 0}, {'e', shown&shownNoEvict != 0}, {'T', shown&shownNoTouch != 0},
 	} {
 		if f.on {

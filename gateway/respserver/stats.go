@@ -16,7 +16,9 @@ type Stats struct {
 	// Broken connections ended with an error, TimedOut ones sent nothing or half a command for too long.
 	Broken, TimedOut uint64
 	// OutputCuts counts connections that were closed because of what they made us send before AUTH.
-	OutputCuts     uint64
+	OutputCuts uint64
+	// SlowListeners counts connections that were closed because too many messages waited for them.
+	SlowListeners  uint64
 	ProtocolErrors uint64
 	AuthFailures   uint64
 	Panics         uint64
@@ -88,7 +90,7 @@ type counters struct {
 	accepted, closed, refused    atomic.Uint64
 	broken, timedOut, outputCuts atomic.Uint64
 	protocolErrors, authFailures atomic.Uint64
-	panics                       atomic.Uint64
+	panics, slowListeners        atomic.Uint64
 	latency                      latency
 	rate                         rate
 	received, sent               atomic.Uint64 // bytes
@@ -131,7 +133,7 @@ func (s *Server) Stats() Stats {
 	st := Stats{
 		Accepted: c.accepted.Load(), Refused: c.refused.Load(), Broken: c.broken.Load(), TimedOut: c.timedOut.Load(),
 		OutputCuts: c.outputCuts.Load(), ProtocolErrors: c.protocolErrors.Load(), AuthFailures: c.authFailures.Load(),
-		Panics: c.panics.Load(), Commands: map[string]uint64{}, Failed: map[string]uint64{}, Errors: map[string]uint64{},
+		Panics: c.panics.Load(), SlowListeners: c.slowListeners.Load(), Commands: map[string]uint64{}, Failed: map[string]uint64{}, Errors: map[string]uint64{},
 		TrackingBytes: s.tracking.bytes.Load(), Tracking: s.tracking.active.Load(),
 		Lookups: c.lookups.sum(),
 	}
@@ -161,7 +163,7 @@ func (s *Server) Stats() Stats {
 // resetStats is CONFIG RESETSTAT.
 func (s *Server) resetStats() {
 	c := &s.stats
-	for _, n := range []*atomic.Uint64{&c.accepted, &c.refused, &c.broken, &c.timedOut, &c.outputCuts, &c.protocolErrors, &c.authFailures, &c.panics, &c.received, &c.sent} {
+	for _, n := range []*atomic.Uint64{&c.accepted, &c.refused, &c.broken, &c.timedOut, &c.outputCuts, &c.protocolErrors, &c.authFailures, &c.panics, &c.slowListeners, &c.received, &c.sent} {
 		n.Store(0)
 	}
 	for i := range c.latency.counts {

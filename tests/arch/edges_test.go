@@ -52,7 +52,8 @@ var edges = map[string][]string{
 	"gateway/router":              {"gateway/ops", "proto/..."},        // reaches shards through an interface that it declares
 	"gateway/client":              {"proto/..."},                       // what a user of Holt links: the contract, no server
 	"gateway/proxy":               {"gateway/ops", "gateway/resp", "gateway/router", "proto/..."},
-	"gateway/respserver":          {"gateway/command", "gateway/proxy", "gateway/ops", "gateway/resp", "gateway/router", "raftfsm/store", "proto/..."}, // store.Item is what an ops.Reader lends
+	"gateway/pubsub":              {},
+	"gateway/respserver":          {"gateway/command", "gateway/proxy", "gateway/pubsub", "gateway/ops", "gateway/resp", "gateway/router", "raftfsm/store", "proto/..."}, // store.Item is what an ops.Reader lends
 	"gateway/grpcserver":          {"gateway/ops", "gateway/router", "proto/..."},
 	"gateway/metrics":             {"gateway/respserver", "shard/executor", "shard/logstore", "shard/transport"}, // what they count, as they tell it
 	"gateway/node":                {"gateway/...", "shard/...", "raftfsm/...", "proto/..."},

@@ -111,7 +111,7 @@ var Differences = []Difference{
 // reason why they cannot be equal. Rows whose tips say that their output is not deterministic need not be named.
 var ErrorsOnly = map[string]string{
 	"acl|help": helpIsOurs, "client|help": helpIsOurs, "cluster|help": helpIsOurs, "command|help": helpIsOurs, "config|help": helpIsOurs,
-	"debug": helpIsOurs, "function|help": helpIsOurs, "memory|help": helpIsOurs, "object|help": helpIsOurs, "script|help": helpIsOurs,
+	"debug": helpIsOurs, "function|help": helpIsOurs, "memory|help": helpIsOurs, "object|help": helpIsOurs, "pubsub|help": helpIsOurs, "script|help": helpIsOurs,
 	"cluster|info": clusterFacts, "cluster|nodes": clusterFacts, "cluster|slots": clusterFacts, "cluster|shards": clusterFacts,
 	"cluster|myid": clusterFacts, "cluster|links": clusterFacts,
 	"config|get": "there are other settings",
