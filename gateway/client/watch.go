@@ -52,7 +52,9 @@ type CompactedError struct {
 }
 
 // Error is the message.
-func (e *CompactedError) Error() string { return fmt.Sprintf("watch of slots %v: %s", e.Slots, e.Reason) }
+func (e *CompactedError) Error() string {
+	return fmt.Sprintf("watch of slots %v: %s", e.Slots, e.Reason)
+}
 
 // Watcher returns changes. Those of a key come in their order, each once; between shards there is no order. One goroutine uses it.
 type Watcher struct {

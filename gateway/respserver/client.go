@@ -185,8 +185,8 @@ func (c *conn) describe() string {
 		name = spec.Name
 	}
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=0 sub=%d psub=%d ssub=%d multi=%d "+
-		"qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=%d tot-mem=0 events=r cmd=%s user=%s redir=-1 resp=%d lib-name=%s lib-ver=%s",
+		"qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=%d tot-mem=0 events=r cmd=%s user=%s redir=%d resp=%d lib-name=%s lib-ver=%s",
 		c.id, c.remote, c.local, p.name, (now-c.since.UnixNano())/1e9, max(now-c.lastActive.Load(), 0)/1e9, c.shownFlags(),
 		c.subscriptions(pubsub.Channel), c.subscriptions(pubsub.Pattern), c.subscriptions(pubsub.ShardChannel), c.queued.Load(),
-		c.out.waiting(), name, defaultUser, c.shownProto.Load(), p.library, p.version)
+		c.out.waiting(), name, defaultUser, c.shownRedirect.Load(), c.shownProto.Load(), p.library, p.version)
 }

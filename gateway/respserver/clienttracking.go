@@ -9,10 +9,10 @@ import (
 type trackMode uint8
 
 const (
-	trackAll    trackMode = iota // every read
-	trackOptIn                   // those after CLIENT CACHING YES
-	trackOptOut                  // all but those after CLIENT CACHING NO
-	trackBroadcast               // none: every change of keys with certain prefixes is told
+	trackAll       trackMode = iota // every read
+	trackOptIn                      // those after CLIENT CACHING YES
+	trackOptOut                     // all but those after CLIENT CACHING NO
+	trackBroadcast                  // none: every change of keys with certain prefixes is told
 )
 
 // caching is what CLIENT CACHING said of the next command.
@@ -33,7 +33,7 @@ type trackState struct {
 }
 
 var (
-	errTrackResp2     = apierr.New(apierr.KindUnsupported, "invalidations need RESP3: send HELLO 3 first; REDIRECT to another connection is not supported")
+	errTrackResp2     = apierr.New(apierr.KindUnsupported, "invalidations need RESP3: send HELLO 3 first, or REDIRECT them to another connection")
 	errTrackModes     = apierr.New(apierr.KindInvalid, "You can't specify both OPTIN mode and OPTOUT mode")
 	errTrackSwitch    = apierr.New(apierr.KindInvalid, "You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.")
 	errTrackPrefix    = apierr.New(apierr.KindInvalid, "PREFIX option requires BCAST mode to be enabled")
@@ -45,7 +45,7 @@ var (
 )
 
 func (c *conn) clientTracking(args [][]byte) resp.Value {
-	o, err := parseTracking(args[3:])
+	o, err := c.server.parseTracking(args[3:])
 	switch {
 	case err != nil:
 		return errorReply(err)
@@ -67,7 +67,7 @@ func (c *conn) clientTracking(args [][]byte) resp.Value {
 			return errorReply(err)
 		}
 	}
-	if c.proto < 3 {
+	if c.proto < 3 && o.redirect == nil {
 		return errorReply(errTrackResp2)
 	}
 	if c.track.tracker == nil {
@@ -76,7 +76,9 @@ func (c *conn) clientTracking(args [][]byte) resp.Value {
 	if mode == trackBroadcast {
 		c.server.tracking.broadcast(c.track.tracker, told)
 	}
+	c.redirectTo(o.redirect)
 	c.track.mode, c.track.noLoop = mode, o.noLoop
+	c.show(shownBroadcast, mode == trackBroadcast)
 	return resp.OK()
 }
 
@@ -92,9 +94,10 @@ func (t *trackState) prefixes() prefixes {
 type trackOptions struct {
 	broadcast, optIn, optOut, noLoop bool
 	prefixes                         [][]byte
+	redirect                         *conn // nil: none
 }
 
-func parseTracking(options [][]byte) (o trackOptions, err *apierr.Error) {
+func (s *Server) parseTracking(options [][]byte) (o trackOptions, err *apierr.Error) {
 	for i := 0; i < len(options); i++ {
 		switch option := options[i]; {
 		case word(option, "BCAST"):
@@ -109,7 +112,13 @@ func parseTracking(options [][]byte) (o trackOptions, err *apierr.Error) {
 			i++
 			o.prefixes = append(o.prefixes, options[i])
 		case word(option, "REDIRECT") && i+1 < len(options):
-			return o, apierr.New(apierr.KindUnsupported, "CLIENT TRACKING REDIRECT is not supported; use RESP3")
+			i++
+			if o.redirect != nil {
+				return o, errRedirectTwice
+			}
+			if o.redirect, err = s.redirectTarget(options[i]); err != nil {
+				return o, err
+			}
 		default:
 			return o, errSyntax
 		}
@@ -147,7 +156,7 @@ func (c *conn) startTracking() {
 	c.out.mu.Lock()
 	c.out.tracks = true
 	c.out.mu.Unlock()
-	c.track = trackState{tracker: &tracker{out: &c.out, own: map[string]ownWrite{}}}
+	c.track = trackState{tracker: &tracker{out: &c.out, from: c, own: map[string]ownWrite{}}}
 	c.server.tracking.enter(c.track.tracker)
 	c.show(shownTracking, true)
 }
@@ -159,10 +168,13 @@ func (c *conn) stopTracking() {
 	}
 	c.server.tracking.leave(c.track.tracker)
 	c.out.mu.Lock()
-	c.out.tracks, c.out.pushes, c.out.all = false, nil, false
+	if c.out.tracks = false; !c.out.redirected {
+		c.out.pushes, c.out.allProto = nil, 0
+	}
 	c.out.mu.Unlock()
 	c.track = trackState{}
-	c.show(shownTracking, false)
+	c.show(shownTracking|shownBroadcast|shownBrokenRedirect, false)
+	c.shownRedirect.Store(noRedirect)
 }
 
 // register tracks the keys of a read, before it is evaluated.
@@ -195,13 +207,10 @@ func (c *conn) clientCaching(args [][]byte) resp.Value {
 	return resp.OK()
 }
 
-// clientGetRedir answers -1 without tracking and 0 with it: nothing is redirected.
-func (c *conn) clientGetRedir([][]byte) resp.Value {
-	if c.track.tracker == nil {
-		return resp.Int(-1)
-	}
-	return resp.Int(0)
-}
+// noRedirect is shown of a connection that does not track; 0 of one that gets its invalidations itself.
+const noRedirect = -1
+
+func (c *conn) clientGetRedir([][]byte) resp.Value { return resp.Int(c.shownRedirect.Load()) }
 
 func (c *conn) clientTrackingInfo(args [][]byte) resp.Value {
 	flags := []resp.Value{}
@@ -219,6 +228,7 @@ func (c *conn) clientTrackingInfo(args [][]byte) resp.Value {
 	add(t.mode == trackOptOut, "optout")
 	add(t.caching == cachingNo, "caching-no")
 	add(t.noLoop, "noloop")
+	add(c.shown.Load()&shownBrokenRedirect != 0, "broken_redirect")
 	told := []resp.Value{}
 	for _, prefix := range t.prefixes() {
 		told = append(told, resp.BulkString(prefix))

@@ -80,11 +80,19 @@ type conn struct {
 	shownProto atomic.Int32
 	shown      atomic.Uint32 // the shownFlags that are set
 	queued     atomic.Int32  // commands queued by MULTI, -1 outside
+	// shownRedirect is the connection that invalidations go to: its id, 0 or noRedirect.
+	shownRedirect atomic.Int64
+	// gone: the connection has ended.
+	gone atomic.Bool
 	// listener is what the connection is to channels; nil before its first subscription. Its goroutine sets it.
 	listener atomic.Pointer[pubsub.Subscriber]
 
 	mu   sync.Mutex // protects the field below
 	name profile
+
+	readMu sync.Mutex // protects the field below; held while the deadline of reads is set with it
+	// pushWanted: another connection redirects its invalidations here.
+	pushWanted bool
 }
 
 // profile is what a client says about itself.
@@ -96,6 +104,7 @@ func newConn(s *Server, nc net.Conn, id int64) *conn {
 		remote: nc.RemoteAddr().String(), local: nc.LocalAddr().String(),
 		blocked: make(chan unblocking, 1),
 	}
+	c.shownRedirect.Store(noRedirect)
 	c.authed = s.cfg.Password == ""
 	c.reader = resp.NewReader(nc, c.protocolLimits())
 	c.out = output{nc: nc, limits: &s.limits, sent: &s.stats.sent}
@@ -150,6 +159,7 @@ func (c *conn) end() {
 		c.server.cfg.Logger.Error("a RESP connection panicked and was closed; report this with the stack",
 			"client", c.remote, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 	}
+	c.gone.Store(true)
 	c.server.forget(c)
 	_ = c.nc.Close()
 	c.stopTracking()
@@ -166,7 +176,7 @@ func (c *conn) wake() { _ = c.nc.SetReadDeadline(time.Now()) }
 // fill reads once. It returns false where the connection is over.
 func (c *conn) fill() bool {
 	deadline := c.readDeadline()
-	_ = c.nc.SetReadDeadline(deadline)
+	c.waitUntil(deadline)
 	if c.server.isStopping() || c.out.cut.Load() {
 		return false // after the deadline was set, or wake may be undone by it
 	}
@@ -176,6 +186,8 @@ func (c *conn) fill() bool {
 	case err == nil:
 		c.server.stats.received.Add(uint64(max(c.reader.Buffered()-before, 0)))
 		return true
+	case isTimeout(err) && c.woken():
+		return c.fill()
 	case isTimeout(err):
 		c.server.stats.timedOut.Add(1)
 	case !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed):

@@ -33,11 +33,11 @@ type output struct {
 	mu      sync.Mutex // protects the fields below; held for an append
 	// held: a round runs, pushes wait for its end.
 	held bool
-	// tracks: invalidations are wanted.
-	tracks bool
-	pushes []byte
-	// all: the invalidations were too many and are now one of all keys.
-	all      bool
+	// tracks: invalidations of the connection's own reads are wanted. redirected: others may send theirs here.
+	tracks, redirected bool
+	pushes             []byte
+	// all: the invalidations were too many and are now one of all keys, in the form of this protocol version; 0: they are not.
+	allProto int
 	messages messageQueue
 	slow     slowness
 	// ready is signalled when there are pushes and no round to write them; nil while nobody writes them.
@@ -118,23 +118,48 @@ func (o *output) write(b []byte) bool {
 }
 
 // push appends an invalidation; nil means all keys. State machines call it: it does not block.
-func (o *output) push(key []byte) {
+func (o *output) push(key []byte, proto int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.tracks {
+		o.pushLocked(key, proto)
+	}
+}
+
+// pushRedirected appends an invalidation of what another connection has read.
+func (o *output) pushRedirected(key []byte, proto int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.redirected {
+		o.pushLocked(key, proto)
+	}
+}
+
+func (o *output) pushLocked(key []byte, proto int) {
 	switch {
-	case !o.tracks || o.all:
+	case o.allProto != 0:
 		return
 	case key == nil || len(o.pushes)+len(key) > o.limits.PushBytesMax:
-		o.all, o.pushes = true, nil
+		o.allProto, o.pushes = proto, nil
 	default:
-		o.pushes = appendInvalidation(o.pushes, key)
+		o.pushes = appendInvalidation(o.pushes, key, proto)
 	}
 	o.wakeLocked()
 }
 
+// endRound lets pushes be written outside of a round, which they were started for.
+func (o *output) endRound() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.held = false
+	if o.ready != nil && (len(o.pushes) > 0 || o.allProto != 0) {
+		o.wakeLocked()
+	}
+}
+
 // wakeLocked has pushes written, now or at the end of the round.
 func (o *output) wakeLocked() {
-	if o.held {
+	if o.held || o.ready == nil {
 		return
 	}
 	select {
@@ -152,10 +177,13 @@ func (o *output) takePushesLocked(dst []byte) []byte {
 // takeInvalidationsLocked appends the invalidations. They go before messages: who hears of a change by a message must not find
 // what was there before in its cache.
 func (o *output) takeInvalidationsLocked(dst []byte) []byte {
-	if o.all {
-		o.all = false
-		return append(dst, pushAll...)
+	switch o.allProto {
+	case 2:
+		dst = append(dst, pushAllMessage...)
+	case 3:
+		dst = append(dst, pushAll...)
 	}
+	o.allProto = 0
 	dst = append(dst, o.pushes...)
 	if o.pushes = o.pushes[:0]; cap(o.pushes) > flushBytes {
 		o.pushes = nil

@@ -1,7 +1,7 @@
 package respserver
 
 // pushing is the second goroutine of a connection, which writes pushes while the first one waits for commands. It runs from the
-// first subscription or CLIENT TRACKING ON to the end of the connection.
+// first subscription, CLIENT TRACKING ON or redirection to it, to the end of the connection.
 type pushing struct {
 	// stop ends it, ended is closed when it has ended; nil where it does not run.
 	stop, ended chan struct{}
@@ -33,7 +33,7 @@ func (c *conn) stopPushing() {
 	<-c.pushing.ended
 	c.out.mu.Lock()
 	c.out.notSlowLocked()
-	c.out.ready, c.out.pushes, c.out.all, c.out.messages = nil, nil, false, messageQueue{}
+	c.out.ready, c.out.pushes, c.out.allProto, c.out.messages = nil, nil, 0, messageQueue{}
 	c.out.mu.Unlock()
 	c.out.shared = false
 	c.pushing = pushing{}

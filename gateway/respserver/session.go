@@ -136,7 +136,7 @@ func (c *conn) hello(args [][]byte) resp.Value {
 	switch {
 	case name != nil && !validName(name):
 		return errorReply(errClientName)
-	case proto == 2 && c.track.tracker != nil:
+	case proto == 2 && c.track.tracker != nil && c.track.tracker.redirect.Load() == nil:
 		return errorReply(errHelloTracks)
 	case user != nil:
 		err = c.authenticate(user, password)

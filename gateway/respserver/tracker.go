@@ -11,9 +11,12 @@ import (
 // tracker is a connection as the table of tracked keys knows it: from CLIENT TRACKING ON to OFF.
 type tracker struct {
 	out  *output
+	from *conn
 	dead atomic.Bool
 	// prefixes are what keys begin with that a tracker in BCAST mode is told of; nil in the other modes, whose keys are in the table.
 	prefixes atomic.Pointer[prefixes]
+	// redirect is the connection that invalidations go to, nil for the tracker's own.
+	redirect atomic.Pointer[conn]
 
 	mu sync.Mutex // protects the field below
 	// own are the keys that a NOLOOP connection writes in this round; nil without NOLOOP.
@@ -38,7 +41,7 @@ func (tr *tracker) invalidate(key []byte) {
 	if tr.dead.Load() || key != nil && tr.holdOwn(key) {
 		return
 	}
-	tr.out.push(key)
+	tr.tell(key)
 }
 
 // holdOwn keeps an invalidation of a key that the connection itself is writing until it is known whose change it was.
@@ -101,7 +104,7 @@ func (c *conn) settleOwn() {
 	tr.mu.Unlock()
 	for key, w := range own {
 		if w.changed && !(w.written && c.holdsVersion([]byte(key), w.version)) {
-			tr.out.push([]byte(key))
+			tr.tell([]byte(key))
 		}
 	}
 }

@@ -140,8 +140,8 @@ func TestNoLoopTellsOfAChangeInTheSameBatch(t *testing.T) {
 
 func TestTrackingIsRefusedWhereItWouldBeSilent(t *testing.T) {
 	f := start(t, fixtureConfig{})
-	resp2 := "-ERR invalidations need RESP3: send HELLO 3 first; REDIRECT to another connection is not supported"
-	f.dial().want("CLIENT TRACKING ON", resp2, "CLIENT TRACKING ON REDIRECT 1", "-ERR CLIENT TRACKING REDIRECT is not supported; use RESP3",
+	resp2 := "-ERR invalidations need RESP3: send HELLO 3 first, or REDIRECT them to another connection"
+	f.dial().want("CLIENT TRACKING ON", resp2, "CLIENT TRACKING ON REDIRECT 1000", "-ERR The client ID you want redirect to does not exist",
 		"CLIENT CACHING YES", "-ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",
 		"CLIENT GETREDIR", ":-1", "CLIENT TRACKINGINFO", "[flags [off] redirect :-1 prefixes []]")
 	c := track(f, "OPTIN NOLOOP")
