@@ -42,6 +42,7 @@ var directedBugs = slices.Concat(
 	routeBugs,
 	sessionBugs,
 	fieldBugs,
+	feedBugs,
 )
 
 // again is the defect of a name, to be found at another level.
