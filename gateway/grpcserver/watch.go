@@ -28,6 +28,9 @@ func (c *cacheService) Watch(request *cachev1.WatchRequest, stream cachev1.Cache
 	if err := s.checkWatch(request); err != nil {
 		return err
 	}
+	if err := s.mayWatch(stream.Context(), request); err != nil {
+		return err
+	}
 	if s.watches.Add(1) > int64(s.limits.Watches) {
 		s.watches.Add(-1)
 		return apierr.New(apierr.KindBusy, "%d streams watch this node already (limit Watches); retry later, or watch more with each", s.limits.Watches)
@@ -75,6 +78,9 @@ func (s *Server) watch(stream cachev1.CacheService_WatchServer, changes router.C
 		case ctx.Err() != nil:
 			return apierr.New(apierr.KindShutdown, "this node is shutting down; watch at the next leader")
 		default:
+			return err
+		}
+		if err := s.readable(ctx, response); err != nil {
 			return err
 		}
 		if err := stream.Send(response); err != nil {

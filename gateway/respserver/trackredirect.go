@@ -82,7 +82,7 @@ func (tr *tracker) tell(key []byte) {
 	switch to := tr.redirect.Load(); {
 	case to == nil:
 		tr.out.push(key, 3)
-	case to.gone.Load():
+	case to.ended.Load():
 		tr.from.show(shownBrokenRedirect, true)
 		if tr.from.shownProto.Load() == 3 {
 			tr.out.deliver(resp.Push(redirectBrokenWord, resp.Int(to.id)), 3)
