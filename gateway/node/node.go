@@ -17,6 +17,7 @@ import (
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/grpcserver"
 	"github.com/holtcache/holt/gateway/proxy"
+	"github.com/holtcache/holt/gateway/pubsub"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/respserver"
 	"github.com/holtcache/holt/gateway/router"
@@ -41,6 +42,7 @@ type Node struct {
 	cluster *cluster
 	resp    *respserver.Server
 	proxy   *proxy.Pool // nil where clients are redirected
+	relay   *pubsub.Relay
 	grpc    *grpcserver.Server
 	peers   *grpc.Server // NodeService, on the cluster port
 	port    *clusterPort
@@ -77,8 +79,9 @@ func (n *Node) assemble() error {
 	if n.cfg.RESPMode == RESPProxy {
 		n.proxy = proxy.NewPool(proxy.Config{Dial: dial, Password: n.cfg.Password})
 	}
+	n.relay = pubsub.NewRelay(pubsub.RelayConfig{Open: n.nodes.openMessages, Logger: n.log})
 	n.resp = respserver.New(respserver.Config{
-		Router: routes, Proxy: n.proxy, Table: command.NewTable(n.cfg.Limits), Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
+		Router: routes, Proxy: n.proxy, Relay: n.relay, Table: command.NewTable(n.cfg.Limits), Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
 		Limits: respserver.Limits{ClientsMax: n.cfg.ClientsMax}, Password: n.cfg.Password, Info: n.info, Slabs: n.slabs, Purge: purge, Settings: settings{n}, Saver: saver{n}, Operator: operator{admin{n}}, Logger: n.log,
 		Defaults:    func() (router.Ack, router.ReadMode) { d := n.defaults(); return d.Ack, d.ReadMode },
 		Loading:     n.load.active.Load,
@@ -216,6 +219,7 @@ func (n *Node) beginHost() error {
 	n.gossip = g
 	n.host.Store(h)
 	n.cluster.refresh(h, g)
+	n.relayTo(n.cluster.View())
 	controller := h.Controller()
 	n.controller.Store(controller)
 	n.wg.Go(func() { _ = controller.Run(n.ctx) }) // its only error is the context's
@@ -226,6 +230,7 @@ func (n *Node) beginHost() error {
 				return
 			case <-refresh:
 				n.cluster.refresh(h, g)
+				n.relayTo(n.cluster.View())
 				controller.Wake()
 			}
 		}
@@ -283,6 +288,7 @@ func (n *Node) close(ctx context.Context) error {
 	close(n.closing)
 	n.cancel()
 	errs := []error{n.resp.Close()}
+	n.relay.Close()
 	if n.proxy != nil {
 		n.proxy.Close()
 	}
