@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -189,12 +190,12 @@ func (c *trio) stop(id string) {
 	n.wg.Wait()
 }
 
-// leader waits until one replica serves.
+// leader waits until one replica serves all slots, which a store takes over one after the other.
 func (c *trio) leader() *node {
 	c.t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		for _, n := range c.nodes {
-			if _, ok := n.replica.Executor().Serving(); ok && len(n.replica.Store().Owned()) > 0 {
+			if _, ok := n.replica.Executor().Serving(); ok && slices.Equal(n.replica.Store().Owned(), slot.Split(1)) {
 				return n
 			}
 		}

@@ -18,13 +18,28 @@ import (
 const callMax = 30 * time.Second
 
 func clusterCommand() *cobra.Command {
-	var addr string
+	r := &reach{}
 	c := &cobra.Command{Use: "cluster", Short: "Create, inspect and change a cluster"}
-	c.PersistentFlags().StringVar(&addr, "addr", "127.0.0.1:6380", "gRPC address of any node")
-	// with runs a command's work against the node at --addr.
-	with := func(work func(ctx context.Context, a *client.Admin) error) func(*cobra.Command, []string) error {
+	r.flags(c.PersistentFlags())
+	with := withNode(r)
+	c.AddCommand(initCommand(with),
+		&cobra.Command{Use: "status", Short: "Tell how the cluster is doing", Args: cobra.NoArgs, RunE: with(printStatus)},
+		&cobra.Command{Use: "nodes", Short: "List the nodes", Args: cobra.NoArgs, RunE: with(printNodes)},
+		&cobra.Command{Use: "shards", Short: "List the shards", Args: cobra.NoArgs, RunE: with(printShards)},
+		&cobra.Command{Use: "settings", Short: "List the settings of the cluster", Args: cobra.NoArgs, RunE: with(printSettings)},
+		&cobra.Command{Use: "migrations", Short: "List the migrations of slots that run, and the last ones", Args: cobra.NoArgs, RunE: with(printMigrations)},
+		rebalanceCommand(r), migrateCommand(r), cancelCommand(with),
+		setCommand(with), transferCommand(with), removeNodeCommand(r), replaceNodeCommand(r), recoverCommand(with), reloadKeysCommand(with))
+	return c
+}
+
+type withAdmin func(work func(ctx context.Context, a *client.Admin) error) func(*cobra.Command, []string) error
+
+// withNode runs a command's work against the node that is reached.
+func withNode(r *reach) withAdmin {
+	return func(work func(ctx context.Context, a *client.Admin) error) func(*cobra.Command, []string) error {
 		return func(*cobra.Command, []string) error {
-			a, err := client.DialAdmin(addr)
+			a, err := r.dial()
 			if err != nil {
 				return err
 			}
@@ -34,18 +49,7 @@ func clusterCommand() *cobra.Command {
 			return work(ctx, a)
 		}
 	}
-	c.AddCommand(initCommand(with),
-		&cobra.Command{Use: "status", Short: "Tell how the cluster is doing", Args: cobra.NoArgs, RunE: with(printStatus)},
-		&cobra.Command{Use: "nodes", Short: "List the nodes", Args: cobra.NoArgs, RunE: with(printNodes)},
-		&cobra.Command{Use: "shards", Short: "List the shards", Args: cobra.NoArgs, RunE: with(printShards)},
-		&cobra.Command{Use: "settings", Short: "List the settings of the cluster", Args: cobra.NoArgs, RunE: with(printSettings)},
-		&cobra.Command{Use: "migrations", Short: "List the migrations of slots that run, and the last ones", Args: cobra.NoArgs, RunE: with(printMigrations)},
-		rebalanceCommand(&addr), migrateCommand(&addr), cancelCommand(with),
-		setCommand(with), transferCommand(with), removeNodeCommand(&addr), replaceNodeCommand(&addr), recoverCommand(with))
-	return c
 }
-
-type withAdmin func(work func(ctx context.Context, a *client.Admin) error) func(*cobra.Command, []string) error
 
 // namedSettings are the settings that `holt cluster set` may change later, under the same names. That of --appendfsync is a flag of
 // the server too, which this one overrules.

@@ -169,7 +169,7 @@ func (d *dev) logFile(i int) string { return filepath.Join(d.dir, fmt.Sprintf("n
 
 // create makes the nodes a cluster, unless they are one, and waits until every slot is served.
 func (d *dev) create(ctx context.Context) error {
-	a, err := client.DialAdmin(d.addr(grpcOffset, 1))
+	a, err := (&reach{addr: d.addr(grpcOffset, 1)}).dial() // with HOLT_PASSWORD, where users were set
 	if err != nil {
 		return err
 	}

@@ -22,8 +22,8 @@ const (
 )
 
 // following runs work until it is done or the command is interrupted.
-func following(addr string, work func(ctx context.Context, a *client.Admin) error) error {
-	a, err := client.DialAdmin(addr)
+func following(r *reach, work func(ctx context.Context, a *client.Admin) error) error {
+	a, err := r.dial()
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serverCommand(), devCommand(), gatewayCommand(), clusterCommand(), debugCommand(), versionCommand())
+	root.AddCommand(serverCommand(), devCommand(), gatewayCommand(), clusterCommand(), userCommand(), gossipKeyCommand(), debugCommand(), versionCommand())
 	if err := root.Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "holt:", err)
 		os.Exit(1)

@@ -18,7 +18,7 @@ import (
 	"github.com/holtcache/holt/proto/slot"
 )
 
-func migrateCommand(addr *string) *cobra.Command {
+func migrateCommand(r *reach) *cobra.Command {
 	var slots string
 	var detach bool
 	move := &clusterv1.SlotMove{}
@@ -38,7 +38,7 @@ on by itself if this command is interrupted; 'holt cluster cancel' aborts it.`,
 		if move.ToShardId == 0 {
 			return fmt.Errorf("--to names the shard that is to have the slots; holt cluster shards lists them")
 		}
-		return following(*addr, func(ctx context.Context, a *client.Admin) error {
+		return following(r, func(ctx context.Context, a *client.Admin) error {
 			ids, err := a.StartMigrations(ctx, move)
 			switch {
 			case err != nil:

@@ -14,7 +14,7 @@ import (
 	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
 )
 
-func rebalanceCommand(addr *string) *cobra.Command {
+func rebalanceCommand(r *reach) *cobra.Command {
 	var dry, detach bool
 	var by []string
 	goal := &clusterv1.RebalanceGoal{}
@@ -42,7 +42,7 @@ It goes on by itself if this command is interrupted. 'holt cluster cancel --all'
 			}
 			goal.Measures = append(goal.Measures, measure)
 		}
-		return following(*addr, func(ctx context.Context, a *client.Admin) error {
+		return following(r, func(ctx context.Context, a *client.Admin) error {
 			plan, err := a.PlanRebalance(ctx, goal)
 			if err != nil {
 				return err

@@ -12,7 +12,7 @@ import (
 	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
 )
 
-func removeNodeCommand(addr *string) *cobra.Command {
+func removeNodeCommand(r *reach) *cobra.Command {
 	var force, cancel bool
 	c := &cobra.Command{
 		Use:   "remove-node NODE",
@@ -28,7 +28,7 @@ joins as a new node.`,
 		Args: cobra.ExactArgs(1),
 	}
 	c.RunE = func(_ *cobra.Command, args []string) error {
-		return removing(*addr, func(ctx context.Context, a *client.Admin) error {
+		return removing(r, func(ctx context.Context, a *client.Admin) error {
 			n, err := findNode(ctx, a, args[0])
 			if err != nil {
 				return err
@@ -48,7 +48,7 @@ joins as a new node.`,
 	return c
 }
 
-func replaceNodeCommand(addr *string) *cobra.Command {
+func replaceNodeCommand(r *reach) *cobra.Command {
 	var force bool
 	c := &cobra.Command{
 		Use:   "replace-node OLD NEW",
@@ -58,7 +58,7 @@ which has joined and holds none yet.`,
 		Args: cobra.ExactArgs(2),
 	}
 	c.RunE = func(_ *cobra.Command, args []string) error {
-		return removing(*addr, func(ctx context.Context, a *client.Admin) error {
+		return removing(r, func(ctx context.Context, a *client.Admin) error {
 			old, err := findNode(ctx, a, args[0])
 			if err != nil {
 				return err
@@ -83,8 +83,8 @@ which has joined and holds none yet.`,
 }
 
 // removing runs work that takes as long as data needs to be copied.
-func removing(addr string, work func(ctx context.Context, a *client.Admin) error) error {
-	a, err := client.DialAdmin(addr)
+func removing(r *reach, work func(ctx context.Context, a *client.Admin) error) error {
+	a, err := r.dial()
 	if err != nil {
 		return err
 	}

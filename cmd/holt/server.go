@@ -21,6 +21,8 @@ const stopMax = 10 * time.Second
 func serverCommand() *cobra.Command {
 	cfg := node.Config{Version: version, Listen: node.DefaultListen(), Wall: wall, MigrationStep: migrationStep}
 	var advertise, logStore, appendfsync, maxMemory, respMode, level string
+	var secure tlsFlags
+	var protected, clientMemory string
 	c := &cobra.Command{
 		Use:   "server",
 		Short: "Run one node",
@@ -46,6 +48,17 @@ give --join then too where addresses change.`,
 			if err := cfg.SetAdvertiseHost(advertise); err != nil {
 				return err
 			}
+			var err error
+			if cfg.TLS, err = secure.settled(); err != nil {
+				return err
+			}
+			if protected != "yes" && protected != "no" {
+				return fmt.Errorf("--protected-mode=%s: use yes or no", protected)
+			}
+			cfg.Unprotected = protected == "no"
+			if err := cfg.SetClientMemory(clientMemory); err != nil {
+				return err
+			}
 			log, err := newLogger(level)
 			if err != nil {
 				return err
@@ -69,8 +82,12 @@ give --join then too where addresses change.`,
 	f.StringVar(&cfg.Advertise.HTTP, "advertise-http", "", "host:port by which probes reach this node")
 	f.StringSliceVar(&cfg.Join, "join", nil, "cluster addresses of nodes of the cluster to join or to find again")
 	f.StringVar(&cfg.Zone, "zone", "", "failure domain of this node; replicas of a shard are spread over zones")
-	f.StringVar(&cfg.Password, "requirepass", "", "password that RESP clients have to give")
+	f.StringVar(&cfg.Password, "requirepass", "", "password of the user 'default', for RESP and gRPC, as long as the cluster has no such user of its own (CONFIG SET requirepass, holt user set)")
+	f.StringVar(&protected, "protected-mode", "yes", "refuse RESP and gRPC clients from other machines while 'default' needs no password: yes or no")
+	f.StringVar(&cfg.GossipKeys, "gossip-key-file", "", "file with keys of gossip, one on each line, as holt gossip-key prints them; empty: gossip is not encrypted")
+	secure.flags(f)
 	f.IntVar(&cfg.Limits.ValueBytesMax, "max-value-bytes", 8<<20, fmt.Sprintf("largest value in bytes, at most %d", node.ValueBytesLimit))
+	f.StringVar(&clientMemory, "maxmemory-clients", "1gb", "memory that commands which are not whole yet and replies that wait may take, of all RESP clients together")
 	f.IntVar(&cfg.ClientsMax, "maxclients", 10000, "how many RESP clients may be connected")
 	f.BoolVar(&cfg.EnableDebug, "enable-debug-command", false, "let RESP clients use DEBUG: for test suites")
 	f.StringVar(&maxMemory, "maxmemory", "", "memory that keys and values may take on this node, such as 100mb or 2gb; 0 is no limit; empty keeps what CONFIG SET has left")

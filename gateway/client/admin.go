@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
@@ -21,8 +20,8 @@ type Admin struct {
 }
 
 // DialAdmin prepares a connection to the gRPC address of a node. It connects with the first call.
-func DialAdmin(addr string) (*Admin, error) {
-	conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+func DialAdmin(addr string, options ...Option) (*Admin, error) {
+	conn, err := grpc.NewClient("passthrough:///"+addr, accessOf(options).dialOptions()...)
 	if err != nil {
 		return nil, fmt.Errorf("gRPC address %s: %w", addr, err)
 	}

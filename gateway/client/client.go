@@ -12,7 +12,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/holtcache/holt/proto/apierr"
 	cachev1 "github.com/holtcache/holt/proto/holt/cache/v1"
@@ -40,6 +39,8 @@ type Config struct {
 	Retries Retries
 	// SlotMap hears of every slot map that a node tells, one after another; nil: nobody does.
 	SlotMap func(*clusterv1.SlotMap)
+	// Access says how nodes are reached: by TLS (whose configuration needs no name of a server: each node's is its host), as a user.
+	Access []Option
 	// DialOptions go to grpc.NewClient beside the client's own, which are overruled by them: credentials, a dialer.
 	DialOptions []grpc.DialOption
 }
@@ -122,15 +123,15 @@ const connectMax = time.Second
 
 // connect prepares a connection to a node. It connects with the first call.
 func (s *shared) connect(addr string) (*grpc.ClientConn, error) {
-	options := append([]grpc.DialOption{
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+	options := append(accessOf(s.cfg.Access).dialOptions(),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: connectMax},
 			MinConnectTimeout: connectMax,
 		}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(replyBytesMax)),
 		grpc.WithDisableServiceConfig(), // nobody else repeats calls
-	}, s.cfg.DialOptions...)
+	)
+	options = append(options, s.cfg.DialOptions...)
 	return grpc.NewClient("passthrough:///"+addr, options...)
 }
 

@@ -5,28 +5,35 @@ import "slices"
 // Category is a set of ACL categories (Redis, "ACL", section Command categories).
 type Category uint32
 
-// The categories that commands of the table are in. CatRead, CatWrite, CatPubSub, CatFast and CatSlow follow from the
-// flags; so do CatAdmin and CatDangerous for commands flagged Admin.
+// The categories of Redis, in its order, so that rules written for Redis are understood. No command of the table is in some of them.
+// CatRead, CatWrite, CatPubSub, CatFast and CatSlow follow from the flags; so do CatAdmin and CatDangerous for commands flagged Admin.
 const (
 	CatKeyspace Category = 1 << iota
 	CatRead
 	CatWrite
+	CatSet
+	CatSortedSet
+	CatList
+	CatHash
 	CatString
+	CatBitmap
+	CatHyperLogLog
+	CatGeo
+	CatStream
 	CatPubSub
 	CatAdmin
 	CatFast
 	CatSlow
+	CatBlocking
 	CatDangerous
 	CatConnection
 	CatTransaction
 	CatScripting
-	CatBitmap
-	CatHash
 )
 
 var categoryNames = []string{
-	"keyspace", "read", "write", "string", "pubsub", "admin", "fast", "slow", "dangerous", "connection",
-	"transaction", "scripting", "bitmap", "hash",
+	"keyspace", "read", "write", "set", "sortedset", "list", "hash", "string", "bitmap", "hyperloglog", "geo", "stream",
+	"pubsub", "admin", "fast", "slow", "blocking", "dangerous", "connection", "transaction", "scripting",
 }
 
 // Names lists the categories without the leading '@'.

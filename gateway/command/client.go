@@ -142,19 +142,19 @@ func clientSpecs() []*Spec {
 					Arguments: []Arg{oneOf("attr", text("libname").after("LIB-NAME"), text("libver").after("LIB-VER"))},
 				},
 				{
-					Name: "durability", Arity: 3, Flags: NoScript | Loading | Stale, Categories: CatConnection,
+					Name: "durability", Arity: 3, Flags: NoScript | Loading | Stale, OwnSession: true, Categories: CatConnection,
 					Summary: "Choose when writes of this connection are acknowledged",
 					Since:   "0.1.0", Complexity: "O(1)",
 					Arguments: []Arg{oneOf("mode", token("ASYNC"), token("MAJORITY"))},
 				},
 				{
-					Name: "readmode", Arity: 3, Flags: NoScript | Loading | Stale, Categories: CatConnection,
+					Name: "readmode", Arity: 3, Flags: NoScript | Loading | Stale, OwnSession: true, Categories: CatConnection,
 					Summary: "Choose how reads of this connection are made consistent",
 					Since:   "0.1.0", Complexity: "O(1)",
 					Arguments: []Arg{oneOf("mode", token("LEASE"), token("INDEX"), token("STALE"))},
 				},
 				{
-					Name: "routing", Arity: 3, Flags: NoScript | Loading | Stale, Categories: CatConnection,
+					Name: "routing", Arity: 3, Flags: NoScript | Loading | Stale, OwnSession: true, Categories: CatConnection,
 					Summary: "Choose whether this connection is redirected to the nodes of its keys",
 					Since:   "0.2.0", Complexity: "O(1)",
 					Arguments: []Arg{oneOf("mode", token("CLUSTER"), token("PROXY"))},

@@ -101,7 +101,7 @@ func clusterSpecs() []*Spec {
 			Since:   "3.0.0", Complexity: "O(1)",
 		},
 		{
-			Name: "asking", Arity: 1, Flags: Fast, Categories: CatConnection,
+			Name: "asking", Arity: 1, Flags: Fast, OwnSession: true, Categories: CatConnection,
 			Summary: "Sent by cluster clients after an -ASK redirect",
 			Since:   "3.0.0", Complexity: "O(1)",
 		},

@@ -1,8 +1,5 @@
 package command
 
-// MatchGlob tells whether a text matches a pattern of Redis.
-func MatchGlob(pattern, text string) bool { return matchGlob(pattern, text) }
-
 // matchGlob tells whether a name matches a pattern of Redis: * ? [a-z] [^a] and \ for the character itself
 // (Redis, util.c, stringmatchlen). Patterns come from clients: the time is at most their length times that of the name.
 func matchGlob(pattern, name string) bool {

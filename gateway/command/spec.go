@@ -28,6 +28,8 @@ type Spec struct {
 	// Arity is the number of arguments, the name and a subcommand's name included; negative, it is the least number.
 	Arity int
 	Flags Flag
+	// OwnSession means that the command changes only how whoever sends it is served from then on: it takes no right.
+	OwnSession bool
 	// Categories include those that follow from the flags.
 	Categories Category
 	KeySpecs   []KeySpec
@@ -46,6 +48,8 @@ type Spec struct {
 	// DeprecatedSince and ReplacedBy are empty unless the command is deprecated.
 	DeprecatedSince, ReplacedBy string
 	Arguments                   []Arg
+	// Index is the row's place among all commands and subcommands: below Table.Size, and different for each.
+	Index int
 	// Subcommands are sorted by name.
 	Subcommands []*Spec
 

@@ -40,14 +40,19 @@ func NewTable(limits Limits) *Table {
 		for _, row := range slices.Concat(g.rows...) {
 			row.derive(g.name)
 			t.rows = append(t.rows, row)
-			t.named[row.Name] = row
+			t.add(row)
 			for _, child := range row.Subcommands {
-				t.named[child.Name] = child
+				t.add(child)
 			}
 		}
 	}
 	slices.SortFunc(t.rows, byName)
 	return t
+}
+
+func (t *Table) add(row *Spec) {
+	row.Index = len(t.named)
+	t.named[row.Name] = row
 }
 
 func byName(a, b *Spec) int { return strings.Compare(a.Name, b.Name) }

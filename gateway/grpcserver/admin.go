@@ -46,6 +46,14 @@ type Admin interface {
 	StartRebalance(ctx context.Context, goal *clusterv1.RebalanceGoal) error
 	// AcceptDataLoss lists this node's replicas that are guarded and, unless it is a dry run, ends that.
 	AcceptDataLoss(ctx context.Context, dryRun bool) (node string, guarded []*clusterv1.GuardedReplica, err error)
+	// Users lists the users in the order of their names. The list belongs to the caller.
+	Users(ctx context.Context) ([]*clusterv1.User, error)
+	// SetUser applies rules to a user, or makes one, all of them or none, and returns when this node goes by that.
+	SetUser(ctx context.Context, name string, rules []string) (*clusterv1.User, error)
+	// DeleteUser takes a user out and tells whether there was one.
+	DeleteUser(ctx context.Context, name string) (deleted bool, err error)
+	// ReloadGossipKeys reads this node's gossip keys again and returns the fingerprints of those that are in force.
+	ReloadGossipKeys(ctx context.Context) (node string, fingerprints []string, err error)
 }
 
 // adminService is AdminService.

@@ -51,7 +51,7 @@ func (c *cacheService) Pipeline(stream cachev1.CacheService_PipelineServer) erro
 
 // unary serves a request whose response is of type R.
 func unary[R any](ctx context.Context, s *Server, request any) (response R, err error) {
-	answer, err := s.serve(ctx, request)
+	answer, err := s.serveUser(ctx, request)
 	if err != nil {
 		return response, err
 	}

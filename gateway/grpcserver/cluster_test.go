@@ -15,6 +15,8 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/holtcache/holt/gateway/acl"
+	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/router"
 	cachev1 "github.com/holtcache/holt/proto/holt/cache/v1"
 	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
@@ -90,6 +92,7 @@ func (c *fakeCluster) setReplica(id slot.ShardID, r router.Replica) {
 
 // node is one server with its clients.
 type node struct {
+	access  *acl.Registry
 	id      string
 	cluster *fakeCluster
 	server  *Server
@@ -178,11 +181,11 @@ func start(t *testing.T, count int, limits Limits) []*node {
 func newNode(t *testing.T, id string, c *fakeCluster, limits Limits, conns map[string]*grpc.ClientConn) *node {
 	t.Helper()
 	n := &node{
-		id: id, cluster: c, admin: &fakeAdmin{}, forward: &fakeForwarder{conns: conns},
+		id: id, cluster: c, access: acl.NewRegistry(command.NewTable(command.Limits{}), "", nil), admin: &fakeAdmin{}, forward: &fakeForwarder{conns: conns},
 		public: bufconn.Listen(1 << 20), private: bufconn.Listen(1 << 20),
 	}
 	var err error
-	n.server, err = New(Config{Router: router.New(c), Forward: n.forward, Admin: n.admin, Limits: limits, Logger: slog.New(slog.DiscardHandler)})
+	n.server, err = New(Config{Router: router.New(c), Forward: n.forward, Admin: n.admin, Access: n.access, Limits: limits, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -307,6 +310,20 @@ func (a *fakeAdmin) StartRebalance(_ context.Context, goal *clusterv1.RebalanceG
 func (a *fakeAdmin) RemoveNode(_ context.Context, node string, force, cancel bool) (*clusterv1.RemoveNodeResponse, error) {
 	a.removed = fmt.Sprint(node, " ", force, " ", cancel)
 	return &clusterv1.RemoveNodeResponse{Replicas: 2}, a.err
+}
+
+func (a *fakeAdmin) Users(context.Context) ([]*clusterv1.User, error) {
+	return []*clusterv1.User{{Name: "default", Rules: "on \xff"}}, nil
+}
+
+func (a *fakeAdmin) SetUser(_ context.Context, name string, rules []string) (*clusterv1.User, error) {
+	return &clusterv1.User{Name: name, Rules: fmt.Sprint(rules)}, nil
+}
+
+func (a *fakeAdmin) DeleteUser(context.Context, string) (bool, error) { return true, nil }
+
+func (a *fakeAdmin) ReloadGossipKeys(context.Context) (string, []string, error) {
+	return nodeID(0), []string{"0123abcd"}, nil
 }
 
 func (a *fakeAdmin) AcceptDataLoss(_ context.Context, dryRun bool) (string, []*clusterv1.GuardedReplica, error) {

@@ -10,6 +10,12 @@
 // answered so, and never repeated; a call that only reads may be. Clients repeat writes that carry a request id: the executor
 // applies those once, and what it remembers is the reply as a PipelineReply, whichever way the call came.
 //
+// # Who calls
+//
+// A call says who it is of in its metadata, or is the default user's. A stream says so when it begins; what its user may do is asked
+// for each call on it. The table of rights says for each method to which command of RESP it amounts, and whom nobody listed may not
+// call. ServeForward asks nobody: the node that took the call has.
+//
 // # Errors
 //
 // Every error that this package makes carries an ErrorDetail. Errors that grpc-go makes itself before a handler runs (a

@@ -31,20 +31,38 @@ func (s *Server) options() []grpc.ServerOption {
 	}
 }
 
-// interceptUnary clamps the deadline, survives panics, and gives every error its status and detail.
+// interceptUnary lets in who may call, clamps the deadline, survives panics, and gives every error its status and detail.
 func (s *Server) interceptUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.limits.CallMax)
 	defer cancel()
 	defer s.recover(info.FullMethod, &err)
+	if ctx, err = s.enter(ctx, info.FullMethod); err != nil {
+		return nil, statusError(err)
+	}
 	resp, err = handler(ctx, req)
-	return resp, statusError(err)
+	err = statusError(err)
+	s.audit(ctx, info.FullMethod, req, err)
+	return resp, err
 }
 
 // interceptStream is interceptUnary for streams, which have no deadline but their client's.
 func (s *Server) interceptStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	defer s.recover(info.FullMethod, &err)
-	return statusError(handler(srv, stream))
+	ctx, err := s.enter(stream.Context(), info.FullMethod)
+	if err != nil {
+		return statusError(err)
+	}
+	return statusError(handler(srv, &enteredStream{stream, ctx}))
 }
+
+// enteredStream is a stream whose user is known.
+type enteredStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+// Context implements grpc.ServerStream.
+func (e *enteredStream) Context() context.Context { return e.ctx }
 
 // recover turns a panic into an internal error with an unknown outcome. The client does not learn what it was.
 func (s *Server) recover(method string, err *error) {

@@ -127,7 +127,7 @@ func (p *pipeline) start(ctx context.Context, call *cachev1.PipelineCall) error 
 
 func (p *pipeline) serve(ctx context.Context, request any) (response any, err error) {
 	defer p.s.recover(cachev1.CacheService_Pipeline_FullMethodName, &err)
-	return p.s.serve(ctx, request)
+	return p.s.serveUser(ctx, request)
 }
 
 // send sends replies, those that are ready together in one message, until ready is closed or the stream is broken.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -139,7 +140,8 @@ func newMemReplica(t *testing.T, id slot.ShardID, node string, slots []slot.Rang
 		}
 		r.exec.Wait()
 	})
-	eventually(t, func() bool { return len(r.store.Owned()) > 0 })
+	// Slots are given to it one after another: the first is there before the last.
+	eventually(t, func() bool { return slices.Equal(r.store.Owned(), slots) })
 	return r
 }
 

@@ -12,6 +12,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 
+	"github.com/holtcache/holt/gateway/acl"
 	"github.com/holtcache/holt/gateway/router"
 	cachev1 "github.com/holtcache/holt/proto/holt/cache/v1"
 	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
@@ -29,6 +30,10 @@ type Config struct {
 	Forward Forwarder
 	// Admin does what operators ask; nil: this server has no AdminService.
 	Admin Admin
+	// Access decides who may call what.
+	Access *acl.Registry
+	// Protected tells that calls from elsewhere are refused while the default user needs no password; nil: they are not.
+	Protected func() bool
 	// Defaults returns what the cluster's settings say now; nil stands for AckMajority and ReadLease.
 	Defaults func() Defaults
 	Limits   Limits
@@ -50,6 +55,8 @@ type Server struct {
 	log    *slog.Logger
 	public *grpc.Server
 	maps   slotMaps
+	// commands are those that stand for requests where it is asked who may make them.
+	commands commands
 	// hits and misses count what reads have looked for.
 	hits, misses atomic.Uint64
 
@@ -60,8 +67,8 @@ type Server struct {
 
 // New returns a server. It runs nothing until Public is given a listener.
 func New(cfg Config) (*Server, error) {
-	if cfg.Router == nil || cfg.Forward == nil {
-		return nil, errors.New("grpcserver.Config: Router and Forward must be set")
+	if cfg.Router == nil || cfg.Forward == nil || cfg.Access == nil {
+		return nil, errors.New("grpcserver.Config: Router, Forward and Access must be set")
 	}
 	s := &Server{
 		cfg:      cfg,
@@ -69,6 +76,7 @@ func New(cfg Config) (*Server, error) {
 		limits:   cfg.Limits.WithDefaults(),
 		log:      cfg.Logger,
 		stopping: make(chan struct{}),
+		commands: commandsOf(cfg.Access),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

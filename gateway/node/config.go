@@ -24,13 +24,21 @@ type Config struct {
 	Zone string
 	// Version is that of the program.
 	Version string
-	// Password is asked for by RESP; empty means that none is.
+	// TLS says which ports speak TLS.
+	TLS TLS
+	// GossipKeys is a file with the keys of gossip; empty means that it is plain.
+	GossipKeys string
+	// Password is that of the default user as long as the cluster has none of its own; empty means that he needs none.
 	Password string
-	Limits   ops.Limits
+	// Unprotected lets clients from elsewhere in though the default user needs no password.
+	Unprotected bool
+	Limits      ops.Limits
 	// RESPMode says what becomes of commands on keys of other nodes; the zero value means RESPCluster.
 	RESPMode RESPMode
 	// ClientsMax bounds the RESP connections; 0 means the default.
 	ClientsMax int
+	// ClientsBytesMax bounds what those connections hold together; 0 means the default.
+	ClientsBytesMax int
 	// EnableDebug lets RESP clients use DEBUG.
 	EnableDebug bool
 	// Shutdown begins to end the process when a client asks for it; nil where clients cannot.
@@ -133,6 +141,24 @@ func (c *Config) SetMaxMemory(text string) error {
 	c.MaxMemoryBytes = &bytes
 	return nil
 }
+
+// SetClientMemory takes the word of --maxmemory-clients.
+func (c *Config) SetClientMemory(text string) (err error) {
+	c.ClientsBytesMax, err = ParseClientMemory(text)
+	return err
+}
+
+// ParseClientMemory reads the word of --maxmemory-clients.
+func ParseClientMemory(text string) (int, error) {
+	bytes, err := meta.ParseBytes(text)
+	if err != nil || bytes < clientMemoryMin {
+		return 0, fmt.Errorf("--maxmemory-clients=%s: use at least %dmb, such as 256mb or 1gb", text, clientMemoryMin>>20)
+	}
+	return int(bytes), nil
+}
+
+// clientMemoryMin is the longest command and the largest reply of one client, with the default --max-value-bytes.
+const clientMemoryMin = 192 << 20
 
 // SetAdvertiseHost fills the advertise addresses that are empty with a host and the ports that are listened on.
 func (c *Config) SetAdvertiseHost(host string) error {

@@ -81,6 +81,9 @@ func (n *Node) joinAt(ctx context.Context, addr string) error {
 			return err
 		}
 	}
+	if n.folder.ClusterID() == "" {
+		n.access.LetNobodyIn() // until it knows who may
+	}
 	if err := n.folder.Belong(reply.ClusterId, settingsOf(reply.Settings).Proto(), false); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/holtcache/holt/gateway/certs"
 	"github.com/holtcache/holt/gateway/socket"
 	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/shard/transport"
@@ -22,23 +23,27 @@ type listeners struct {
 	addrs                     meta.Addresses // advertised
 }
 
-func openListeners(cfg Config) (*listeners, error) {
+func openListeners(cfg Config, s *seam) (*listeners, error) {
 	l := &listeners{}
+	clients := func(ask certs.ClientCerts, protocols ...string) func(net.Listener) net.Listener {
+		return func(l net.Listener) net.Listener { return s.forClients(l, ask, protocols...) }
+	}
 	for _, one := range []struct {
 		what, flag, listen, advertise string
+		secure                        func(net.Listener) net.Listener
 		listener                      *net.Listener
 		addr                          *string
 	}{
-		{"RESP", "--resp", cfg.Listen.RESP, cfg.Advertise.RESP, &l.resp, &l.addrs.RESP},
-		{"gRPC", "--grpc", cfg.Listen.GRPC, cfg.Advertise.GRPC, &l.grpc, &l.addrs.GRPC},
-		{"cluster", "--cluster", cfg.Listen.Cluster, cfg.Advertise.Cluster, &l.cluster, &l.addrs.Cluster},
-		{"HTTP", "--http", cfg.Listen.HTTP, cfg.Advertise.HTTP, &l.http, &l.addrs.HTTP},
+		{"RESP", "--resp", cfg.Listen.RESP, cfg.Advertise.RESP, clients(cfg.TLS.AuthClients), &l.resp, &l.addrs.RESP},
+		{"gRPC", "--grpc", cfg.Listen.GRPC, cfg.Advertise.GRPC, clients(cfg.TLS.AuthClients, "h2"), &l.grpc, &l.addrs.GRPC},
+		{"cluster", "--cluster", cfg.Listen.Cluster, cfg.Advertise.Cluster, s.forNodes, &l.cluster, &l.addrs.Cluster},
+		{"HTTP", "--http", cfg.Listen.HTTP, cfg.Advertise.HTTP, clients(certs.ClientCertsNone, "http/1.1"), &l.http, &l.addrs.HTTP},
 	} {
 		listener, err := net.Listen("tcp", one.listen)
 		if err != nil {
 			return nil, errors.Join(explainListen(one.what, one.flag, one.listen, err), l.close())
 		}
-		*one.listener = socket.Listen(listener)
+		*one.listener = one.secure(socket.Listen(listener))
 		if *one.addr, err = advertised(one.what, listener.Addr().String(), one.advertise); err != nil {
 			return nil, errors.Join(err, l.close())
 		}

@@ -44,7 +44,15 @@ func Start(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.log = n.log.With("node", n.folder.NodeID()[:8])
-	if n.listen, err = openListeners(cfg); err != nil {
+	if n.seam, err = newSeam(cfg.TLS, n.log); err != nil {
+		n.cancel()
+		return nil, errors.Join(err, n.folder.Close())
+	}
+	if _, err := readGossipKeys(cfg.GossipKeys); err != nil { // now, and not when it joins
+		n.cancel()
+		return nil, errors.Join(err, n.folder.Close())
+	}
+	if n.listen, err = openListeners(cfg, n.seam); err != nil {
 		n.cancel()
 		return nil, errors.Join(err, n.folder.Close())
 	}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/holtcache/holt/gateway/acl"
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/grpcserver"
 	"github.com/holtcache/holt/gateway/proxy"
@@ -21,7 +22,6 @@ import (
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/respserver"
 	"github.com/holtcache/holt/gateway/router"
-	"github.com/holtcache/holt/gateway/socket"
 	"github.com/holtcache/holt/proto/apierr"
 	nodev1 "github.com/holtcache/holt/proto/holt/node/v1"
 	"github.com/holtcache/holt/raftfsm/meta"
@@ -37,16 +37,21 @@ type Node struct {
 	started time.Time
 	folder  *host.Folder
 	book    *host.Book
+	seam    *seam
 	listen  *listeners
 	nodes   *nodes
 	cluster *cluster
-	resp    *respserver.Server
-	proxy   *proxy.Pool // nil where clients are redirected
-	relay   *pubsub.Relay
-	grpc    *grpcserver.Server
-	peers   *grpc.Server // NodeService, on the cluster port
-	port    *clusterPort
-	http    *http.Server
+	access  *acl.Registry
+	users   knownUsers
+	// unprotected: protected mode is off.
+	unprotected atomic.Bool
+	resp        *respserver.Server
+	proxy       *proxy.Pool // nil where clients are redirected
+	relay       *pubsub.Relay
+	grpc        *grpcserver.Server
+	peers       *grpc.Server // NodeService, on the cluster port
+	port        *clusterPort
+	http        *http.Server
 
 	// host is nil until this node belongs to a cluster.
 	host atomic.Pointer[host.Host]
@@ -72,24 +77,29 @@ type Node struct {
 
 // assemble makes the servers, which know the cluster only by an empty view yet.
 func (n *Node) assemble() error {
-	n.nodes = newNodes(dial)
+	n.nodes = newNodes(n.seam.dial)
 	n.nodes.resolve = n.resolve
 	n.cluster = newCluster(n.folder.NodeID())
 	routes := router.New(n.cluster)
+	table := command.NewTable(n.cfg.Limits)
+	n.access = acl.NewRegistry(table, n.cfg.Password, n.log)
+	n.beginUsers()
+	n.unprotected.Store(n.cfg.Unprotected)
+	n.warnOpenPorts()
 	if n.cfg.RESPMode == RESPProxy {
-		n.proxy = proxy.NewPool(proxy.Config{Dial: dial, Password: n.cfg.Password})
+		n.proxy = proxy.NewPool(proxy.Config{Dial: n.seam.upstream().dialRESP})
 	}
 	n.relay = pubsub.NewRelay(pubsub.RelayConfig{Open: n.nodes.openMessages, Logger: n.log})
 	n.resp = respserver.New(respserver.Config{
-		Router: routes, Proxy: n.proxy, Relay: n.relay, Table: command.NewTable(n.cfg.Limits), Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
-		Limits: respserver.Limits{ClientsMax: n.cfg.ClientsMax}, Password: n.cfg.Password, Info: n.info, Slabs: n.slabs, Purge: purge, Settings: settings{n}, Saver: saver{n}, Operator: operator{admin{n}}, Logger: n.log,
+		Router: routes, Proxy: n.proxy, Relay: n.relay, Table: table, Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
+		Limits: respserver.Limits{ClientsMax: n.cfg.ClientsMax, ClientsBytesMax: n.cfg.ClientsBytesMax}, Access: n.access, Users: userKeeper{n}, Protected: n.isProtected, Info: n.info, Slabs: n.slabs, Purge: purge, Settings: settings{n}, Saver: saver{n}, Operator: operator{admin{n}}, Logger: n.log,
 		Defaults:    func() (router.Ack, router.ReadMode) { d := n.defaults(); return d.Ack, d.ReadMode },
 		Loading:     n.load.active.Load,
 		EnableDebug: n.cfg.EnableDebug, SetActiveExpiry: n.setActiveExpiry, Shutdown: n.cfg.Shutdown,
 	})
 	var err error
 	n.grpc, err = grpcserver.New(grpcserver.Config{
-		Router: routes, Forward: n.nodes, Admin: admin{n}, Defaults: n.defaults, Loading: n.load.active.Load,
+		Router: routes, Forward: n.nodes, Admin: admin{n}, Access: n.access, Protected: n.isProtected, Defaults: n.defaults, Loading: n.load.active.Load,
 		Limits: grpcserver.Limits{Data: n.cfg.Limits}, Wall: n.cfg.Wall, Logger: n.log,
 	})
 	if err != nil {
@@ -142,15 +152,6 @@ func (n *Node) serve() {
 	}
 }
 
-// dial is the one seam through which this node reaches others.
-func dial(ctx context.Context, addr string) (net.Conn, error) {
-	conn, err := (&net.Dialer{Timeout: time.Second, KeepAlive: 5 * time.Second}).DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	return socket.Wrap(conn), nil
-}
-
 func (n *Node) resolve(id string) (string, bool) {
 	if h := n.host.Load(); h != nil {
 		return h.ClusterAddr(id)
@@ -189,8 +190,13 @@ func (n *Node) beginHost() error {
 	for _, other := range known {
 		n.book.Note(other) // self has a higher start count
 	}
+	keys, err := readGossipKeys(n.cfg.GossipKeys)
+	if err != nil {
+		return err
+	}
 	g, err := gossip.Open(gossip.Config{
-		ClusterID: n.folder.ClusterID(), NodeID: self.ID,
+		SecretKeys: keys,
+		ClusterID:  n.folder.ClusterID(), NodeID: self.ID,
 		Self: gossip.Node{
 			Start: self.StartCount, RESP: self.Addresses.RESP, GRPC: self.Addresses.GRPC, Cluster: self.Addresses.Cluster,
 			HTTP: self.Addresses.HTTP, Gossip: self.Addresses.Gossip, Zone: self.Zone,
@@ -205,7 +211,7 @@ func (n *Node) beginHost() error {
 	refresh := make(chan struct{}, 1)
 	h, err := host.New(host.Config{
 		Folder: n.folder, Self: self, Settings: meta.SettingsFromProto(stored), MaxMemoryBytes: n.cfg.MaxMemoryBytes, Gossip: g, Nodes: n.nodes, Book: n.book,
-		Dial: dial, Observer: n.resp, Wall: n.cfg.Wall, MigrationHook: n.migrationHook(), Logger: n.log,
+		Dial: n.seam.dial, Observer: n.resp, Wall: n.cfg.Wall, MigrationHook: n.migrationHook(), Logger: n.log,
 		Changed: func() {
 			select {
 			case refresh <- struct{}{}:
@@ -218,6 +224,7 @@ func (n *Node) beginHost() error {
 	}
 	n.gossip = g
 	n.host.Store(h)
+	n.useUsers(h)
 	n.cluster.refresh(h, g)
 	n.relayTo(n.cluster.View())
 	controller := h.Controller()
@@ -229,6 +236,7 @@ func (n *Node) beginHost() error {
 			case <-n.ctx.Done():
 				return
 			case <-refresh:
+				n.useUsers(h)
 				n.cluster.refresh(h, g)
 				n.relayTo(n.cluster.View())
 				controller.Wake()

@@ -73,6 +73,12 @@ func closeNodes(t *testing.T, nodes []*Node) {
 // openCluster starts n nodes in this process and waits until all of them serve every slot.
 func openCluster(t *testing.T, count int, change ...func(*Config)) []*Node {
 	t.Helper()
+	return openClusterBy(t, count, nil, change...)
+}
+
+// openClusterBy is openCluster for nodes that an operator needs more than an address for.
+func openClusterBy(t *testing.T, count int, by []client.Option, change ...func(*Config)) []*Node {
+	t.Helper()
 	dir := t.TempDir()
 	var nodes []*Node
 	for i := range count {
@@ -86,7 +92,7 @@ func openCluster(t *testing.T, count int, change ...func(*Config)) []*Node {
 		nodes = append(nodes, open(t, cfg))
 	}
 	t.Cleanup(func() { closeNodes(t, nodes) })
-	a := admin0(t, nodes[0])
+	a := admin0(t, nodes[0], by...)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	// Three nodes share this process and, under the race detector, little time: so elections take their time as well.
@@ -99,9 +105,9 @@ func openCluster(t *testing.T, count int, change ...func(*Config)) []*Node {
 	return nodes
 }
 
-func admin0(t *testing.T, n *Node) *client.Admin {
+func admin0(t *testing.T, n *Node, by ...client.Option) *client.Admin {
 	t.Helper()
-	a, err := client.DialAdmin(n.Addresses().GRPC)
+	a, err := client.DialAdmin(n.Addresses().GRPC, by...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,10 +18,15 @@ type settings struct{ n *Node }
 
 var _ respserver.Settings = settings{}
 
-const maxMemoryName = "maxmemory"
+const (
+	maxMemoryName     = "maxmemory"
+	requirePassName   = "requirepass"
+	protectedModeName = "protected-mode"
+)
 
 func (s settings) List() []respserver.Setting {
 	list := []respserver.Setting{
+		{Name: requirePassName, Value: s.n.requirePass()}, {Name: protectedModeName, Value: s.n.protectedMode()},
 		{Name: "dir", Value: s.n.folder.Dir}, {Name: "maxclients", Value: strconv.Itoa(s.n.cfg.ClientsMax)},
 		{Name: maxMemoryName, Value: strconv.FormatInt(s.n.maxMemory(), 10)},
 		{Name: "appendfsync", Value: s.n.folder.SyncPolicy().String()}, // in force here; with raft-boltdb always is, whatever the cluster's
@@ -39,6 +44,10 @@ func (s settings) List() []respserver.Setting {
 }
 
 func (s settings) Set(ctx context.Context, wanted []respserver.Setting) error {
+	wanted, err := s.setAccess(ctx, wanted)
+	if err != nil || len(wanted) == 0 {
+		return err
+	}
 	h := s.n.host.Load()
 	if h == nil {
 		return errNoCluster()

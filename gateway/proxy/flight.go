@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"errors"
 	"strconv"
 	"time"
 
@@ -88,6 +89,10 @@ func refusal(shard slot.ShardID, addr string, err error) error {
 		return apierr.New(apierr.KindBusy, "shard %d: node at %s: %w; not applied, retry later", shard, addr, err)
 	case errClosed:
 		return err
+	}
+	var stranger *apierr.Error
+	if errors.As(err, &stranger) && stranger.Kind == apierr.KindNoAuth {
+		return stranger
 	}
 	return apierr.New(apierr.KindNotLeader, "shard %d: its leader at %s can't be reached: %w; not applied, retry", shard, addr, err)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/router"
+	"github.com/holtcache/holt/proto/apierr"
 )
 
 const (
@@ -168,8 +169,8 @@ func (l *lane) connect() {
 // greet makes the session of a new connection that of its clients.
 func (l *lane) greet(nc net.Conn) error {
 	words := [][]string{{"HELLO", strconv.Itoa(l.session.Proto)}}
-	if l.pool.cfg.Password != "" {
-		words[0] = append(words[0], "AUTH", "default", l.pool.cfg.Password)
+	if login := l.session.Login; login.User != "" {
+		words[0] = append(words[0], "AUTH", login.User, login.Password)
 	}
 	words[0] = append(words[0], "SETNAME", "holt-gateway")
 	words = append(words, []string{"CLIENT", "DURABILITY", map[router.Ack]string{router.AckMajority: "MAJORITY", router.AckAsync: "ASYNC"}[l.session.Ack]})
@@ -195,6 +196,9 @@ func (l *lane) greet(nc net.Conn) error {
 		v, err := r.Read()
 		if err != nil {
 			return err
+		}
+		if v.IsError() && (bytes.HasPrefix(v.Str, []byte("WRONGPASS ")) || bytes.HasPrefix(v.Str, []byte("NOAUTH "))) {
+			return apierr.New(apierr.KindNoAuth, "the node does not take who you are any more (%s); not applied, authenticate again", v.Str)
 		}
 		if v.IsError() && command[1] != "ROUTING" { // a node that does not know the word redirects everybody
 			return fmt.Errorf("%s: %s", command[0], v.Str)

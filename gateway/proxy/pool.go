@@ -18,7 +18,12 @@ type Session struct {
 	ReadMode router.ReadMode
 	// Lane is which of the connections of this kind to one leader it is.
 	Lane int
+	// Login is how the clients have said who they are.
+	Login Login
 }
+
+// Login is a user with a password that is his; its zero value is a client that was not asked who he is.
+type Login struct{ User, Password string }
 
 // lanesPerLeader is how many connections to a leader clients of a kind share: a large reply delays those behind it on its own one.
 const lanesPerLeader = 4
@@ -27,8 +32,6 @@ const lanesPerLeader = 4
 type Config struct {
 	// Dial connects to the RESP address of a node.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
-	// Password is that of the cluster, empty for none.
-	Password string
 	// Doubted hears that a node was not where it was looked for, or not the leader; nil: nobody does.
 	Doubted func()
 }

@@ -25,6 +25,7 @@ type fakeNode struct {
 	commands []string // behind the greeting
 	by       []int    // by which connection each came
 	conns    int
+	hellos   []string
 	// answer is the reply to a command; "" breaks the connection, "wait" gives none.
 	answer func(command string) string
 }
@@ -79,6 +80,11 @@ func (n *fakeNode) serve(c net.Conn, number int) {
 			}
 			command := strings.Join(words, " ")
 			reply := "+OK\r\n"
+			if words[0] == "HELLO" {
+				n.mu.Lock()
+				n.hellos = append(n.hellos, command)
+				n.mu.Unlock()
+			}
 			if words[0] != "HELLO" && words[0] != "CLIENT" {
 				n.mu.Lock()
 				n.commands, n.by = append(n.commands, command), append(n.by, number)
@@ -341,5 +347,21 @@ func TestRepliesThatNobodyAskedForEndTheConnection(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("a connection that is out of step is used on")
 		}
+	}
+}
+
+// A connection is shared by those alone who have logged in alike.
+func TestClientsShareConnectionsOnlyWithTheirOwnLogin(t *testing.T) {
+	n := startNode(t, echo)
+	p := newTestPool(t)
+	for _, login := range []Login{{}, {"a", "1"}, {"a", "2"}, {"b", "1"}, {"a", "1"}} {
+		get := command("GET x")
+		do(t, flightTo(p, n, Session{Proto: 2, Login: login}), get)
+		wantReply(t, get, echo("GET x"))
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if fmt.Sprint(n.by, n.hellos) != "[1 2 3 4 2] [HELLO 2 SETNAME holt-gateway HELLO 2 AUTH a 1 SETNAME holt-gateway HELLO 2 AUTH a 2 SETNAME holt-gateway HELLO 2 AUTH b 1 SETNAME holt-gateway]" {
+		t.Errorf("connections %v were greeted with %q", n.by, n.hellos)
 	}
 }

@@ -63,10 +63,16 @@ func (r *Reader) Next() (args [][]byte, ok bool, err error) {
 
 // Fill reads once from the source (one Read call), blocking. Only errors of the source come back (io.EOF, timeouts).
 func (r *Reader) Fill() error {
+	r.MakeRoom()
+	return r.read()
+}
+
+// MakeRoom takes the memory that Fill reads into. Whoever wants to know what it comes to (Held) before Fill blocks calls it
+// before.
+func (r *Reader) MakeRoom() {
 	if r.makeRoom() {
 		r.argv = nil // it would keep the old array alive; those who hold commands from it have their own slices
 	}
-	return r.read()
 }
 
 // Release says that no argument returned so far is used any more; buffers may be reused. It shrinks a buffer that one
@@ -81,6 +87,19 @@ func (r *Reader) Release() {
 
 // Buffered returns the bytes held that are not yet cut into commands (a partial command).
 func (r *Reader) Buffered() int { return r.end - r.start }
+
+// Held is how much memory the reader takes for a command that is not whole yet, and for the arguments of those since the last
+// Release. Those of the former count before they are made, since what has come as a whole cannot be refused for them.
+func (r *Reader) Held() int {
+	return len(r.buf) + cap(r.spans)*(spanBytes+argBytes) + cap(r.argv)*argBytes
+}
+
+const (
+	// spanBytes is what the place of one argument takes.
+	spanBytes = 8
+	// argBytes is what a slice takes.
+	argBytes = 24
+)
 
 // take returns the command that ends at scan, then goes on to the next.
 func (r *Reader) take() [][]byte {

@@ -188,5 +188,5 @@ func (c *conn) describe() string {
 		"qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=%d tot-mem=0 events=r cmd=%s user=%s redir=-1 resp=%d lib-name=%s lib-ver=%s",
 		c.id, c.remote, c.local, p.name, (now-c.since.UnixNano())/1e9, max(now-c.lastActive.Load(), 0)/1e9, c.shownFlags(),
 		c.subscriptions(pubsub.Channel), c.subscriptions(pubsub.Pattern), c.subscriptions(pubsub.ShardChannel), c.queued.Load(),
-		c.out.waiting(), name, defaultUser, c.shownProto.Load(), p.library, p.version)
+		c.out.waiting(), name, c.userLabel(), c.shownProto.Load(), p.library, p.version)
 }

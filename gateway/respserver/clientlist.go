@@ -31,7 +31,7 @@ func (f *clientFilter) match(c *conn) bool {
 	case c == f.skip,
 		f.ids != nil && !slices.Contains(f.ids, c.id),
 		f.kind != "" && f.kind != c.kind(),
-		f.user != "" && f.user != defaultUser,
+		f.user != "" && f.user != c.userLabel(),
 		f.addr != nil && *f.addr != c.remote,
 		f.local != nil && *f.local != c.local:
 		return false
@@ -121,7 +121,8 @@ func (f *clientFilter) option(c *conn, name, value []byte) *apierr.Error {
 	case word(name, "TYPE"):
 		return f.setKind(value)
 	case word(name, "USER"):
-		if f.user = string(value); f.user != defaultUser {
+		f.user = string(value)
+		if _, known := c.server.cfg.Access.Users().User(f.user); !known {
 			return apierr.New(apierr.KindInvalid, "No such user '%s'", clip(value))
 		}
 	case word(name, "ADDR"):

@@ -45,6 +45,9 @@ func newRows(table *command.Table) map[*command.Spec]*row {
 			if r.handler == nil {
 				r.handler = unsupported
 			}
+			if isAudited(spec) {
+				r.handler = audited(r.handler)
+			}
 			rows[spec] = r
 			add(spec.Subcommands)
 		}
@@ -74,10 +77,7 @@ var ofCluster = map[string]bool{
 // errLoading begins with the words that clients of Redis look for, its prefix included.
 var errLoading = apierr.New(apierr.KindLoading, "Holt is loading the dataset in memory")
 
-var (
-	errNoAuth = apierr.New(apierr.KindNoAuth, "Authentication required.")
-	errSyntax = apierr.New(apierr.KindInvalid, "syntax error")
-)
+var errSyntax = apierr.New(apierr.KindInvalid, "syntax error")
 
 func unsupported(*conn, [][]byte) resp.Value {
 	return errorReply(apierr.New(apierr.KindUnsupported, "this command is in the table and not answered by the RESP server; report this"))
@@ -114,12 +114,12 @@ func (c *conn) dispatch(args [][]byte) {
 		c.refuse(errorReply(err))
 		return
 	}
-	if !c.authed && !spec.Flag(command.NoAuth) {
-		c.refuse(errorReply(errNoAuth))
-		return
-	}
 	r := c.server.rows[spec]
 	c.row = r
+	if err := c.allowed(spec, args); err != nil {
+		c.refuse(errorReply(err))
+		return
+	}
 	if c.proto == 2 && !r.whileListening && c.listens() {
 		c.refuse(errorReply(whileListening(spec)))
 		return

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/holtcache/holt/gateway/acl"
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/proxy"
 	"github.com/holtcache/holt/gateway/resp"
@@ -21,8 +22,12 @@ type Config struct {
 	Proxy *proxy.Pool
 	// Relay takes what clients here publish to the other nodes; nil where there are none.
 	Relay Relay
-	// Password is asked for in AUTH; empty means that none is.
-	Password string
+	// Access decides who may run what; nil means that the default user may do everything.
+	Access *acl.Registry
+	// Users changes users; nil where none can be changed.
+	Users UserKeeper
+	// Protected tells that clients from elsewhere are refused while the default user needs no password; nil: they are not.
+	Protected func() bool
 	// Info supplies what INFO tells beyond the server's own counts. It must not block; nil means that nothing is known.
 	Info func() InfoFacts
 	// Slabs supplies what MEMORY tells beyond that; nil means that nothing is known.
@@ -67,6 +72,9 @@ type Limits struct {
 	// OutputBufferBytesMax bounds the replies of one round that are not written yet, and so the largest reply.
 	// Default 128 MiB: a round of 512 replies of 256 KiB, or 16 of the largest values.
 	OutputBufferBytesMax int
+	// ClientsBytesMax bounds what all connections hold together: commands that are not whole yet, and replies that wait for
+	// others. Default 1 GiB: sixteen of the largest commands, where one connection is let have 64 MiB.
+	ClientsBytesMax int
 	// UnauthenticatedOutputMax bounds them before AUTH. Default 1 KiB (CVE-2025-21605).
 	UnauthenticatedOutputMax int
 	// PushBytesMax bounds invalidations that are not written yet; beyond it they become one that covers all keys.
@@ -104,6 +112,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.ClientsMax, 10000)
 	set(&l.PipelineMax, 512)
 	set(&l.OutputBufferBytesMax, 128<<20)
+	set(&l.ClientsBytesMax, 1<<30)
 	set(&l.UnauthenticatedOutputMax, 1<<10)
 	set(&l.PushBytesMax, 256<<10)
 	set(&l.MessageBytesMax, 32<<20)

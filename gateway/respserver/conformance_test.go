@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/holtcache/holt/gateway/acl"
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/command/conformance"
 	"github.com/holtcache/holt/gateway/resp"
@@ -33,7 +34,12 @@ var conformanceLimits = command.Limits{ValueBytesMax: 1 << 20}
 // keys, the keys are compared byte by byte. Differences have to be known, and every known one has to come up.
 func TestEveryRowAnswersAsRedisDoes(t *testing.T) {
 	socket := conformance.StartRedis(t, "--proto-max-bulk-len", fmt.Sprint(conformanceLimits.ValueBytesMax))
-	f := start(t, fixtureConfig{with: func(c *Config) { c.Table, c.Saver = command.NewTable(conformanceLimits), savedAlready{} }})
+	f := start(t, fixtureConfig{with: func(c *Config) {
+		c.Table, c.Saver = command.NewTable(conformanceLimits), savedAlready{}
+		c.Access = acl.NewRegistry(c.Table, "", nil)
+		c.Access.Replace(nil)
+		c.Users = &memUsers{registry: c.Access}
+	}})
 	seed, count := uint64(1), commandsPerRow
 	if raceEnabled {
 		count = commandsPerRowRace

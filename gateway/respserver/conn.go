@@ -11,8 +11,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/holtcache/holt/gateway/acl"
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/ops"
+	"github.com/holtcache/holt/gateway/proxy"
 	"github.com/holtcache/holt/gateway/pubsub"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/router"
@@ -29,7 +31,11 @@ type conn struct {
 	reader *resp.Reader
 	out    output
 
-	authed    bool
+	// user is who the connection is, one of users; nil before AUTH.
+	user  *acl.User
+	users *acl.Users
+	// login is how the connection has said who it is; other nodes are told so.
+	login     proxy.Login
 	proto     int
 	replyMode replyMode
 	// row is that of the command at hand, nil for one that does not exist.
@@ -63,9 +69,12 @@ type conn struct {
 	used    int
 	flights []*flight
 	budget  atomic.Int64 // bytes of replies that the round may still hold; executors charge it
-	direct  directRead
-	runs    int         // commands of the round
-	lookups ops.Lookups // of the round
+	// heldRead and heldReplies are what of server.held is the connection's. Executors add to the second.
+	heldRead    int64
+	heldReplies atomic.Int64
+	direct      directRead
+	runs        int         // commands of the round
+	lookups     ops.Lookups // of the round
 	// inExec: EXEC runs the command at hand, which must not wait then.
 	inExec bool
 
@@ -74,10 +83,13 @@ type conn struct {
 	waiting atomic.Bool
 	// killed: CLIENT KILL has closed the connection, or is about to.
 	killed atomic.Bool
+	// gone: the user of the connection is not any more.
+	gone atomic.Bool
 	// For CLIENT LIST, read by other connections' goroutines.
 	lastSpec   atomic.Pointer[command.Spec]
 	lastActive atomic.Int64 // Unix nanoseconds
 	shownProto atomic.Int32
+	shownUser  atomic.Pointer[acl.User]
 	shown      atomic.Uint32 // the shownFlags that are set
 	queued     atomic.Int32  // commands queued by MULTI, -1 outside
 	// listener is what the connection is to channels; nil before its first subscription. Its goroutine sets it.
@@ -96,8 +108,8 @@ func newConn(s *Server, nc net.Conn, id int64) *conn {
 		remote: nc.RemoteAddr().String(), local: nc.LocalAddr().String(),
 		blocked: make(chan unblocking, 1),
 	}
-	c.authed = s.cfg.Password == ""
 	c.reader = resp.NewReader(nc, c.protocolLimits())
+	c.becomeDefault()
 	c.out = output{nc: nc, limits: &s.limits, sent: &s.stats.sent}
 	c.direct.init(c)
 	c.resetSession()
@@ -125,7 +137,7 @@ func (c *conn) setProto(proto int) {
 }
 
 func (c *conn) protocolLimits() resp.Limits {
-	if c.authed {
+	if c.authed() {
 		return c.server.cfg.Protocol
 	}
 	return resp.UnauthenticatedLimits()
@@ -134,6 +146,9 @@ func (c *conn) protocolLimits() resp.Limits {
 // run serves the connection until it ends.
 func (c *conn) run() {
 	defer c.end()
+	if !c.shakeHands() || c.keptOut() {
+		return
+	}
 	for !c.closing {
 		if !c.fill() {
 			return
@@ -152,6 +167,8 @@ func (c *conn) end() {
 	}
 	c.server.forget(c)
 	_ = c.nc.Close()
+	c.accountRead(0)
+	c.releaseReplies()
 	c.stopTracking()
 	c.stopListening()
 	c.stopPushing()
@@ -167,8 +184,15 @@ func (c *conn) wake() { _ = c.nc.SetReadDeadline(time.Now()) }
 func (c *conn) fill() bool {
 	deadline := c.readDeadline()
 	_ = c.nc.SetReadDeadline(deadline)
-	if c.server.isStopping() || c.out.cut.Load() {
+	if c.server.isStopping() || c.gone.Load() || c.out.cut.Load() {
 		return false // after the deadline was set, or wake may be undone by it
+	}
+	if c.reader.MakeRoom(); !c.accountRead(c.reader.Held()) {
+		c.server.stats.outputCuts.Add(1)
+		if c.server.stats.warnNow() {
+			c.server.cfg.Logger.Warn("closed a connection: clients hold more than maxmemory-clients", "client", c.remote)
+		}
+		return false
 	}
 	before := c.reader.Buffered()
 	err := c.reader.Fill()
@@ -208,7 +232,7 @@ func (c *conn) readDeadline() (deadline time.Time) {
 		}
 		deadline = earlier(deadline, c.began.Add(l.CommandDeadline))
 	}
-	if !c.authed {
+	if !c.authed() {
 		deadline = earlier(deadline, c.since.Add(l.AuthDeadline))
 	}
 	return deadline

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/holtcache/holt/gateway/acl"
 )
 
 const (
@@ -34,6 +36,18 @@ var hostile = []struct {
 	{name: "2 GiB bulk", send: "*1\r\n$2147483648\r\n", want: badBulk},
 	{name: "negative bulk", send: "*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$-10\r\n", want: badBulk},
 	{name: "bulk of no number", send: "*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$blabla\r\n", want: badBulk},
+	{name: "bulk of a signed number", send: "*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$+5\r\n", want: badBulk},
+	{name: "bulk of a number behind a space", send: "*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$ 5\r\n", want: badBulk},
+	{name: "bulk without a number", send: "*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$\r\n", want: badBulk},
+	{name: "bulk of a zero byte", send: "*1\r\n$\x00\r\n", want: badBulk},
+	{name: "4 GiB bulk", send: "*1\r\n$4294967296\r\n", want: badBulk},
+	{name: "count of a zero byte", send: "*\x00\r\n", want: badCount},
+	{name: "count without an end", send: "*" + strings.Repeat("1", 64<<10+1), want: "-ERR Protocol error: ..."},
+	{name: "length without an end", send: "*1\r\n$" + strings.Repeat("1", 64<<10+1), want: "-ERR Protocol error: ..."},
+	{name: "64 KiB of zero bytes", send: strings.Repeat("\x00", 64<<10+1), want: "-ERR Protocol error: too big inline request\n"},
+	{name: "RESP3 set as a request", send: "*1\r\n~1\r\n", want: "-ERR Protocol error: ..."},
+	{name: "RESP3 null as a request", send: "*1\r\n_\r\n", want: "-ERR Protocol error: ..."},
+	{name: "nested arrays, 100,000 deep", send: strings.Repeat("*1\r\n", 100000), want: "-ERR Protocol error: ..."},
 	{name: "bulk without dollar", send: "*1\r\nfoo\r\n", want: "-ERR Protocol error: expected '$', got 'f'\n"},
 	{name: "bulk longer than said", send: "*1\r\n$3\r\nabcd\r\n", want: "-ERR Protocol error: ..."},
 	{name: "64 KiB without an end", send: strings.Repeat("x", 64<<10+1), want: "-ERR Protocol error: too big inline request\n"},
@@ -87,7 +101,7 @@ func TestHostileInputCostsItsConnectionOnly(t *testing.T) {
 }
 
 func TestBeforeAuthLimitsAreTight(t *testing.T) {
-	f := start(t, fixtureConfig{with: func(c *Config) { c.Password = "secret" }})
+	f := start(t, fixtureConfig{with: func(c *Config) { c.Access = acl.NewRegistry(c.Table, "secret", nil) }})
 	for send, want := range map[string]string{
 		"*100\r\n":             "-ERR Protocol error: unauthenticated multibulk length\n",
 		"*1\r\n$100000000\r\n": "-ERR Protocol error: unauthenticated bulk length\n",
@@ -112,7 +126,7 @@ func TestBeforeAuthLimitsAreTight(t *testing.T) {
 }
 
 func TestCommandsAfterAuthInOnePipelineHaveItsLimits(t *testing.T) {
-	f := start(t, fixtureConfig{with: func(c *Config) { c.Password = "secret" }})
+	f := start(t, fixtureConfig{with: func(c *Config) { c.Access = acl.NewRegistry(c.Table, "secret", nil) }})
 	c := f.dial()
 	c.send("AUTH secret", "MGET {a}1 {a}2 {a}3 {a}4 {a}5 {a}6 {a}7 {a}8 {a}9 {a}10 {a}11")
 	if got := c.recv() + c.recv(); got != "+OK["+strings.TrimSpace(strings.Repeat("(nil) ", 11))+"]" {
@@ -135,7 +149,7 @@ func TestHalfACommandIsClosedAtItsDeadline(t *testing.T) {
 
 func TestIdleAndUnauthenticatedConnectionsAreClosed(t *testing.T) {
 	start(t, fixtureConfig{limits: Limits{IdleTimeout: 20 * time.Millisecond}}).dial().wantClosed()
-	f := start(t, fixtureConfig{limits: Limits{AuthDeadline: 50 * time.Millisecond}, with: func(c *Config) { c.Password = "secret" }})
+	f := start(t, fixtureConfig{limits: Limits{AuthDeadline: 50 * time.Millisecond}, with: func(c *Config) { c.Access = acl.NewRegistry(c.Table, "secret", nil) }})
 	known := f.dial()
 	known.want("AUTH secret", "+OK")
 	f.dial().wantClosed()

@@ -53,4 +53,6 @@
 //   - Commands that only tell of the cluster are answered while the node loads its data, once it knows the
 //     cluster.
 //   - CLIENT UNPAUSE is not held back by CLIENT PAUSE.
+//   - ACL SETUSER and DELUSER are durable when they answer, and hold at all nodes; ACL SAVE and LOAD have no file. CONFIG GET
+//     requirepass does not show the password, of which only a hash is kept.
 package respserver

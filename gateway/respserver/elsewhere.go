@@ -39,7 +39,7 @@ func (c *conn) replicaAt(t router.Target) router.Replica {
 
 // proxySession is what connections to other nodes have to be told of this one.
 func (c *conn) proxySession() proxy.Session {
-	s := proxy.Session{Proto: c.proto, Ack: c.ack, ReadMode: c.readMode, Lane: int(c.id)}
+	s := proxy.Session{Proto: c.proto, Ack: c.ack, ReadMode: c.readMode, Lane: int(c.id), Login: c.login}
 	if s.ReadMode == router.ReadStale {
 		s.ReadMode = router.ReadLease // a leader is read, which is never worse
 	}

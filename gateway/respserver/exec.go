@@ -20,6 +20,7 @@ func (c *conn) exec() {
 		c.settle()               // the transaction goes its own way
 	}
 	defer func() { c.track.caching = cachingNotSet }()
+	c.recheck(t)
 	switch {
 	case t.spoiled:
 		c.reply(errorReply(errExecAbort))
@@ -72,7 +73,7 @@ func (c *conn) prepare(e *entry) {
 	t := e.exec
 	for i := range t.queued {
 		q := &t.queued[i]
-		if q.row.spec.Parse == nil {
+		if q.row.spec.Parse == nil || q.err != nil {
 			continue
 		}
 		if q.call, q.err = q.row.spec.Parse(q.args); q.err != nil {
@@ -100,7 +101,11 @@ func (c *conn) runOthers(t *transaction, replies []resp.Value) {
 	c.inExec = true
 	defer func() { c.inExec = false }()
 	for i := range t.queued {
-		if q := &t.queued[i]; q.row.spec.Parse == nil {
+		switch q := &t.queued[i]; {
+		case q.row.spec.Parse != nil:
+		case q.err != nil:
+			replies[i] = errorReply(q.err)
+		default:
 			replies[i] = q.row.handler(c, q.args)
 		}
 	}

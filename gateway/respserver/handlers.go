@@ -18,10 +18,9 @@ func allHandlers() map[string]handler {
 		"config|resetstat": (*conn).configResetStat, "config|rewrite": (*conn).configRewrite,
 		"memory|doctor": (*conn).memoryDoctor, "memory|stats": (*conn).memoryStats, "memory|purge": (*conn).memoryPurge,
 		"memory|malloc-stats": (*conn).mallocStats,
-		"acl|whoami":          func(*conn, [][]byte) resp.Value { return resp.BulkString(defaultUser) },
 		"function|flush":      (*conn).scriptFlush, "script|flush": (*conn).scriptFlush,
 	}
-	for _, more := range []map[string]handler{clientHandlers(), clusterHandlers(), clusterAdminHandlers(), pubSubHandlers()} {
+	for _, more := range []map[string]handler{clientHandlers(), clusterHandlers(), clusterAdminHandlers(), aclHandlers(), pubSubHandlers()} {
 		for name, h := range more {
 			handlers[name] = h
 		}

@@ -1,6 +1,7 @@
 package respserver
 
 import (
+	"github.com/holtcache/holt/gateway/acl"
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/proto/apierr"
@@ -28,6 +29,8 @@ type transaction struct {
 	others bool
 	writes bool
 
+	// user is who queued the commands.
+	user       *acl.User
 	watched    []watchedKey
 	limitBytes int
 	// shard is where EXEC was sent.
@@ -49,7 +52,7 @@ func (c *conn) begin([][]byte) resp.Value {
 	if c.multi != nil {
 		return errorReply(errNestedMulti)
 	}
-	c.multi = &transaction{}
+	c.multi = &transaction{user: c.user}
 	c.queued.Store(0)
 	return resp.OK()
 }

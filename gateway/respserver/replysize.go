@@ -24,7 +24,12 @@ func (c *conn) charge(v *resp.Value) {
 	if c.budget.Add(-sizeOf(v)) < 0 && !v.IsError() {
 		*v = tooLarge(c.server.limits.OutputBufferBytesMax)
 	}
+	if !v.IsError() && !c.accountReply(sizeOf(v)) {
+		*v = errorReply(errClientsFull)
+	}
 }
+
+var errClientsFull = apierr.New(apierr.KindTooLarge, "replies of all clients exceed the limit of their memory (maxmemory-clients); the command was run, ask for less at a time")
 
 func tooLarge(limitBytes int) resp.Value {
 	return errorReply(apierr.New(apierr.KindTooLarge, "replies exceed the output buffer limit of %d bytes; the command was run, ask for less at a time", limitBytes))

@@ -35,6 +35,7 @@ func (c *conn) round() (more bool) {
 	}
 	c.settle()
 	c.reader.Release()
+	c.accountRead(c.reader.Held())
 	c.server.stats.lookups.add(c.id, c.lookups) // before the replies: whoever has seen them finds their reads counted
 	c.lookups = ops.Lookups{}
 	if !c.out.finish() {
@@ -95,7 +96,7 @@ func (c *conn) emit(v resp.Value, silent bool, r *row) {
 	}
 	c.out.buf = v.Append(c.out.buf, c.proto)
 	switch {
-	case !c.authed && len(c.out.buf) > c.server.limits.UnauthenticatedOutputMax:
+	case !c.authed() && len(c.out.buf) > c.server.limits.UnauthenticatedOutputMax:
 		c.closing = true // CVE-2025-21605
 		c.server.stats.outputCuts.Add(1)
 	case len(c.out.buf) >= flushBytes && !c.out.flush():

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/holtcache/holt/gateway/acl"
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/pubsub"
 	"github.com/holtcache/holt/gateway/resp"
@@ -26,6 +27,8 @@ type Server struct {
 	pauses   pauses
 	started  time.Time
 	lastID   atomic.Int64
+	// held is what all connections hold (held.go).
+	held atomic.Int64
 
 	mu        sync.Mutex // protects the fields below
 	conns     map[int64]*conn
@@ -42,6 +45,9 @@ func New(cfg Config) *Server {
 	if cfg.Protocol == (resp.Limits{}) {
 		cfg.Protocol = resp.DefaultLimits()
 	}
+	if cfg.Access == nil {
+		cfg.Access = acl.NewRegistry(cfg.Table, "", cfg.Logger)
+	}
 	s := &Server{
 		cfg:       cfg,
 		limits:    cfg.Limits.withDefaults(),
@@ -54,6 +60,7 @@ func New(cfg Config) *Server {
 	s.stats.base.Store(&statsBase{})
 	s.hub = pubsub.New(command.MatchGlob)
 	s.tracking = newTracking(s.limits.TrackingBytesMax)
+	cfg.Access.Watch(s.usersChanged)
 	return s
 }
 
@@ -111,15 +118,23 @@ func (s *Server) isClosed() bool {
 // refuseMax bounds the write of the one line that a connection over the limit gets.
 const refuseMax = 100 * time.Millisecond
 
+// refuse writes one line and closes. A client that speaks TLS hears nothing, as in Redis: the line would have to wait for its
+// handshake.
+func refuse(nc net.Conn, line string) {
+	if _, secure := nc.(handshaker); !secure {
+		_ = nc.SetWriteDeadline(time.Now().Add(refuseMax))
+		_, _ = nc.Write([]byte(line))
+	}
+	_ = nc.Close()
+}
+
 // serveConn starts the goroutine of a connection, or refuses it.
 func (s *Server) serveConn(nc net.Conn) {
 	s.mu.Lock()
 	if s.closed || len(s.conns) >= s.limits.ClientsMax {
 		s.mu.Unlock()
 		s.stats.refused.Add(1)
-		_ = nc.SetWriteDeadline(time.Now().Add(refuseMax))
-		_, _ = nc.Write([]byte("-ERR max number of clients reached\r\n"))
-		_ = nc.Close()
+		refuse(nc, "-ERR max number of clients reached\r\n")
 		return
 	}
 	c := newConn(s, nc, s.lastID.Add(1))

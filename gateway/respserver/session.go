@@ -2,14 +2,14 @@ package respserver
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"crypto/subtle"
 	"math"
 	"strings"
 	"time"
 
+	"github.com/holtcache/holt/gateway/acl"
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/ops"
+	"github.com/holtcache/holt/gateway/proxy"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/proto/apierr"
 )
@@ -18,14 +18,10 @@ import (
 // several ranges of a node (rueidis asks CLUSTER SHARDS from 8 on).
 const redisVersion = "7.2.4"
 
-// defaultUser is the one user there is.
-const defaultUser = "default"
-
 // authDelay is how long a wrong password takes to be answered: ten guesses a second and connection.
 const authDelay = 100 * time.Millisecond
 
 var (
-	errWrongPass   = apierr.New(apierr.KindWrongPass, "invalid username-password pair or user is disabled.")
 	errNoPassword  = apierr.New(apierr.KindInvalid, "AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?")
 	errNoProto     = apierr.New(apierr.KindNoProto, "unsupported protocol version")
 	errProtoNumber = apierr.New(apierr.KindInvalid, "Protocol version is not an integer or out of range")
@@ -62,8 +58,7 @@ func (c *conn) reset([][]byte) resp.Value {
 	c.resetSession()
 	c.silent = false
 	c.setProfile(func(p *profile) { *p = profile{} })
-	c.authed = c.server.cfg.Password == ""
-	c.reader.SetLimits(c.protocolLimits())
+	c.becomeDefault()
 	return resp.Simple("RESET")
 }
 
@@ -81,37 +76,48 @@ func (c *conn) selectDB(args [][]byte) resp.Value {
 }
 
 func (c *conn) auth(args [][]byte) resp.Value {
-	user, password := []byte(defaultUser), args[1]
+	user, password := []byte(acl.DefaultName), args[1]
 	switch {
 	case len(args) == 3:
 		user, password = args[1], args[2]
 	case len(args) > 3:
 		return errorReply(errSyntax)
-	case c.server.cfg.Password == "":
+	case c.server.cfg.Access.Users().Default().NoPassword() && len(args) == 2:
 		return errorReply(errNoPassword)
 	}
-	if err := c.authenticate(user, password); err != nil {
+	if err := c.authenticate(user, password, args[0]); err != nil {
 		return errorReply(err)
 	}
 	return resp.OK()
 }
 
-// authenticate checks user and password in a time that tells nothing about them. Without a password any is right, as in
-// Redis for a user with nopass.
-func (c *conn) authenticate(user, password []byte) *apierr.Error {
-	want, got := sha256.Sum256([]byte(c.server.cfg.Password)), sha256.Sum256(password)
-	right := subtle.ConstantTimeCompare(want[:], got[:]) == 1 || c.server.cfg.Password == ""
-	if string(user) != defaultUser || !right {
+// authenticate makes the connection one of a user, by the command that asks for it. A wrong password takes its time.
+func (c *conn) authenticate(name, password, command []byte) *apierr.Error {
+	users := c.server.cfg.Access.Users()
+	u, err := users.Authenticate(string(name), password)
+	if err != nil {
 		c.server.stats.authFailures.Add(1)
+		if c.server.stats.warnNow() {
+			c.server.cfg.Logger.Warn("a client gave a wrong user name or password; ACL LOG tells of all", "client", c.remote, "user", clip(name))
+		}
+		c.noteDenied(acl.Denial{Reason: acl.ReasonAuth, Object: clip(command)}, clip(name))
 		select {
 		case <-time.After(authDelay):
 		case <-c.server.stop:
 		}
-		return errWrongPass
+		return err
 	}
-	c.authed = true
-	c.reader.SetLimits(c.protocolLimits())
+	c.users, c.login = users, loginOf(u, password)
+	c.become(u)
 	return nil
+}
+
+// loginOf is what other nodes are told of a user who has given a password. One who needs none has given any: nothing depends on it.
+func loginOf(u *acl.User, password []byte) proxy.Login {
+	if u.NoPassword() {
+		return proxy.Login{User: u.Name()}
+	}
+	return proxy.Login{User: u.Name(), Password: string(password)}
 }
 
 // hello is HELLO [proto [AUTH user password] [SETNAME name]]. Nothing is changed unless all of it is right.
@@ -139,9 +145,9 @@ func (c *conn) hello(args [][]byte) resp.Value {
 	case proto == 2 && c.track.tracker != nil:
 		return errorReply(errHelloTracks)
 	case user != nil:
-		err = c.authenticate(user, password)
+		err = c.authenticate(user, password, args[0])
 	}
-	if err == nil && !c.authed {
+	if err == nil && !c.authed() {
 		err = errHelloNoAuth
 	}
 	if err != nil {

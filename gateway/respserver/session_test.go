@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/holtcache/holt/gateway/acl"
 )
 
 func TestHelloAndAuth(t *testing.T) {
@@ -17,7 +19,7 @@ func TestHelloAndAuth(t *testing.T) {
 		"HELLO 3 SETNAME", "-ERR Syntax error in HELLO option 'SETNAME'", "GET nosuch", "(nil)",
 		"AUTH x", "-ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
 		"ACL WHOAMI", "default")
-	locked := start(t, fixtureConfig{with: func(c *Config) { c.Password = "secret" }})
+	locked := start(t, fixtureConfig{with: func(c *Config) { c.Access = acl.NewRegistry(c.Table, "secret", nil) }})
 	c = locked.dial()
 	wrong := "-WRONGPASS invalid username-password pair or user is disabled."
 	c.want("HELLO 3", "-NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
@@ -148,7 +150,7 @@ func (s *memSettings) List() []Setting { return []Setting{{"maxmemory-policy", s
 func TestConfigGetAndSet(t *testing.T) {
 	settings := &memSettings{"noeviction"}
 	c := start(t, fixtureConfig{with: func(c *Config) { c.Settings = settings }}).dial()
-	c.want("CONFIG GET save appendonly", "[appendonly yes save ]", "CONFIG GET MAXMEMORY*", "[maxmemory 0 maxmemory-policy noeviction maxmemory-samples 5]", "CONFIG GET nosuch", "[]",
+	c.want("CONFIG GET save appendonly", "[appendonly yes save ]", "CONFIG GET MAXMEMORY*", "[maxmemory 0 maxmemory-clients 1073741824 maxmemory-policy noeviction maxmemory-samples 5]", "CONFIG GET nosuch", "[]",
 		"CONFIG SET appendonly yes", "+OK",
 		"CONFIG SET appendonly no", "-ERR CONFIG SET failed (possibly related to argument 'appendonly') - can't set immutable config",
 		"CONFIG SET maxmemory-policy allkeys-lru", "+OK", "CONFIG GET maxmemory-policy", "[maxmemory-policy allkeys-lru]",

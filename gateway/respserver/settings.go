@@ -76,6 +76,7 @@ func (s *Server) fixedSettings() []Setting {
 		{"notify-keyspace-events", ""},
 		{"enable-debug-command", map[bool]string{false: "no", true: "yes"}[s.cfg.EnableDebug]},
 		{"maxclients", strconv.Itoa(s.limits.ClientsMax)},
+		{"maxmemory-clients", strconv.Itoa(s.limits.ClientsBytesMax)},
 		{"timeout", strconv.FormatInt(int64(s.limits.IdleTimeout/time.Second), 10)},
 		{"proto-max-bulk-len", strconv.Itoa(s.cfg.Protocol.BulkBytesMax)},
 		{"client-query-buffer-limit", strconv.Itoa(s.cfg.Protocol.QueryBufferBytesMax)},

@@ -32,6 +32,7 @@ func (c *conn) settle() {
 	}
 	c.used = 0
 	c.budget.Store(int64(c.server.limits.OutputBufferBytesMax))
+	c.releaseReplies()
 	c.arrived = time.Now()
 }
 

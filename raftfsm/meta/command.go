@@ -15,7 +15,7 @@ import (
 //
 // Version 2 added eviction, save rules and what a node may hold, with ChangeSettings; and the hash seed.
 // Version 3 added migrations with their settings, nodes that drain, the end of a shard, and rebalances.
-// Version 4 added the last migration before a rebalance.
+// Version 4 added users, and the last migration before a rebalance.
 const CommandVersion = 4
 
 // VersionUnsaid is the version that a build knows which does not say what it knows. Commands of later ones are proposed only where
@@ -32,6 +32,8 @@ func Encode(c *storagev1.MetaCommand) []byte {
 // versionOf is the oldest version whose rules know all of a command.
 func versionOf(c *storagev1.MetaCommand) uint32 {
 	switch c := c.Command.(type) {
+	case *storagev1.MetaCommand_SetUser, *storagev1.MetaCommand_DeleteUser:
+		return 4
 	case *storagev1.MetaCommand_StartMigrations, *storagev1.MetaCommand_CommitMigration, *storagev1.MetaCommand_AbortMigration,
 		*storagev1.MetaCommand_EndMigration, *storagev1.MetaCommand_SetNodeDraining, *storagev1.MetaCommand_DissolveShard:
 		return 3

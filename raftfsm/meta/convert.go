@@ -36,6 +36,7 @@ func (v *values) toProto() *storagev1.MetaState {
 		p.EndedMigrations = append(p.EndedMigrations, m.proto())
 	}
 	p.Rebalance = v.rebalance.proto()
+	p.Users, p.UsersEpoch = usersProto(v.users), v.usersEpoch
 	return p
 }
 
@@ -77,6 +78,7 @@ func valuesFromProto(p *storagev1.MetaState) (values, error) {
 		return values{}, err
 	}
 	v.rebalance = rebalanceFromProto(p.Rebalance)
+	v.users, v.usersEpoch = usersFromProto(p.Users), p.UsersEpoch
 	if v.endedMigrations, err = migrationsFromProto(p.EndedMigrations); err != nil {
 		return values{}, err
 	}

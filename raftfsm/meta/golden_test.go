@@ -86,6 +86,10 @@ func story(t *testing.T) []*storagev1.MetaCommand {
 		StartRebalance(Rebalance{Measures: []BalanceMeasure{MeasureBytes, MeasureRequests}, Shards: 4, StartedMs: 2}),
 		// From version 4 on.
 		StartRebalance(Rebalance{Measures: []BalanceMeasure{MeasureSlots}, StartedMs: 3, LastMigration: 3}),
+		SetUser("alice", []byte("on #"+strings.Repeat("0f", 32)+" ~app:* resetchannels -@all +@read"), 0),
+		SetUser("bob", []byte("off resetchannels -@all"), 0),
+		SetUser("default", []byte("on nopass \xff~\xfe"), 0),
+		DeleteUser("bob"),
 	}
 }
 
@@ -176,6 +180,9 @@ func checkYounger(t *testing.T, s *State, version int) {
 		if version < 2 && n.MaxMemoryBytes != 0 || version < 3 && n.Draining {
 			t.Errorf("version %d: node %+v, want no maxmemory and no draining", version, n)
 		}
+	}
+	if len(s.Users()) > 0 || s.UsersEpoch() != 0 {
+		t.Errorf("version %d: users %v", version, s.Users())
 	}
 	if s.CommandVersion() != VersionUnsaid || s.rebalance != nil && s.rebalance.LastMigration != 0 {
 		t.Errorf("version %d: commands up to %d, rebalance %+v", version, s.CommandVersion(), s.rebalance)

@@ -25,6 +25,11 @@ const (
 	addressBytesMax = 253 + 1 + 5
 	// labelBytesMax bounds zones and program versions, which stand in lists that people read.
 	labelBytesMax = 128
+	// UsersMax is how many users there may be: people and services, not their end users. It keeps the state below 10 MB with
+	// the longest rules, and every node is sent it as a whole.
+	UsersMax = 1000
+	// userRulesBytesMax bounds what a user may do in words: a hundred passwords, or some hundred patterns.
+	userRulesBytesMax = 8 << 10
 	// memoryBytesMax bounds what a node may hold: an exabyte, so that sums of it never overflow.
 	memoryBytesMax = 1 << 60
 )

@@ -113,6 +113,10 @@ func (v *values) evaluate(command *storagev1.MetaCommand, r *Result) error {
 		return v.dissolveShard(c.DissolveShard, r)
 	case *storagev1.MetaCommand_SetRebalance:
 		return v.setRebalance(c.SetRebalance, r)
+	case *storagev1.MetaCommand_SetUser:
+		return v.setUser(c.SetUser, r)
+	case *storagev1.MetaCommand_DeleteUser:
+		return v.deleteUser(c.DeleteUser, r)
 	}
 	panic(fmt.Sprintf("meta: command %T was decoded but has no rule", command.Command))
 }

@@ -23,7 +23,7 @@ func TestReplicasAgreeWhateverTheLogAndWheneverOneIsRestored(t *testing.T) {
 		index := uint64(0)
 		// Most logs begin with a cluster whose nodes are there, that has shards, or that moves slots: random commands reach that
 		// seldom.
-		for _, command := range beginning[:rapid.SampledFrom([]int{len(beginning) - 4, 28, 8, 4, 0}).Draw(t, "beginning")] {
+		for _, command := range beginning[:rapid.SampledFrom([]int{len(beginning) - 8, 28, 8, 4, 0}).Draw(t, "beginning")] {
 			index++
 			a.Apply(index, Encode(command))
 			b.Apply(index, Encode(command))
@@ -106,7 +106,7 @@ func drawCommand(t *rapid.T, s *State) *storagev1.MetaCommand {
 		}
 		return nil
 	}
-	switch rapid.IntRange(0, 18).Draw(t, "kind") {
+	switch rapid.IntRange(0, 20).Draw(t, "kind") {
 	case 0:
 		id := shard.Draw(t, "shard")
 		empty := slices.IndexFunc(s.Shards(), func(s Shard) bool { return len(s.Ranges) == 0 && s.Phase == ShardFormed })
@@ -168,6 +168,13 @@ func drawCommand(t *rapid.T, s *State) *storagev1.MetaCommand {
 		return emptyShardCommand(s.Epoch())
 	case 13:
 		return initCommand("c1", 3)
+	case 19, 20:
+		name := rapid.SampledFrom([]string{"default", "alice", "bob", "no space", ""}).Draw(t, "user")
+		if rapid.IntRange(0, 3).Draw(t, "delete") == 0 {
+			return DeleteUser(name)
+		}
+		user, _ := s.User(name)
+		return SetUser(name, rapid.SampledFrom([][]byte{nil, []byte("on"), []byte("\xff")}).Draw(t, "rules"), user.ChangedEpoch+rapid.Uint64Range(0, 1).Draw(t, "late"))
 	}
 	return &storagev1.MetaCommand{Command: &storagev1.MetaCommand_ChangeSetting{ChangeSetting: drawChange(t)}}
 }

@@ -78,7 +78,8 @@ func unframe(snapshot []byte) ([]byte, error) {
 func (v *values) valid() error {
 	if v.clusterID == "" {
 		if len(v.nodes)+len(v.shards)+len(v.metaVoters) > 0 || v.nextShard != 0 || v.epoch != 0 || v.settings != (Settings{}) || v.hashSeed != 0 ||
-			len(v.migrations)+len(v.endedMigrations) > 0 || v.lastMigration != 0 || v.rebalance != nil || v.commandVersion != 0 {
+			len(v.migrations)+len(v.endedMigrations) > 0 || v.lastMigration != 0 || v.rebalance != nil || v.commandVersion != 0 ||
+			len(v.users) > 0 || v.usersEpoch != 0 {
 			return errors.New("a state without cluster id holds more than its index")
 		}
 		return nil
@@ -107,6 +108,9 @@ func (v *values) valid() error {
 		return err
 	}
 	if err := v.validMigrations(); err != nil {
+		return err
+	}
+	if err := v.validUsers(); err != nil {
 		return err
 	}
 	if v.rebalance != nil {

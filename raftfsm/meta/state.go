@@ -45,6 +45,10 @@ type values struct {
 	endedMigrations []Migration
 	// rebalance is the one that runs, nil where none does. What it points to is never written.
 	rebalance *Rebalance
+	// users are those that were set, in ascending order of name.
+	users []User
+	// usersEpoch is the epoch at which a user was set or deleted last.
+	usersEpoch uint64
 	// commandVersion is the highest version of a command that has changed the state, 0 up to VersionUnsaid.
 	commandVersion uint32
 }

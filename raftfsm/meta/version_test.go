@@ -47,6 +47,8 @@ func TestCommandsSayTheOldestVersionThatKnowsThem(t *testing.T) {
 		{3, endCommand(1, sourceSide)},
 		{3, drainCommand("node-1", false)},
 		{3, dissolveCommand(1)},
+		{4, SetUser("u", nil, 0)},
+		{4, DeleteUser("u")},
 		{3, StartRebalance(Rebalance{Measures: []BalanceMeasure{MeasureSlots}, StartedMs: 1})},
 		{4, StartRebalance(Rebalance{Measures: []BalanceMeasure{MeasureSlots}, StartedMs: 1, LastMigration: 1})},
 		{3, EndRebalance(1)},

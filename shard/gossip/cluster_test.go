@@ -116,7 +116,7 @@ func TestNodesFindEachOtherAndTheirAddresses(t *testing.T) {
 
 func TestEncryptedClusterTakesInNobodyWithoutTheKey(t *testing.T) {
 	key := []byte("0123456789abcdef")
-	nodes := openCluster(t, 2, func(c *Config) { c.SecretKey = key })
+	nodes := openCluster(t, 2, func(c *Config) { c.SecretKeys = [][]byte{key} })
 	stranger := open(t, fastConfig("stranger", nodes[0].Self().Gossip))
 	addr := memberlist.Address{Addr: nodes[0].addr}
 	if err := stranger.list.SendToAddress(addr, encodeLeader(testTag, Leader{Shard: 1, Term: 99, Node: "stranger"})); err != nil {
@@ -291,4 +291,46 @@ func TestRestartWithAnotherPortAndHigherStartIsSeen(t *testing.T) {
 			return g.table.members["n3"].addr == back.addr
 		})
 	}
+}
+
+// Three steps, each at all nodes before the next, change a key while everybody understands everybody.
+func TestKeyIsChangedWhileNodesGossip(t *testing.T) {
+	old, fresh := []byte("0123456789abcdef"), []byte("fedcba9876543210")
+	nodes := openCluster(t, 2, func(c *Config) { c.SecretKeys = [][]byte{old} })
+	term := uint64(0)
+	heard := func() {
+		t.Helper()
+		for i, g := range nodes {
+			term++
+			g.AnnounceLeader(Leader{Shard: 1, Term: term, Node: g.id})
+			want := map[uint64]Leader{1: {Shard: 1, Term: term, Node: g.id}}
+			other := nodes[1-i]
+			waitFor(t, other, "the hint", func() bool { return reflect.DeepEqual(other.Leaders(), want) })
+		}
+	}
+	heard()
+	for _, keys := range [][][]byte{{old, fresh}, {fresh, old}, {fresh}} {
+		for _, g := range nodes {
+			if err := g.UseKeys(keys); err != nil {
+				t.Fatal(err)
+			}
+			heard()
+		}
+	}
+	if stranger := open(t, func() Config {
+		c := fastConfig("stranger", nodes[0].Self().Gossip)
+		c.SecretKeys = [][]byte{old}
+		return c
+	}()); len(stranger.Nodes()) != 1 {
+		t.Error("a node with the old key was taken in")
+	}
+	for _, keys := range [][][]byte{nil, {[]byte("short")}, {fresh, fresh, fresh, fresh, fresh, fresh, fresh, fresh, fresh}} {
+		if err := nodes[0].UseKeys(keys); err == nil {
+			t.Errorf("%d keys were taken", len(keys))
+		}
+	}
+	if err := open(t, fastConfig("plain", "")).UseKeys([][]byte{fresh}); !errors.Is(err, ErrPlain) {
+		t.Errorf("a node without a key: %v", err)
+	}
+	heard()
 }

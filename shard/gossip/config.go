@@ -27,8 +27,10 @@ type Config struct {
 	// Sockets opens what this node gossips through; nil means this machine's own. Tests give others.
 	Sockets func(bind netip.AddrPort, l *log.Logger) (Sockets, error)
 
-	SecretKey []byte // 16, 24 or 32 bytes: AES key of all gossip; empty means plain text
-	Logger    *slog.Logger
+	// SecretKeys are AES keys of 16, 24 or 32 bytes: all gossip is encrypted with the first, and what was encrypted with any of
+	// them is understood. Without one it is plain, and what is encrypted is not understood.
+	SecretKeys [][]byte
+	Logger     *slog.Logger
 
 	ProbeInterval    time.Duration // one node is probed per interval; default 500 ms
 	ProbeTimeout     time.Duration // wait for the answer over UDP; default 200 ms
@@ -93,6 +95,9 @@ func (c *Config) validate() error {
 			return fmt.Errorf("%s %q: only visible ASCII without comma, at most %d bytes, can be announced", f.name, f.value, textBytesMax)
 		}
 	}
+	if err := checkKeys(c.SecretKeys); err != nil {
+		return err
+	}
 	if c.SuspicionMult < 1 {
 		return fmt.Errorf("suspicion multiplier %d: use 1 or more", c.SuspicionMult)
 	}
@@ -111,11 +116,17 @@ func (c *Config) validate() error {
 }
 
 // memberlistConfig translates c. Compression is off: our packets are small, and it costs CPU for each.
-func (c *Config) memberlistConfig() *memberlist.Config {
+func (c *Config) memberlistConfig() (*memberlist.Config, error) {
 	m := memberlist.DefaultLANConfig()
 	m.Name = c.NodeID
 	m.Label = c.ClusterID
-	m.SecretKey = c.SecretKey
+	if len(c.SecretKeys) > 0 {
+		ring, err := memberlist.NewKeyring(c.SecretKeys, c.SecretKeys[0])
+		if err != nil {
+			return nil, fmt.Errorf("gossip keys: %w", err)
+		}
+		m.Keyring = ring
+	}
 	m.ProbeInterval = c.ProbeInterval
 	m.ProbeTimeout = c.ProbeTimeout
 	m.SuspicionMult = c.SuspicionMult
@@ -125,5 +136,5 @@ func (c *Config) memberlistConfig() *memberlist.Config {
 	m.DeadNodeReclaimTime = c.ReclaimTime
 	m.GossipToTheDeadTime = c.RetainTime
 	m.EnableCompression = false
-	return m
+	return m, nil
 }

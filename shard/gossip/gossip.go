@@ -29,6 +29,7 @@ type Gossip struct {
 	queue    *memberlist.TransmitLimitedQueue // broadcasts of our hints; has its own lock
 	watchers watchers
 	log      *logger
+	ring     *memberlist.Keyring // nil where gossip is plain; has its own lock
 
 	present  atomic.Int64 // nodes that are not gone, with this one; read by queue
 	rejoin   chan struct{}
@@ -106,7 +107,11 @@ func (g *Gossip) start() error {
 	if bind.Addr().IsUnspecified() && g.cfg.AdvertiseAddr == "" {
 		return fmt.Errorf("gossip address %s is all addresses of this machine: name an advertise address that other nodes can reach", g.cfg.BindAddr)
 	}
-	conf := g.cfg.memberlistConfig()
+	conf, err := g.cfg.memberlistConfig()
+	if err != nil {
+		return err
+	}
+	g.ring = conf.Keyring
 	conf.Logger = log.New(g.log, "", 0)
 	open := g.cfg.Sockets
 	if open == nil {

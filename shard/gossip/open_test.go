@@ -31,7 +31,7 @@ func TestOpenRefusesWhatCannotWork(t *testing.T) {
 		"host:port":         func(c *Config) { c.BindAddr = "127.0.0.1" },
 		"advertise address": func(c *Config) { c.BindAddr = "0.0.0.0:0" },
 		"probe interval":    func(c *Config) { c.ProbeTimeout = time.Hour },
-		"key size":          func(c *Config) { c.SecretKey = []byte("short") },
+		"key size":          func(c *Config) { c.SecretKeys = [][]byte{[]byte("short")} },
 	} {
 		cfg := fastConfig("b")
 		change(&cfg)

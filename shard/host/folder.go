@@ -23,6 +23,7 @@ const folderVersion = 1
 //
 //	identity.json   who the node is (storage.v1.Identity)
 //	nodes.json      where other nodes were seen last (storage.v1.MetaState with nodes alone); a hint
+//	users.json      the users of the cluster, as heard of last (storage.v1.MetaState with users alone)
 //	lock            held while a process uses the folder
 //	stable.db       terms and votes of all groups, marks of the node
 //	meta/           log and snapshots of the meta group's replica

@@ -74,6 +74,11 @@ func (f *Folder) recoverGroup(g GroupPlan) error {
 	if err := stable.SetUint64([]byte("CurrentTerm"), term); err != nil {
 		return err
 	}
+	if name == metaFolder { // what is known of users may be of a state that is lost
+		if err := f.forgetUsers(); err != nil {
+			return err
+		}
+	}
 	return log.StoreLog(&raft.Log{Index: last + 1, Term: term, Type: raft.LogConfiguration, Data: raft.EncodeConfiguration(configurationOf(g.Left))})
 }
 

@@ -41,8 +41,11 @@ var edges = map[string][]string{
 	"shard/migration": {"shard/executor", "raftfsm", "raftfsm/entry", "raftfsm/meta", "raftfsm/session", "raftfsm/store", "proto/slot", "proto/apierr", "proto/holt/storage/v1"},
 	"shard/host":      {"shard/...", "raftfsm/...", "proto/..."},
 
-	"gateway/resp":                {},
-	"gateway/socket":              {},
+	"gateway/resp":   {},
+	"gateway/socket": {},
+	"gateway/certs":  {},
+	// Certificates for tests (see testSupport).
+	"gateway/certs/certstest":     {},
 	"gateway/ops":                 {"gateway/ops/rdb", "gateway/ops/xxh3", "raftfsm/entry", "raftfsm/store", "proto/slot", "proto/apierr"},
 	"gateway/ops/rdb":             {},
 	"gateway/ops/xxh3":            {},
@@ -51,18 +54,19 @@ var edges = map[string][]string{
 	"gateway/command/conformance": {"gateway/command", "gateway/resp"}, // a Redis beside the table, for tests (see testSupport)
 	"gateway/router":              {"gateway/ops", "proto/..."},        // reaches shards through an interface that it declares
 	"gateway/client":              {"proto/..."},                       // what a user of Holt links: the contract, no server
+	"gateway/acl":                 {"gateway/command", "proto/..."},
 	"gateway/proxy":               {"gateway/ops", "gateway/resp", "gateway/router", "proto/..."},
 	"gateway/pubsub":              {},
-	"gateway/respserver":          {"gateway/command", "gateway/proxy", "gateway/pubsub", "gateway/ops", "gateway/resp", "gateway/router", "raftfsm/store", "proto/..."}, // store.Item is what an ops.Reader lends
-	"gateway/grpcserver":          {"gateway/ops", "gateway/router", "proto/..."},
+	"gateway/respserver":          {"gateway/acl", "gateway/command", "gateway/proxy", "gateway/pubsub", "gateway/ops", "gateway/resp", "gateway/router", "raftfsm/store", "proto/..."}, // store.Item is what an ops.Reader lends
+	"gateway/grpcserver":          {"gateway/acl", "gateway/command", "gateway/ops", "gateway/router", "proto/..."},
 	"gateway/metrics":             {"gateway/respserver", "shard/executor", "shard/logstore", "shard/transport"}, // what they count, as they tell it
 	"gateway/node":                {"gateway/...", "shard/...", "raftfsm/...", "proto/..."},
 
-	"cmd/holt": {"gateway/node", "gateway/client", "proto/..."},
+	"cmd/holt": {"gateway/node", "gateway/client", "gateway/certs", "proto/..."},
 }
 
 // testSupport lists the packages that only tests may import, whatever the table allows.
-var testSupport = []string{"shard/logstore/crashstore", "gateway/ops/opstest", "gateway/command/conformance"}
+var testSupport = []string{"shard/logstore/crashstore", "gateway/ops/opstest", "gateway/command/conformance", "gateway/certs/certstest"}
 
 // floors, from the lowest to the highest. Test files may import whatever is on their floor or below, since they drive
 // their package with the real thing rather than a mock.

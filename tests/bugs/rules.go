@@ -54,6 +54,7 @@ var rules = []rule{
 	{"DESIGN 6", "acknowledged means synced under always, an error of the disk ends the node, and votes are synced always", ""},
 	{"DESIGN 7", "the highest term says who leads, and plans count for the epoch that they were made for", ""},
 	{"DESIGN 8", "a leader that is gone is replaced at once, by one candidate", ""},
+	{"users", "whoever does something is asked whether he may, by the latest users that are known, and nobody may where none are", ""},
 	{"members", "replicas come and go one change at a time, caught up before they vote; one that is gone says nothing and begins nothing", ""},
 	{"nodes", "a node that is to leave goes on leaving when it starts again", ""},
 	{"upgrade", "what an older program does not know stops it before it does harm, and only what it does not know", ""},

@@ -41,6 +41,7 @@ var directedBugs = slices.Concat(
 	migrationBugs,
 	routeBugs,
 	sessionBugs,
+	userBugs,
 	fieldBugs,
 )
 

@@ -2,7 +2,6 @@ package clients
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"testing"
@@ -15,13 +14,7 @@ import (
 func TestMain(m *testing.M) {
 	// A pool of go-redis that was closed while its node was down looks once more whether the node is back.
 	dialing := goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial")
-	goleak.VerifyTestMain(m, dialing, goleak.Cleanup(func(code int) {
-		if err := cluster.Cleanup(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-		os.Exit(code)
-	}))
+	goleak.VerifyTestMain(m, dialing, goleak.Cleanup(func(code int) { os.Exit(cluster.CleanedUp(code)) }))
 }
 
 // tool is the path of a program; without it the test is skipped.

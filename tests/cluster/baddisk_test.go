@@ -11,6 +11,7 @@ import (
 // After a failed sync the kernel counts pages as clean that never reached the disk, so the next sync would succeed and
 // mean nothing. One failed call has to end the node, though each further one would work.
 func TestNodeNeverGoesOnAfterAFailedSyncOrWrite(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Settings: oneShard})
 	shards, random := c.ShardIDs(), drawing()
 	run := writing(t, c, shards)
@@ -40,6 +41,7 @@ func TestNodeNeverGoesOnAfterAFailedSyncOrWrite(t *testing.T) {
 // A follower whose disk hangs holds nobody up. A leader's could: it acknowledges nothing, but might go on sending
 // heartbeats.
 func TestNodeWithAHangingDiskHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Settings: oneShard})
 	shards, random := c.ShardIDs(), drawing()
 	run := writing(t, c, shards)

@@ -80,10 +80,19 @@ func lookAtSources() error {
 	return nil
 }
 
-// Cleanup removes the program that Binary has built; TestMain calls it last.
+// Cleanup removes the program that Binary has built.
 func Cleanup() error {
 	if binaryDir == "" {
 		return nil
 	}
 	return os.RemoveAll(binaryDir)
+}
+
+// CleanedUp is Cleanup as TestMain calls it last: it takes the exit code of the tests and returns that of the test binary.
+func CleanedUp(code int) int {
+	if err := Cleanup(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return max(code, 1)
+	}
+	return code
 }

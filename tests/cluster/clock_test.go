@@ -78,6 +78,7 @@ func allowing(ops []model.Op, slack time.Duration) []model.Op {
 
 // What lets tests set a clock, or stop a migration, is no part of the program.
 func TestProgramHasNoHookForClocksOrSteps(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		build func() (string, error)
 		hook  string

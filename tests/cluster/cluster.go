@@ -31,6 +31,8 @@ type Options struct {
 	Settings *clusterv1.Settings
 	// Args are further flags of every node.
 	Args []string
+	// Secure gives the cluster certificates, encrypted gossip and a password (Cluster.Secure).
+	Secure bool
 	// Homes are where the first nodes live; those beyond live on loopback in folders of their own.
 	Homes []Home
 	// Steps, where set, stops migrations at their steps. The nodes then run a program that is built for tests.
@@ -56,6 +58,8 @@ type Cluster struct {
 	Nodes []*Node
 	// Dir holds the logs, and the data folders that were not given.
 	Dir string
+	// Secure is how the cluster is reached; nil where everybody may.
+	Secure *Secure
 
 	t       T
 	program string
@@ -80,6 +84,10 @@ func New(t T, o Options) *Cluster {
 	}
 	c := &Cluster{Dir: dir, t: t, program: program}
 	t.Cleanup(c.close)
+	if o.Secure {
+		c.Secure = secure(t, dir)
+		o.Args = append(slices.Clone(o.Args), c.Secure.args...)
+	}
 	if o.Nodes == 0 {
 		o.Nodes = 3
 	}

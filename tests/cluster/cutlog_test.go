@@ -16,6 +16,7 @@ const entriesKept = 1100
 
 // What was cut off a log stands in a snapshot: the history is looked for in both.
 func TestHistoriesAreFoundInLogsThatWereCut(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Nodes: 1, Settings: &clusterv1.Settings{Shards: 1, Replicas: 1}})
 	n, shard := c.Nodes[0], c.ShardIDs()[0]
 	w, err := workload.ByName("append")

@@ -14,6 +14,7 @@ const cutsInShort = 3
 // A node that is cut off from the others goes on taking steps, hears of nothing, and clients reach it all the while. Those who
 // are left bring the migration to its end without it, and it learns of that when the cut is mended.
 func TestMigrationComesToOneEndWhoeverIsIsolatedAtAnyStep(t *testing.T) {
+	t.Parallel()
 	network := nemesis.NewNetwork(t, 3)
 	m := startMoving(t, cluster.On(network))
 	drawn := map[int]bool{}

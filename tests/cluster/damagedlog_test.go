@@ -12,6 +12,7 @@ import (
 // What was synced once and does not verify any more is no crash's doing. The node refuses to start, names the place, and
 // changes nothing.
 func TestNodeWithAFlippedBitInItsLogRefusesToStart(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Settings: oneShard})
 	shards, random := c.ShardIDs(), drawing()
 	run := writing(t, c, shards)
@@ -38,6 +39,7 @@ func TestNodeWithAFlippedBitInItsLogRefusesToStart(t *testing.T) {
 
 // What a crash may have left of the last writes is cut off. The node catches up before it votes.
 func TestNodeWithATornLogRecovers(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Settings: oneShard})
 	shards, random := c.ShardIDs(), drawing()
 	run := writing(t, c, shards)

@@ -15,6 +15,7 @@ import (
 // A node does without its newest snapshot where that is damaged: it uses the one before and the log behind it, says so, and
 // has the state that the others have.
 func TestNodeWithADamagedSnapshotUsesTheOneBefore(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Settings: oneShard})
 	shards, random := c.ShardIDs(), drawing()
 	run := writing(t, c, shards)

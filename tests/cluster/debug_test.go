@@ -12,6 +12,7 @@ import (
 
 // Replicas that have applied the same have one digest, and damage ends the check with exit code 1, file and offset.
 func TestCheckOfStoppedNodesComparesReplicasAndFindsDamage(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	put(t, c, "checked")
 	caughtUp(t, c)

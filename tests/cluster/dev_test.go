@@ -3,7 +3,6 @@ package cluster_test
 import (
 	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -19,36 +18,17 @@ import (
 // devPort finds a port from which `holt dev` can count: nodes stand side by side, the kinds of ports 100 apart.
 func devPort(t *testing.T, nodes int) int {
 	t.Helper()
-	for range 200 {
-		addr, err := cluster.FreeAddr()
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, text, err := net.SplitHostPort(addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		port, err := strconv.Atoi(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if allFree(port, nodes) {
-			return port
-		}
-	}
-	t.Fatal("no free ports for holt dev")
-	return 0
-}
-
-func allFree(port, nodes int) bool {
+	var offsets []int
 	for offset := 0; offset <= 400; offset += 100 {
 		for i := range nodes {
-			if !cluster.Free(fmt.Sprintf("127.0.0.1:%d", port+offset+i)) {
-				return false
-			}
+			offsets = append(offsets, offset+i)
 		}
 	}
-	return true
+	port, err := cluster.FreePort(offsets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 var pidText = regexp.MustCompile(`pid (\d+)`)
@@ -97,6 +77,7 @@ func stopDev(t *testing.T, p *cluster.Program, pids []int, with syscall.Signal) 
 }
 
 func TestDevelopmentClusterStartsStopsAndFindsItsDataAgain(t *testing.T) {
+	t.Parallel()
 	for _, nodes := range []int{3, 1} {
 		t.Run(fmt.Sprint(nodes, " nodes"), func(t *testing.T) {
 			dir, port := filepath.Join(t.TempDir(), "data"), devPort(t, nodes)
@@ -118,6 +99,7 @@ func TestDevelopmentClusterStartsStopsAndFindsItsDataAgain(t *testing.T) {
 
 // What `holt dev` prints is a promise: the named process may be killed, and the printed command starts it again.
 func TestDevelopmentClusterSaysHowToStartAKilledNodeAgain(t *testing.T) {
+	t.Parallel()
 	dir, port := filepath.Join(t.TempDir(), "data"), devPort(t, 3)
 	p, pids := startDev(t, dir, port, 3)
 	client := workload.Follower([]string{fmt.Sprintf("127.0.0.1:%d", port), fmt.Sprintf("127.0.0.1:%d", port+1)})

@@ -12,6 +12,7 @@ import (
 )
 
 func TestEveryAcknowledgedWriteSurvivesKillsOfLeadersAndOfAllNodes(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	shards := c.ShardIDs()
 	run := writing(t, c, shards)
@@ -162,6 +163,7 @@ func valuesAt(n *cluster.Node, keys []string) ([]any, error) {
 // Async writes may be lost when their leader is killed, and only then: the loss is counted, and what the next leader
 // took over stays.
 func TestAsyncWritesAreLostOnlyAroundTheKillOfTheirLeader(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	shards := c.ShardIDs()
 	run := workload.NewRun(*seed)

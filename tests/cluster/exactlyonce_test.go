@@ -136,6 +136,7 @@ func (n *counting) judge() {
 // then: attempts of unknown outcome are repeated under the same id, and what is remembered survives failover, restart from a
 // snapshot, and migration.
 func TestCallsAreAppliedExactlyOnceWhenLeadersAreKilledAndSlotsMove(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	shards := c.ShardIDs()
 	from, to := shards[0], shards[1]

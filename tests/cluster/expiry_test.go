@@ -11,6 +11,7 @@ import (
 
 // Keys are there until their TTL is over and gone afterwards, whoever leads, and what was found gone stays gone.
 func TestExpiryHoldsAcrossAKillAndATransfer(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	shards := c.ShardIDs()
 	run := workload.NewRun(*seed)

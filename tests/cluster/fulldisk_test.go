@@ -13,6 +13,7 @@ const smallDiskBytes = 160 << 20
 // A full disk stops the node that has it, the leader of a shard, and nobody else. The node says what to do, says so again
 // where it is started before that is done, and takes part again afterwards.
 func TestNodeWithAFullDiskStopsAndComesBackWhenThereIsRoom(t *testing.T) {
+	t.Parallel()
 	disk := nemesis.NewSmallDisk(t, smallDiskBytes)
 	c := cluster.Start(t, cluster.Options{Homes: []cluster.Home{{Dir: disk.Dir}}})
 	shards := c.ShardIDs()

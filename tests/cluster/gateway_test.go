@@ -14,6 +14,7 @@ import (
 // Plain clients of a gateway live through the death of leaders. The gateway repeats nothing that may have been applied: a counter is
 // the number of acknowledged calls, plus at most those whose outcome was unknown.
 func TestClientsOfAGatewayOutliveLeadersAndNothingIsAppliedTwice(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	addr := c.Gateway()
 	shards := c.ShardIDs()

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -55,6 +56,7 @@ var hostileRESP = []hostile{
 }
 
 func TestHostileRESPCostsItsConnectionOnly(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Nodes: 1})
 	n := c.Nodes[0]
 	for _, h := range hostileRESP {
@@ -175,12 +177,15 @@ func unharmed(t *testing.T, n *cluster.Node) {
 }
 
 func TestHostileBytesOnTheOtherPortsCostTheirConnectionOnly(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	values := put(t, c, "hostile")
 	n := c.Nodes[0]
 	garbage := strings.Repeat("\xff\x00\xfe\x01", 4<<10)
 	http2 := "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 	t.Run("at once", func(t *testing.T) {
+		var wg sync.WaitGroup // not t.Parallel: all of them wait for the other end, and more than two at a time may
+		defer wg.Wait()
 		for _, port := range []struct{ name, addr string }{
 			{"cluster", n.Addr.Cluster}, {"gRPC", n.Addr.GRPC}, {"gossip", n.Addr.Gossip}, {"HTTP", n.Addr.HTTP},
 		} {
@@ -192,9 +197,8 @@ func TestHostileBytesOnTheOtherPortsCostTheirConnectionOnly(t *testing.T) {
 				{"Raft, then garbage", string(transport.Preface) + garbage, true, ""},
 				{"Raft, then a frame of 4 GiB", string(transport.Preface) + "\xff\xff\xff\xff\xff\xff\xff\xff" + garbage, true, ""},
 			} {
-				t.Run(port.name+", "+h.name, func(t *testing.T) {
-					t.Parallel()
-					attack(t, n, port.addr, h)
+				wg.Go(func() {
+					t.Run(port.name+", "+h.name, func(t *testing.T) { attack(t, n, port.addr, h) })
 				})
 			}
 		}
@@ -222,6 +226,7 @@ func TestHostileBytesOnTheOtherPortsCostTheirConnectionOnly(t *testing.T) {
 }
 
 func TestBadGRPCCallsAreRefusedByName(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Nodes: 1})
 	n := c.Nodes[0]
 	conn, err := grpc.NewClient("passthrough:///"+n.Addr.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))

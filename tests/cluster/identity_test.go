@@ -51,6 +51,7 @@ func ids(c *cluster.Cluster) []string {
 }
 
 func TestNodesKeepIdentityAndDataAcrossRestarts(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	before, values := ids(c), put(t, c, "restart")
 	for _, restart := range []struct {
@@ -80,6 +81,7 @@ func TestNodesKeepIdentityAndDataAcrossRestarts(t *testing.T) {
 // The folder holds the votes. A node whose folder is gone may not vote as the node that it was, or two leaders could be
 // elected in one term. So with one more node down, two of three voters are missing, and no shard has a leader.
 func TestWipedNodeComesBackUnderANewIDAndNeverVotesAsTheOldOne(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	values := put(t, c, "wiped")
 	wiped, other := c.Nodes[2], c.Nodes[1]
@@ -127,6 +129,7 @@ func TestWipedNodeComesBackUnderANewIDAndNeverVotesAsTheOldOne(t *testing.T) {
 }
 
 func TestFolderOfAnotherClusterIsRefused(t *testing.T) {
+	t.Parallel()
 	a, b := cluster.Start(t, cluster.Options{Nodes: 1}), cluster.Start(t, cluster.Options{Nodes: 1})
 	values := put(t, b, "mine")
 	stranger := a.Nodes[0]
@@ -150,6 +153,7 @@ func TestFolderOfAnotherClusterIsRefused(t *testing.T) {
 }
 
 func TestOneNodeMayComeBackUnderOtherAddresses(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	values, before := put(t, c, "moved"), ids(c)
 	n := c.Nodes[0]
@@ -166,6 +170,7 @@ func TestOneNodeMayComeBackUnderOtherAddresses(t *testing.T) {
 }
 
 func TestAllNodesMayComeBackUnderOtherAddressesAtOnce(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	values, before := put(t, c, "moved"), ids(c)
 	old := c.RESP()
@@ -216,6 +221,7 @@ func everybodyKnows(t *testing.T, c *cluster.Cluster, old ...string) {
 }
 
 func TestSecondProcessOnAFolderIsRefused(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Nodes: 1})
 	values := put(t, c, "locked")
 	second := c.Add()
@@ -228,6 +234,7 @@ func TestSecondProcessOnAFolderIsRefused(t *testing.T) {
 }
 
 func TestFolderWithoutItsVotesIsRefused(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Nodes: 1})
 	n := c.Nodes[0]
 	n.Stop()

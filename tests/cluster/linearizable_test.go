@@ -11,6 +11,7 @@ import (
 )
 
 func TestHistoriesAreLinearizableWhenLeadersAreKilled(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	shards := c.ShardIDs()
 	run := work(t, c, shards)
@@ -33,6 +34,7 @@ func TestHistoriesAreLinearizableWhenLeadersAreKilled(t *testing.T) {
 // A leader that was paused for longer than an election takes believes that it leads when it goes on, and finds requests
 // in its sockets that came after the next leader's writes. They have to see those writes, or be refused.
 func TestAPausedLeaderAnswersNothingStaleWhenItGoesOn(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	shards := c.ShardIDs()
 	run := work(t, c, shards)
@@ -131,6 +133,7 @@ func queueReads(t *testing.T, run *workload.Run, conns []*workload.Conn, key str
 }
 
 func TestHistoriesAreLinearizableWhenLeadersHandOver(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	shards := c.ShardIDs()
 	run := work(t, c, shards)

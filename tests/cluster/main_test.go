@@ -2,7 +2,6 @@ package cluster_test
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -28,18 +27,19 @@ func needsAll(t *testing.T) {
 	}
 }
 
+// atOnce is how many tests run side by side. Clusters mostly wait: for elections, for clients, for a condition that is looked at again.
+// Each has its own ports, folders and networks. Tests that judge how long something takes are not parallel; nor are those of -all.
+const atOnce = "2"
+
 func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", atOnce); err != nil { // what the command line says counts more
+		panic(err)
+	}
 	// A pool of go-redis that was closed while its node was down looks once more whether the node is back.
 	dialing := goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial")
 	// A client of rueidis that was closed still wakes up once for what it has put off: a look at the slot map, the end of a connection.
 	looking := goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1")
 	ending := goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2")
 	redirecting := goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient).redirectOrNew.func1")
-	goleak.VerifyTestMain(m, dialing, looking, ending, redirecting, goleak.Cleanup(func(code int) {
-		if err := cluster.Cleanup(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-		os.Exit(code)
-	}))
+	goleak.VerifyTestMain(m, dialing, looking, ending, redirecting, goleak.Cleanup(func(code int) { os.Exit(cluster.CleanedUp(code)) }))
 }

@@ -12,6 +12,7 @@ import (
 // A node's maxmemory bounds every shard that it holds a replica of. Under noeviction writes that need memory are refused
 // then, and nothing else is; under another policy keys go and writes pass.
 func TestMaxmemoryOfOneNodeBoundsTheShards(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	shard := c.ShardIDs()[0]
 	keys := c.Keys(shard)
@@ -25,7 +26,7 @@ func TestMaxmemoryOfOneNodeBoundsTheShards(t *testing.T) {
 		return fmt.Sprint(got), err
 	}
 	const limit = 6 << 20 // three shards: 2 MiB each
-	mustAsk(t, c.Nodes[1], "CONFIG", "SET", "maxmemory", fmt.Sprint(limit))
+	configure(t, c.Nodes[1], "maxmemory", fmt.Sprint(limit))
 	value := strings.Repeat("v", 10_000)
 	full, written := false, 0
 	for ; written < 1000 && !full; written++ {
@@ -43,7 +44,7 @@ func TestMaxmemoryOfOneNodeBoundsTheShards(t *testing.T) {
 			t.Errorf("%s on a full shard: %v", command[0], err)
 		}
 	}
-	mustAsk(t, c.Nodes[2], "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+	configure(t, c.Nodes[2], "maxmemory-policy", "allkeys-lru")
 	cluster.Eventually(t, "keys go to make room", func() error {
 		_, err := do("SET", keys("new", 0), value)
 		return err

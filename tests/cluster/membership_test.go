@@ -73,6 +73,7 @@ func same(t *testing.T, c *cluster.Cluster) {
 // A fourth node joins, and one of the first three, which leads a shard and the meta group, is taken out while clients write:
 // no request fails, nothing is lost, and the node knows that it was removed and never comes back.
 func TestNodeIsReplacedUnderLoadAndNoRequestFails(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Settings: calm})
 	shards := c.ShardIDs()
 	run := followers(t, c, shards)
@@ -183,6 +184,7 @@ func TestReplicasComeBackToANodeThatHeldThemBefore(t *testing.T) {
 // A node is dead for longer than node-dead-after: its replicas are built on a spare node without anybody's command, and it may
 // be removed. Before that time it keeps them.
 func TestReplicasOfADeadNodeAreRebuiltOnASpare(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	spare := c.Join()
 	values := put(t, c, "rebuilt")
@@ -268,6 +270,7 @@ func TestNodeOfAClusterWithSingleReplicasIsRemoved(t *testing.T) {
 }
 
 func TestNodeThatIsNeededIsNotRemoved(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	for what, call := range map[string]func() (*clusterv1.RemoveNodeResponse, error){
 		"start another node first": func() (*clusterv1.RemoveNodeResponse, error) {

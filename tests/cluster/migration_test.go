@@ -22,6 +22,7 @@ var victims = []victim{
 // Whoever is killed at whichever step, the migration is resumed or aborted: histories stay linearizable, and all replicas of
 // a shard hold the same. With -all each victim at each step, otherwise each step once.
 func TestMigrationComesToOneEndWhoeverIsKilledAtAnyStep(t *testing.T) {
+	t.Parallel()
 	m := startMoving(t, nil)
 	m.eachStep(t, func(i, j int) bool { return *all || j == i%len(victims) }, func(b blow) (heal func()) {
 		b.node.Kill()

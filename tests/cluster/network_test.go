@@ -66,6 +66,7 @@ func (a *apart) hold(t *testing.T, run *workload.Run, f nemesis.Fault, during fu
 // A leader that is cut off from the other nodes, and not from its clients, is replaced. It answers no read that the next
 // leader's writes could have changed, by no way of reading that promises anything; who asks for stale data gets some.
 func TestIsolatedLeaderIsReplacedAndAnswersNothingStale(t *testing.T) {
+	t.Parallel()
 	a := startApart(t, 3)
 	run := work(t, a.Cluster, []uint64{a.shard})
 	for i := range *rounds {

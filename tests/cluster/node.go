@@ -51,6 +51,7 @@ func (n *Node) settle(home Home) {
 	}
 	if home.IP != "" {
 		at := func(port string) string { return net.JoinHostPort(home.IP, port) }
+		n.Args = append(slices.Clone(n.Args), "--protected-mode=no") // its clients are on other hosts
 		n.Addr = Addresses{RESP: at("6379"), GRPC: at("6380"), Cluster: at("6381"), Gossip: at("6382"), HTTP: at("6383")}
 	}
 }
@@ -228,7 +229,7 @@ func (n *Node) Admin() *client.Admin {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.admin == nil {
-		a, err := client.DialAdmin(n.Addr.GRPC)
+		a, err := client.DialAdmin(n.Addr.GRPC, n.cluster.Secure.options()...)
 		n.must(err)
 		n.admin = a
 	}
@@ -240,7 +241,7 @@ func (n *Node) Ready() error {
 	if !n.Running() {
 		return fmt.Errorf("node %d is down", n.Number)
 	}
-	reply, err := httpClient.Get("http://" + n.Addr.HTTP + "/readyz")
+	reply, err := n.cluster.Secure.get(n.Addr.HTTP, "/readyz")
 	if err != nil {
 		return err
 	}

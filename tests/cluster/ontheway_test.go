@@ -43,6 +43,7 @@ func counted(t *testing.T, c *cluster.Cluster, keys int64) {
 // The slots of a shard are copied and not handed over yet: their keys are counted once, and the nodes that lead the two shards
 // mark them for clients.
 func TestSlotsOnTheirWayAreCountedOnceAndMarked(t *testing.T) {
+	t.Parallel()
 	steps := cluster.NewSteps(t)
 	c := cluster.Start(t, cluster.Options{Settings: calm, Steps: steps})
 	shards := c.ShardIDs()

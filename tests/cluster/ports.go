@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 )
@@ -13,7 +14,7 @@ import (
 // could otherwise take the port of a node that is down, and the node could not come back.
 const (
 	portsFirst = 12000
-	portsLast  = 32000
+	portsLast  = 32000 // of the first of several; 404 more lie below 32768 too
 )
 
 var (
@@ -23,21 +24,32 @@ var (
 
 // FreeAddr returns an address on loopback whose port is free for TCP and UDP, and which no other call returns.
 func FreeAddr() (string, error) {
+	port, err := FreePort(0)
+	return loopback(port), err
+}
+
+// FreePort returns a port for a program that takes several, at these offsets from it: all are free on loopback for TCP and
+// UDP, and no other call returns any of them.
+func FreePort(offsets ...int) (int, error) {
 	portsMu.Lock()
 	defer portsMu.Unlock()
 	for range 1000 {
-		port := portsFirst + rand.IntN(portsLast-portsFirst)
-		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		if !portsTaken[port] && Free(addr) {
-			portsTaken[port] = true
-			return addr, nil
+		first := portsFirst + rand.IntN(portsLast-portsFirst)
+		if slices.ContainsFunc(offsets, func(o int) bool { return portsTaken[first+o] || !free(loopback(first+o)) }) {
+			continue
 		}
+		for _, o := range offsets {
+			portsTaken[first+o] = true
+		}
+		return first, nil
 	}
-	return "", fmt.Errorf("no free port between %d and %d", portsFirst, portsLast)
+	return 0, fmt.Errorf("no free port between %d and %d", portsFirst, portsLast)
 }
 
-// Free tells whether an address is free for TCP and UDP.
-func Free(addr string) bool {
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// free tells whether an address is free for TCP and UDP.
+func free(addr string) bool {
 	tcp, err := net.Listen("tcp", addr)
 	if err != nil {
 		return false

@@ -54,6 +54,7 @@ func start(nodes ...*cluster.Node) {
 }
 
 func TestPowerCutsUnderAlwaysLoseNoAcknowledgedWrite(t *testing.T) {
+	t.Parallel()
 	p := startPowered(t, "--appendfsync", "always")
 	shards, random := p.ShardIDs(), drawing()
 	shard := shards[0]
@@ -83,6 +84,7 @@ func TestPowerCutsUnderAlwaysLoseNoAcknowledgedWrite(t *testing.T) {
 // A follower has acknowledged writes that it had not synced, and forgets them. Of the two others one holds them and is
 // down, one never had them: together with the one that forgot it would be a quorum. The guard keeps them from being one.
 func TestPowerCutOfOneNodeUnderEverySecLosesNoAcknowledgedWrite(t *testing.T) {
+	t.Parallel()
 	p := startPowered(t, "--appendfsync", "everysec")
 	shards, random := p.ShardIDs(), drawing()
 	shard := shards[0]

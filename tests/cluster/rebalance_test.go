@@ -64,6 +64,7 @@ func TestClusterGrowsAndShrinksUnderLoadAndNoRequestFails(t *testing.T) {
 // What users call are client libraries with the options that they have by themselves: none of their requests fails while nodes
 // come, go and, with -all, are restarted, and nothing that was acknowledged is lost or there twice.
 func TestClientLibrariesNoticeNothingOfNodesThatComeAndGo(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Settings: calm})
 	load, err := pace.Start(pace.Options{Addrs: c.RESP(), Rate: libraryRate, Seed: *seed})
 	if err != nil {

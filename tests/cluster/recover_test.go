@@ -50,6 +50,7 @@ func caughtUp(t *testing.T, c *cluster.Cluster) {
 // Two of three nodes are lost for good. The third one goes on with everything that was acknowledged, the state of the cluster
 // shows it as the only replica, and new nodes join.
 func TestSurvivorGoesOnWithoutALostMajority(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	values := put(t, c, "survives")
 	caughtUp(t, c)
@@ -123,6 +124,7 @@ func TestSurvivorGoesOnWithoutALostMajority(t *testing.T) {
 // The operator forgot to empty the lost nodes. They hear from the survivor that they were removed and serve nothing; they do not
 // touch it, and it goes on. (Where they could not hear it they would go on as the old cluster, which nobody can keep them from.)
 func TestLostNodesThatComeBackDoNotDisturbTheSurvivor(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	values := put(t, c, "before")
 	caughtUp(t, c)
@@ -192,6 +194,7 @@ func TestLostNodesThatComeBackDoNotDisturbTheSurvivor(t *testing.T) {
 // The power failed at three nodes that sync once a second, and one of them does not come back. What the other two lack may
 // have been acknowledged, so they elect nobody until an operator accepts that.
 func TestNodesThatMayHaveLostEntriesWaitForTheOperator(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Args: []string{"--appendfsync", "everysec"}})
 	values := put(t, c, "everysec")
 	caughtUp(t, c)
@@ -262,6 +265,7 @@ func allGuarded(n *cluster.Node) error {
 
 // Two of five are left. One of them is recovered, the other comes back as it is and follows.
 func TestTwoSurvivorsOfFiveGoOnTogether(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Nodes: 5, Settings: &clusterv1.Settings{Shards: 1, Replicas: 5}})
 	values := put(t, c, "five")
 	caughtUp(t, c)

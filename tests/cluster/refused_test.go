@@ -11,6 +11,7 @@ import (
 
 // What can't work is refused at once, with what to do.
 func TestWhatCannotWorkIsRefusedWithAdvice(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Nodes: 1})
 	n := c.Nodes[0]
 	fresh := cluster.New(t, cluster.Options{Nodes: 1}).Nodes[0]

@@ -14,6 +14,7 @@ import (
 // Two of three nodes are killed, so nobody leads. The replica that is left goes on showing what it knows to be committed to
 // those who ask for stale reads, by any of their ways; nobody else is told anything, and nobody can write.
 func TestReplicaWithoutALeaderServesStaleReadsToThoseWhoAskAndToNobodyElse(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Settings: oneShard})
 	shard := c.ShardIDs()[0]
 	for i, survivor := range []string{"a follower", "the leader"} {

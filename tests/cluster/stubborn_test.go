@@ -28,6 +28,7 @@ var stopsOnTheWay = []migration.Step{
 // say ASKING to nodes that nobody has sent them to, or go by the slot map that they began with. Each is given the right answer
 // or an error.
 func TestClientsThatGetRedirectsWrongNeverGetAWrongValue(t *testing.T) {
+	t.Parallel()
 	steps := cluster.NewSteps(t)
 	c := cluster.Start(t, cluster.Options{Settings: calm, Steps: steps})
 	shards := c.ShardIDs()

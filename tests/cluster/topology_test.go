@@ -15,6 +15,7 @@ import (
 // Five nodes, five shards of three replicas: every node leads for its clients by redirection what it does not hold, and
 // follows the slot map also where it has no vote in the meta group.
 func TestNodesWithoutAReplicaRedirectAndFollowTheSlotMap(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Nodes: 5, Settings: &clusterv1.Settings{Replicas: 3, Shards: 5, HeartbeatMs: 1000}})
 	values := put(t, c, "five")
 	want(t, c, values)
@@ -94,6 +95,7 @@ func redirects(t *testing.T, n *cluster.Node, key string, to *cluster.Node) {
 }
 
 func TestOneNodeWithOneReplicaIsACluster(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Nodes: 1, Settings: &clusterv1.Settings{Replicas: 1, Shards: 3}})
 	values := put(t, c, "one")
 	c.KillAll()
@@ -113,6 +115,7 @@ func TestOneNodeWithOneReplicaIsACluster(t *testing.T) {
 
 // A node that belongs to no cluster says so, and does not hang.
 func TestNodeWithoutAClusterSaysSo(t *testing.T) {
+	t.Parallel()
 	n := cluster.New(t, cluster.Options{Nodes: 1}).Nodes[0]
 	n.Start()
 	cluster.Eventually(t, "the node answers", func() error { _, err := n.Status(); return err })

@@ -68,6 +68,7 @@ func (c caching) sees(key, want string) {
 }
 
 func TestClientSideCacheIsInvalidatedByAWriteThroughAnotherNode(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Settings: calm})
 	shard := c.ShardIDs()[0]
 	key := c.Key(shard, "tracked", 0)
@@ -81,6 +82,7 @@ func TestClientSideCacheIsInvalidatedByAWriteThroughAnotherNode(t *testing.T) {
 
 // The leadership moves, and the next write happens where the connection that tracks the key does not lead.
 func TestClientSideCacheIsInvalidatedWhenTheLeadershipMoves(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Settings: calm})
 	shard := c.ShardIDs()[0]
 	key := c.Key(shard, "tracked", 0)
@@ -154,6 +156,7 @@ func invalidated(t *testing.T, conn *workload.Conn, key string) {
 }
 
 func TestTrackingConnectionHearsOfExpiryAndOfLostLeadership(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Settings: calm})
 	shard := c.ShardIDs()[0]
 	leader := c.Leader(shard)

@@ -69,6 +69,7 @@ func noneFailed(t *testing.T, c *cluster.Cluster, run *workload.Run) {
 }
 
 func TestPlannedTransferFailsNoRequest(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Settings: calm})
 	shards := c.ShardIDs()
 	run := followers(t, c, shards)
@@ -91,6 +92,7 @@ func TestPlannedTransferFailsNoRequest(t *testing.T) {
 
 // The meta group is handed over like any shard, and the shards do not notice.
 func TestTransferOfTheMetaGroupFailsNoRequest(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Settings: calm})
 	run := followers(t, c, c.ShardIDs())
 	progress(t, run, "before the transfer", 50)
@@ -112,6 +114,7 @@ func TestTransferOfTheMetaGroupFailsNoRequest(t *testing.T) {
 // Nodes are stopped in good order and started again, one after another. Each hands over what it leads, so no shard waits
 // for an election: every new leader begins behind a LEASE_RELEASE, and no request fails.
 func TestRollingRestartCostsNoElection(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Settings: calm})
 	shards := c.ShardIDs()
 	run := followers(t, c, shards)

@@ -27,6 +27,7 @@ func cutPower(t *testing.T, m *nemesis.Machine, kill func()) {
 
 // A vote that is lost is a second vote.
 func TestVoteOutlivesAPowerCut(t *testing.T) {
+	t.Parallel()
 	m := nemesis.NewMachine(t)
 	path := filepath.Join(m.Dir, "stable")
 	open := func() (*logstore.Stable, raft.StableStore) {
@@ -53,6 +54,7 @@ func TestVoteOutlivesAPowerCut(t *testing.T) {
 
 // The log may go as soon as a snapshot counts, so the snapshot has to be there for good, and by its name.
 func TestSnapshotThatCountsOutlivesAPowerCut(t *testing.T) {
+	t.Parallel()
 	m := nemesis.NewMachine(t)
 	dir := filepath.Join(m.Dir, "shard")
 	log, err := logstore.OpenLog(logstore.LogConfig{ // on another disk, whose syncs save nothing here

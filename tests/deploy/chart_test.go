@@ -133,6 +133,38 @@ func configOf(t *testing.T, all []object) object {
 	return config
 }
 
+// Clients, and the job that creates the cluster, are on other machines than the nodes.
+func TestNodesOfTheChartLetClientsOfOtherMachinesIn(t *testing.T) {
+	names := func(env []object) (all []string) {
+		for _, variable := range env {
+			all = append(all, variable.text("name"))
+		}
+		return all
+	}
+	for _, c := range []struct {
+		what      string
+		values    map[string]any
+		protected any
+		secret    bool
+	}{
+		{"nothing", nil, "no", false},
+		{"a secret", map[string]any{"auth": map[string]any{"existingSecret": "word"}}, nil, true},
+		{"the operator's word", map[string]any{"config": map[string]any{"protected-mode": "yes"}}, "yes", false},
+	} {
+		all := render(t, c.values, true)
+		if got := configOf(t, all)["protected-mode"]; got != c.protected {
+			t.Errorf("%s: protected-mode is %v, want %v", c.what, got, c.protected)
+		}
+		node := names(the(t, all, "StatefulSet", "-holt").list("spec.template.spec.containers.0.env"))
+		job := the(t, all, "Job", "-init").part("spec.template.spec.containers.0")
+		given := slices.Contains(node, "HOLT_REQUIREPASS") && slices.Contains(node, "HOLT_PASSWORD") && job["env"] != nil && slices.Contains(names(job.list("env")), "HOLT_PASSWORD")
+		none := !slices.Contains(node, "HOLT_REQUIREPASS") && job["env"] == nil
+		if given != c.secret || none == c.secret {
+			t.Errorf("%s: the node has %q, the job %v", c.what, node, job["env"])
+		}
+	}
+}
+
 func TestSelectorsOfTheChartMeanItsNodesAlone(t *testing.T) {
 	all := render(t, everyValue, true)
 	set := the(t, all, "StatefulSet", "-holt")

@@ -30,7 +30,11 @@ func FlipBit(path string, random *rand.Rand, from, to float64) *Damage {
 	return damage(path, "flipped bit", random, func(random *rand.Rand, data []byte) []byte {
 		end := float64(written(data))
 		first, last := int(from*end), int(to*end)
-		data[first+random.IntN(max(1, last-first))] ^= 1 << random.IntN(8)
+		at := first + random.IntN(max(1, last-first))
+		for data[at] == 0 { // it may be padding, which means nothing; the last byte that was written is not zero
+			at++
+		}
+		data[at] ^= 1 << random.IntN(8)
 		return data
 	})
 }

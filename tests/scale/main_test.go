@@ -2,7 +2,6 @@ package scale
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"testing"
 
@@ -16,11 +15,5 @@ var all = flag.Bool("all", false, "run everything at full size: minutes, on a ma
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if err := cluster.Cleanup(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = max(code, 1)
-		}
-		os.Exit(code)
-	}))
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { os.Exit(cluster.CleanedUp(code)) }))
 }

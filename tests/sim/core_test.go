@@ -14,6 +14,7 @@ var (
 
 // TestCoreKeepsItsPromisesOverAnAdversarialLog runs many seeds. Each prints what it needs to be run again.
 func TestCoreKeepsItsPromisesOverAnAdversarialLog(t *testing.T) {
+	t.Parallel()
 	if *coreSeed != 0 {
 		result := runCore(t, *coreSeed, *coreSteps, true)
 		t.Logf("seed %d: digest %x, %+v", *coreSeed, result.digest, result.stat)
@@ -39,7 +40,8 @@ func TestCoreKeepsItsPromisesOverAnAdversarialLog(t *testing.T) {
 
 // TestCoreRunsOfOneSeedAreEqual: without this a seed that failed could not be looked into.
 func TestCoreRunsOfOneSeedAreEqual(t *testing.T) {
-	for seed := uint64(1); seed <= 5; seed++ {
+	t.Parallel()
+	for seed := uint64(1); seed <= equalSeeds; seed++ {
 		first, second := runCore(t, seed, *coreSteps, true), runCore(t, seed, *coreSteps, true)
 		if first.digest != second.digest {
 			t.Errorf("seed %d: digests %x and %x,\n%+v\n%+v", seed, first.digest, second.digest, first.stat, second.stat)

@@ -39,6 +39,7 @@ func (s *handStats) demandAll(t *testing.T) {
 
 // TestSlotsChangeHandsWithoutALossOverAnAdversarialLog runs many seeds. Each prints what it needs to be run again.
 func TestSlotsChangeHandsWithoutALossOverAnAdversarialLog(t *testing.T) {
+	t.Parallel()
 	if *handSeed != 0 {
 		violation, stat := runHand(t, *handSeed, *handSteps, handBroken{})
 		t.Logf("seed %d: %+v", *handSeed, stat)

@@ -53,6 +53,7 @@ func (r *moveRun) count(f func(*moveStats)) {
 // ids count once however often they are repeated, versions rise, and in the end each slot has one owner and nobody else holds
 // any of its keys.
 func TestSlotsMoveBetweenGroupsOfRealRaftUnderRandomFaults(t *testing.T) {
+	t.Parallel()
 	var sum moveStats
 	steps := map[migration.Step]int{}
 	for seed := *moveSeed; seed < *moveSeed+uint64(*moveSeeds); seed++ {

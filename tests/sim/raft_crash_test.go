@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,34 +18,36 @@ func TestMajorityWritesSurviveAPowerCutOfAllReplicas(t *testing.T) {
 	for _, policy := range []logstore.SyncPolicy{logstore.SyncAlways, logstore.SyncEverySec} {
 		var lost int
 		runRaft(t, raftOptions{sync: policy}, func(w *raftWorld) {
-			leader := w.lead("a")
+			before := w.lead("a")
 			acked := make(chan string, 1000)
+			var clients sync.WaitGroup
 			for client := range 10 {
-				go func() {
-					for i := 0; leader.ctx.Err() == nil; i++ {
+				clients.Go(func() {
+					for i := 0; before.ctx.Err() == nil; i++ {
 						key := fmt.Sprintf("k%d.%d", client, i)
 						ctx, cancel := w.within(time.Second)
-						if leader.set(ctx, key, "v") == nil {
+						if before.set(ctx, key, "v") == nil {
 							acked <- key
 						}
 						cancel()
 						time.Sleep(time.Millisecond)
 					}
-				}()
+				})
 			}
 			w.eventually(5*time.Second, "100 writes are acknowledged", func() bool { return len(acked) > 100 })
 			for _, id := range w.ids() {
 				w.crash(id, crashstore.LoseUnsynced)
 			}
 			w.ghosts.Wait()
+			clients.Wait()
+			close(acked)
 			for _, id := range w.ids() {
 				w.start(id)
 			}
-			leader = w.lead("a")
-			close(acked)
+			after := w.lead("a")
 			for key := range acked {
 				ctx, cancel := w.within(time.Second)
-				if got, err := leader.get(ctx, key, executor.ReadLease); err != nil || got != "v" {
+				if got, err := after.get(ctx, key, executor.ReadLease); err != nil || got != "v" {
 					lost++
 				}
 				cancel()

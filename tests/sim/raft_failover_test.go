@@ -12,11 +12,12 @@ import (
 // one leads when the heartbeat timeout and the time for an election have passed, in the very next term. Of two candidates that
 // cannot know of each other yet both may get votes, now and then and with five nodes: then the one after is elected.
 func TestNextLeaderIsElectedOnceTheHeartbeatTimeoutHasPassed(t *testing.T) {
+	t.Parallel()
 	cases, late := 0, 0
 	for _, members := range [][]string{{"a", "b", "c"}, {"a", "b", "c", "d", "e"}} {
 		for _, delay := range []time.Duration{time.Millisecond, 20 * time.Millisecond} {
 			for _, behind := range []string{"", "b", "c"} {
-				for seed := range uint64(4) {
+				for seed := range uint64(leaderSeeds) {
 					name := fmt.Sprintf("nodes=%d/delay=%v/behind=%s/seed=%d", len(members), delay, behind, seed)
 					t.Run(name, func(t *testing.T) {
 						runRaft(t, raftOptions{seed: seed, members: members}, func(w *raftWorld) {
@@ -31,7 +32,7 @@ func TestNextLeaderIsElectedOnceTheHeartbeatTimeoutHasPassed(t *testing.T) {
 			}
 		}
 	}
-	if late > cases/12 {
+	if late > max(cases/12, 2) {
 		t.Errorf("in %d of %d cases the next leader came late or in a later term, want few", late, cases)
 	}
 }

@@ -27,9 +27,6 @@ var (
 	simMinutes = flag.Float64("sim.minutes", 2, "virtual minutes of each")
 )
 
-// simSeedsDefault has each fsync policy, and a group that grows, twice.
-const simSeedsDefault = 6
-
 // rates are what a seed draws once: how bad the world is in this run.
 type rates struct {
 	loss, double float64
@@ -70,6 +67,7 @@ func drawRates(seed uint64) rates {
 // Real raft under random faults: every client sees a linearizable history, whatever is answered "not applied" never
 // shows, and after everything has healed the shard serves and its replicas are equal.
 func TestRaftKeepsItsPromisesUnderRandomFaults(t *testing.T) {
+	t.Parallel()
 	terms := 0
 	for seed := *simSeed; seed < *simSeed+uint64(*simSeeds); seed++ {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {

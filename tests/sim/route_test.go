@@ -14,6 +14,7 @@ var (
 
 // TestClientsAreToldTheTruthWhateverNodesKnowOfTheCluster runs many seeds. Each prints what it needs to be run again.
 func TestClientsAreToldTheTruthWhateverNodesKnowOfTheCluster(t *testing.T) {
+	t.Parallel()
 	if *routeSeed != 0 {
 		w := runRoute(t, *routeSeed, *routeSteps)
 		t.Logf("seed %d: digest %x, %+v", *routeSeed, w.digest(), w.stat)
@@ -37,7 +38,8 @@ func TestClientsAreToldTheTruthWhateverNodesKnowOfTheCluster(t *testing.T) {
 
 // TestRouteRunsOfOneSeedAreEqual: without this a seed that failed could not be looked into.
 func TestRouteRunsOfOneSeedAreEqual(t *testing.T) {
-	for seed := uint64(1); seed <= 5; seed++ {
+	t.Parallel()
+	for seed := uint64(1); seed <= equalSeeds; seed++ {
 		first, second := runRoute(t, seed, *routeSteps), runRoute(t, seed, *routeSteps)
 		if first.digest() != second.digest() {
 			t.Errorf("seed %d: digests %x and %x,\n%+v\n%+v", seed, first.digest(), second.digest(), first.stat, second.stat)

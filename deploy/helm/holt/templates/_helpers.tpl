@@ -48,6 +48,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- $join = append $join (printf "%s-%d.%s:6381" $name $i $domain) -}}
 {{- end -}}
 {{- $own := dict "dir" "/var/lib/holt" "resp" "0.0.0.0:6379" "grpc" "0.0.0.0:6380" "cluster" "0.0.0.0:6381" "gossip" "0.0.0.0:6382" "http" "0.0.0.0:6383" "join" $join -}}
+{{- if not .Values.auth.existingSecret -}}
+{{- $own = merge $own (dict "protected-mode" "no") -}}
+{{- end -}}
 {{- toYaml (merge dict .Values.config $own) -}}
 {{- end -}}
 

@@ -1824,7 +1824,7 @@ var File_holt_cluster_v1_admin_service_proto protoreflect.FileDescriptor
 
 const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\n" +
-	"#holt/cluster/v1/admin_service.proto\x12\x0fholt.cluster.v1\x1a\x1fholt/cluster/v1/migration.proto\x1a\x1fholt/cluster/v1/rebalance.proto\x1a\x1eholt/cluster/v1/settings.proto\x1a\x1eholt/cluster/v1/slot_map.proto\"\xa3\x01\n" +
+	"#holt/cluster/v1/admin_service.proto\x12\x0fholt.cluster.v1\x1a\x1fholt/cluster/v1/migration.proto\x1a\x1fholt/cluster/v1/rebalance.proto\x1a\x1eholt/cluster/v1/settings.proto\x1a\x1eholt/cluster/v1/slot_map.proto\x1a\x1bholt/cluster/v1/users.proto\"\xa3\x01\n" +
 	"\x12InitClusterRequest\x12!\n" +
 	"\fexpect_nodes\x18\x01 \x01(\rR\vexpectNodes\x125\n" +
 	"\bsettings\x18\x02 \x01(\v2\x19.holt.cluster.v1.SettingsR\bsettings\x123\n" +
@@ -1957,7 +1957,7 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\x14SHARD_STATE_CREATING\x10\x01\x12\x19\n" +
 	"\x15SHARD_STATE_NO_LEADER\x10\x02\x12\x18\n" +
 	"\x14SHARD_STATE_STARTING\x10\x03\x12\x17\n" +
-	"\x13SHARD_STATE_SERVING\x10\x042\xa3\f\n" +
+	"\x13SHARD_STATE_SERVING\x10\x042\x85\x0f\n" +
 	"\fAdminService\x12X\n" +
 	"\vInitCluster\x12#.holt.cluster.v1.InitClusterRequest\x1a$.holt.cluster.v1.InitClusterResponse\x12g\n" +
 	"\x10GetClusterStatus\x12(.holt.cluster.v1.GetClusterStatusRequest\x1a).holt.cluster.v1.GetClusterStatusResponse\x12R\n" +
@@ -1976,7 +1976,12 @@ const file_holt_cluster_v1_admin_service_proto_rawDesc = "" +
 	"\x0fCancelMigration\x12'.holt.cluster.v1.CancelMigrationRequest\x1a(.holt.cluster.v1.CancelMigrationResponse\x12g\n" +
 	"\x10EndLostMigration\x12(.holt.cluster.v1.EndLostMigrationRequest\x1a).holt.cluster.v1.EndLostMigrationResponse\x12^\n" +
 	"\rPlanRebalance\x12%.holt.cluster.v1.PlanRebalanceRequest\x1a&.holt.cluster.v1.PlanRebalanceResponse\x12a\n" +
-	"\x0eStartRebalance\x12&.holt.cluster.v1.StartRebalanceRequest\x1a'.holt.cluster.v1.StartRebalanceResponseB;Z9github.com/holtcache/holt/proto/holt/cluster/v1;clusterv1b\x06proto3"
+	"\x0eStartRebalance\x12&.holt.cluster.v1.StartRebalanceRequest\x1a'.holt.cluster.v1.StartRebalanceResponse\x12R\n" +
+	"\tListUsers\x12!.holt.cluster.v1.ListUsersRequest\x1a\".holt.cluster.v1.ListUsersResponse\x12L\n" +
+	"\aSetUser\x12\x1f.holt.cluster.v1.SetUserRequest\x1a .holt.cluster.v1.SetUserResponse\x12U\n" +
+	"\n" +
+	"DeleteUser\x12\".holt.cluster.v1.DeleteUserRequest\x1a#.holt.cluster.v1.DeleteUserResponse\x12g\n" +
+	"\x10ReloadGossipKeys\x12(.holt.cluster.v1.ReloadGossipKeysRequest\x1a).holt.cluster.v1.ReloadGossipKeysResponseB;Z9github.com/holtcache/holt/proto/holt/cluster/v1;clusterv1b\x06proto3"
 
 var (
 	file_holt_cluster_v1_admin_service_proto_rawDescOnce sync.Once
@@ -2031,12 +2036,20 @@ var file_holt_cluster_v1_admin_service_proto_goTypes = []any{
 	(*EndLostMigrationRequest)(nil),    // 35: holt.cluster.v1.EndLostMigrationRequest
 	(*PlanRebalanceRequest)(nil),       // 36: holt.cluster.v1.PlanRebalanceRequest
 	(*StartRebalanceRequest)(nil),      // 37: holt.cluster.v1.StartRebalanceRequest
-	(*StartMigrationsResponse)(nil),    // 38: holt.cluster.v1.StartMigrationsResponse
-	(*ListMigrationsResponse)(nil),     // 39: holt.cluster.v1.ListMigrationsResponse
-	(*CancelMigrationResponse)(nil),    // 40: holt.cluster.v1.CancelMigrationResponse
-	(*EndLostMigrationResponse)(nil),   // 41: holt.cluster.v1.EndLostMigrationResponse
-	(*PlanRebalanceResponse)(nil),      // 42: holt.cluster.v1.PlanRebalanceResponse
-	(*StartRebalanceResponse)(nil),     // 43: holt.cluster.v1.StartRebalanceResponse
+	(*ListUsersRequest)(nil),           // 38: holt.cluster.v1.ListUsersRequest
+	(*SetUserRequest)(nil),             // 39: holt.cluster.v1.SetUserRequest
+	(*DeleteUserRequest)(nil),          // 40: holt.cluster.v1.DeleteUserRequest
+	(*ReloadGossipKeysRequest)(nil),    // 41: holt.cluster.v1.ReloadGossipKeysRequest
+	(*StartMigrationsResponse)(nil),    // 42: holt.cluster.v1.StartMigrationsResponse
+	(*ListMigrationsResponse)(nil),     // 43: holt.cluster.v1.ListMigrationsResponse
+	(*CancelMigrationResponse)(nil),    // 44: holt.cluster.v1.CancelMigrationResponse
+	(*EndLostMigrationResponse)(nil),   // 45: holt.cluster.v1.EndLostMigrationResponse
+	(*PlanRebalanceResponse)(nil),      // 46: holt.cluster.v1.PlanRebalanceResponse
+	(*StartRebalanceResponse)(nil),     // 47: holt.cluster.v1.StartRebalanceResponse
+	(*ListUsersResponse)(nil),          // 48: holt.cluster.v1.ListUsersResponse
+	(*SetUserResponse)(nil),            // 49: holt.cluster.v1.SetUserResponse
+	(*DeleteUserResponse)(nil),         // 50: holt.cluster.v1.DeleteUserResponse
+	(*ReloadGossipKeysResponse)(nil),   // 51: holt.cluster.v1.ReloadGossipKeysResponse
 }
 var file_holt_cluster_v1_admin_service_proto_depIdxs = []int32{
 	28, // 0: holt.cluster.v1.InitClusterRequest.settings:type_name -> holt.cluster.v1.Settings
@@ -2071,24 +2084,32 @@ var file_holt_cluster_v1_admin_service_proto_depIdxs = []int32{
 	35, // 29: holt.cluster.v1.AdminService.EndLostMigration:input_type -> holt.cluster.v1.EndLostMigrationRequest
 	36, // 30: holt.cluster.v1.AdminService.PlanRebalance:input_type -> holt.cluster.v1.PlanRebalanceRequest
 	37, // 31: holt.cluster.v1.AdminService.StartRebalance:input_type -> holt.cluster.v1.StartRebalanceRequest
-	3,  // 32: holt.cluster.v1.AdminService.InitCluster:output_type -> holt.cluster.v1.InitClusterResponse
-	5,  // 33: holt.cluster.v1.AdminService.GetClusterStatus:output_type -> holt.cluster.v1.GetClusterStatusResponse
-	7,  // 34: holt.cluster.v1.AdminService.ListNodes:output_type -> holt.cluster.v1.ListNodesResponse
-	10, // 35: holt.cluster.v1.AdminService.ListShards:output_type -> holt.cluster.v1.ListShardsResponse
-	14, // 36: holt.cluster.v1.AdminService.DigestReplicas:output_type -> holt.cluster.v1.DigestReplicasResponse
-	17, // 37: holt.cluster.v1.AdminService.TransferLeadership:output_type -> holt.cluster.v1.TransferLeadershipResponse
-	20, // 38: holt.cluster.v1.AdminService.ListSettings:output_type -> holt.cluster.v1.ListSettingsResponse
-	22, // 39: holt.cluster.v1.AdminService.ChangeSettings:output_type -> holt.cluster.v1.ChangeSettingsResponse
-	24, // 40: holt.cluster.v1.AdminService.RemoveNode:output_type -> holt.cluster.v1.RemoveNodeResponse
-	26, // 41: holt.cluster.v1.AdminService.AcceptDataLoss:output_type -> holt.cluster.v1.AcceptDataLossResponse
-	38, // 42: holt.cluster.v1.AdminService.StartMigrations:output_type -> holt.cluster.v1.StartMigrationsResponse
-	39, // 43: holt.cluster.v1.AdminService.ListMigrations:output_type -> holt.cluster.v1.ListMigrationsResponse
-	40, // 44: holt.cluster.v1.AdminService.CancelMigration:output_type -> holt.cluster.v1.CancelMigrationResponse
-	41, // 45: holt.cluster.v1.AdminService.EndLostMigration:output_type -> holt.cluster.v1.EndLostMigrationResponse
-	42, // 46: holt.cluster.v1.AdminService.PlanRebalance:output_type -> holt.cluster.v1.PlanRebalanceResponse
-	43, // 47: holt.cluster.v1.AdminService.StartRebalance:output_type -> holt.cluster.v1.StartRebalanceResponse
-	32, // [32:48] is the sub-list for method output_type
-	16, // [16:32] is the sub-list for method input_type
+	38, // 32: holt.cluster.v1.AdminService.ListUsers:input_type -> holt.cluster.v1.ListUsersRequest
+	39, // 33: holt.cluster.v1.AdminService.SetUser:input_type -> holt.cluster.v1.SetUserRequest
+	40, // 34: holt.cluster.v1.AdminService.DeleteUser:input_type -> holt.cluster.v1.DeleteUserRequest
+	41, // 35: holt.cluster.v1.AdminService.ReloadGossipKeys:input_type -> holt.cluster.v1.ReloadGossipKeysRequest
+	3,  // 36: holt.cluster.v1.AdminService.InitCluster:output_type -> holt.cluster.v1.InitClusterResponse
+	5,  // 37: holt.cluster.v1.AdminService.GetClusterStatus:output_type -> holt.cluster.v1.GetClusterStatusResponse
+	7,  // 38: holt.cluster.v1.AdminService.ListNodes:output_type -> holt.cluster.v1.ListNodesResponse
+	10, // 39: holt.cluster.v1.AdminService.ListShards:output_type -> holt.cluster.v1.ListShardsResponse
+	14, // 40: holt.cluster.v1.AdminService.DigestReplicas:output_type -> holt.cluster.v1.DigestReplicasResponse
+	17, // 41: holt.cluster.v1.AdminService.TransferLeadership:output_type -> holt.cluster.v1.TransferLeadershipResponse
+	20, // 42: holt.cluster.v1.AdminService.ListSettings:output_type -> holt.cluster.v1.ListSettingsResponse
+	22, // 43: holt.cluster.v1.AdminService.ChangeSettings:output_type -> holt.cluster.v1.ChangeSettingsResponse
+	24, // 44: holt.cluster.v1.AdminService.RemoveNode:output_type -> holt.cluster.v1.RemoveNodeResponse
+	26, // 45: holt.cluster.v1.AdminService.AcceptDataLoss:output_type -> holt.cluster.v1.AcceptDataLossResponse
+	42, // 46: holt.cluster.v1.AdminService.StartMigrations:output_type -> holt.cluster.v1.StartMigrationsResponse
+	43, // 47: holt.cluster.v1.AdminService.ListMigrations:output_type -> holt.cluster.v1.ListMigrationsResponse
+	44, // 48: holt.cluster.v1.AdminService.CancelMigration:output_type -> holt.cluster.v1.CancelMigrationResponse
+	45, // 49: holt.cluster.v1.AdminService.EndLostMigration:output_type -> holt.cluster.v1.EndLostMigrationResponse
+	46, // 50: holt.cluster.v1.AdminService.PlanRebalance:output_type -> holt.cluster.v1.PlanRebalanceResponse
+	47, // 51: holt.cluster.v1.AdminService.StartRebalance:output_type -> holt.cluster.v1.StartRebalanceResponse
+	48, // 52: holt.cluster.v1.AdminService.ListUsers:output_type -> holt.cluster.v1.ListUsersResponse
+	49, // 53: holt.cluster.v1.AdminService.SetUser:output_type -> holt.cluster.v1.SetUserResponse
+	50, // 54: holt.cluster.v1.AdminService.DeleteUser:output_type -> holt.cluster.v1.DeleteUserResponse
+	51, // 55: holt.cluster.v1.AdminService.ReloadGossipKeys:output_type -> holt.cluster.v1.ReloadGossipKeysResponse
+	36, // [36:56] is the sub-list for method output_type
+	16, // [16:36] is the sub-list for method input_type
 	16, // [16:16] is the sub-list for extension type_name
 	16, // [16:16] is the sub-list for extension extendee
 	0,  // [0:16] is the sub-list for field type_name
@@ -2103,6 +2124,7 @@ func file_holt_cluster_v1_admin_service_proto_init() {
 	file_holt_cluster_v1_rebalance_proto_init()
 	file_holt_cluster_v1_settings_proto_init()
 	file_holt_cluster_v1_slot_map_proto_init()
+	file_holt_cluster_v1_users_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

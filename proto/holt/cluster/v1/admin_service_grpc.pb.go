@@ -37,6 +37,10 @@ const (
 	AdminService_EndLostMigration_FullMethodName   = "/holt.cluster.v1.AdminService/EndLostMigration"
 	AdminService_PlanRebalance_FullMethodName      = "/holt.cluster.v1.AdminService/PlanRebalance"
 	AdminService_StartRebalance_FullMethodName     = "/holt.cluster.v1.AdminService/StartRebalance"
+	AdminService_ListUsers_FullMethodName          = "/holt.cluster.v1.AdminService/ListUsers"
+	AdminService_SetUser_FullMethodName            = "/holt.cluster.v1.AdminService/SetUser"
+	AdminService_DeleteUser_FullMethodName         = "/holt.cluster.v1.AdminService/DeleteUser"
+	AdminService_ReloadGossipKeys_FullMethodName   = "/holt.cluster.v1.AdminService/ReloadGossipKeys"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -85,6 +89,15 @@ type AdminServiceClient interface {
 	// StartRebalance has the cluster rebalanced, which goes on by itself: shards are created for nodes that lead none, slots are
 	// handed over, and shards that are too many are dissolved.
 	StartRebalance(ctx context.Context, in *StartRebalanceRequest, opts ...grpc.CallOption) (*StartRebalanceResponse, error)
+	// ListUsers lists the users.
+	ListUsers(ctx context.Context, in *ListUsersRequest, opts ...grpc.CallOption) (*ListUsersResponse, error)
+	// SetUser adds a user or changes one. It answers once that is committed and this node goes by it; the others follow as they
+	// hear of it.
+	SetUser(ctx context.Context, in *SetUserRequest, opts ...grpc.CallOption) (*SetUserResponse, error)
+	// DeleteUser takes a user out, whose connections are closed.
+	DeleteUser(ctx context.Context, in *DeleteUserRequest, opts ...grpc.CallOption) (*DeleteUserResponse, error)
+	// ReloadGossipKeys has this node read the file with its gossip keys again.
+	ReloadGossipKeys(ctx context.Context, in *ReloadGossipKeysRequest, opts ...grpc.CallOption) (*ReloadGossipKeysResponse, error)
 }
 
 type adminServiceClient struct {
@@ -255,6 +268,46 @@ func (c *adminServiceClient) StartRebalance(ctx context.Context, in *StartRebala
 	return out, nil
 }
 
+func (c *adminServiceClient) ListUsers(ctx context.Context, in *ListUsersRequest, opts ...grpc.CallOption) (*ListUsersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListUsersResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListUsers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) SetUser(ctx context.Context, in *SetUserRequest, opts ...grpc.CallOption) (*SetUserResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetUserResponse)
+	err := c.cc.Invoke(ctx, AdminService_SetUser_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) DeleteUser(ctx context.Context, in *DeleteUserRequest, opts ...grpc.CallOption) (*DeleteUserResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteUserResponse)
+	err := c.cc.Invoke(ctx, AdminService_DeleteUser_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ReloadGossipKeys(ctx context.Context, in *ReloadGossipKeysRequest, opts ...grpc.CallOption) (*ReloadGossipKeysResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReloadGossipKeysResponse)
+	err := c.cc.Invoke(ctx, AdminService_ReloadGossipKeys_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -301,6 +354,15 @@ type AdminServiceServer interface {
 	// StartRebalance has the cluster rebalanced, which goes on by itself: shards are created for nodes that lead none, slots are
 	// handed over, and shards that are too many are dissolved.
 	StartRebalance(context.Context, *StartRebalanceRequest) (*StartRebalanceResponse, error)
+	// ListUsers lists the users.
+	ListUsers(context.Context, *ListUsersRequest) (*ListUsersResponse, error)
+	// SetUser adds a user or changes one. It answers once that is committed and this node goes by it; the others follow as they
+	// hear of it.
+	SetUser(context.Context, *SetUserRequest) (*SetUserResponse, error)
+	// DeleteUser takes a user out, whose connections are closed.
+	DeleteUser(context.Context, *DeleteUserRequest) (*DeleteUserResponse, error)
+	// ReloadGossipKeys has this node read the file with its gossip keys again.
+	ReloadGossipKeys(context.Context, *ReloadGossipKeysRequest) (*ReloadGossipKeysResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -358,6 +420,18 @@ func (UnimplementedAdminServiceServer) PlanRebalance(context.Context, *PlanRebal
 }
 func (UnimplementedAdminServiceServer) StartRebalance(context.Context, *StartRebalanceRequest) (*StartRebalanceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method StartRebalance not implemented")
+}
+func (UnimplementedAdminServiceServer) ListUsers(context.Context, *ListUsersRequest) (*ListUsersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListUsers not implemented")
+}
+func (UnimplementedAdminServiceServer) SetUser(context.Context, *SetUserRequest) (*SetUserResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetUser not implemented")
+}
+func (UnimplementedAdminServiceServer) DeleteUser(context.Context, *DeleteUserRequest) (*DeleteUserResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteUser not implemented")
+}
+func (UnimplementedAdminServiceServer) ReloadGossipKeys(context.Context, *ReloadGossipKeysRequest) (*ReloadGossipKeysResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReloadGossipKeys not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -668,6 +742,78 @@ func _AdminService_StartRebalance_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_ListUsers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListUsersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListUsers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListUsers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListUsers(ctx, req.(*ListUsersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_SetUser_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetUserRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).SetUser(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_SetUser_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).SetUser(ctx, req.(*SetUserRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_DeleteUser_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteUserRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).DeleteUser(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_DeleteUser_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).DeleteUser(ctx, req.(*DeleteUserRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ReloadGossipKeys_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReloadGossipKeysRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ReloadGossipKeys(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ReloadGossipKeys_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ReloadGossipKeys(ctx, req.(*ReloadGossipKeysRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -738,6 +884,22 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "StartRebalance",
 			Handler:    _AdminService_StartRebalance_Handler,
+		},
+		{
+			MethodName: "ListUsers",
+			Handler:    _AdminService_ListUsers_Handler,
+		},
+		{
+			MethodName: "SetUser",
+			Handler:    _AdminService_SetUser_Handler,
+		},
+		{
+			MethodName: "DeleteUser",
+			Handler:    _AdminService_DeleteUser_Handler,
+		},
+		{
+			MethodName: "ReloadGossipKeys",
+			Handler:    _AdminService_ReloadGossipKeys_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -104,6 +104,8 @@ type MetaCommand struct {
 	//	*MetaCommand_SetNodeDraining
 	//	*MetaCommand_DissolveShard
 	//	*MetaCommand_SetRebalance
+	//	*MetaCommand_SetUser
+	//	*MetaCommand_DeleteUser
 	Command       isMetaCommand_Command `protobuf_oneof:"command"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -306,6 +308,24 @@ func (x *MetaCommand) GetSetRebalance() *SetRebalance {
 	return nil
 }
 
+func (x *MetaCommand) GetSetUser() *SetUser {
+	if x != nil {
+		if x, ok := x.Command.(*MetaCommand_SetUser); ok {
+			return x.SetUser
+		}
+	}
+	return nil
+}
+
+func (x *MetaCommand) GetDeleteUser() *DeleteUser {
+	if x != nil {
+		if x, ok := x.Command.(*MetaCommand_DeleteUser); ok {
+			return x.DeleteUser
+		}
+	}
+	return nil
+}
+
 type isMetaCommand_Command interface {
 	isMetaCommand_Command()
 }
@@ -395,6 +415,16 @@ type MetaCommand_SetRebalance struct {
 	SetRebalance *SetRebalance `protobuf:"bytes,18,opt,name=set_rebalance,json=setRebalance,proto3,oneof"`
 }
 
+type MetaCommand_SetUser struct {
+	// Adds a user, or changes what one may do.
+	SetUser *SetUser `protobuf:"bytes,19,opt,name=set_user,json=setUser,proto3,oneof"`
+}
+
+type MetaCommand_DeleteUser struct {
+	// Takes a user out.
+	DeleteUser *DeleteUser `protobuf:"bytes,20,opt,name=delete_user,json=deleteUser,proto3,oneof"`
+}
+
 func (*MetaCommand_InitCluster) isMetaCommand_Command() {}
 
 func (*MetaCommand_RegisterNode) isMetaCommand_Command() {}
@@ -428,6 +458,10 @@ func (*MetaCommand_SetNodeDraining) isMetaCommand_Command() {}
 func (*MetaCommand_DissolveShard) isMetaCommand_Command() {}
 
 func (*MetaCommand_SetRebalance) isMetaCommand_Command() {}
+
+func (*MetaCommand_SetUser) isMetaCommand_Command() {}
+
+func (*MetaCommand_DeleteUser) isMetaCommand_Command() {}
 
 // InitCluster begins the cluster. It succeeds once.
 type InitCluster struct {
@@ -1923,12 +1957,122 @@ func (x *SetRebalance) GetExpectedStartedMs() int64 {
 	return 0
 }
 
+// SetUser adds a user, or changes what one may do. Whoever proposes it has made the rules of those that stood before, so it counts
+// only while those still stand.
+type SetUser struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the user: UTF-8 without spaces and control characters; may be empty, as in Redis.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What the user may do and is known by, in the words of ACL LIST. The meta group does not read them.
+	Rules []byte `protobuf:"bytes,2,opt,name=rules,proto3" json:"rules,omitempty"`
+	// The epoch at which the user was changed last, as the proposer knew it; 0: there is none of that name.
+	ExpectedEpoch uint64 `protobuf:"varint,3,opt,name=expected_epoch,json=expectedEpoch,proto3" json:"expected_epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetUser) Reset() {
+	*x = SetUser{}
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetUser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetUser) ProtoMessage() {}
+
+func (x *SetUser) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetUser.ProtoReflect.Descriptor instead.
+func (*SetUser) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_command_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *SetUser) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SetUser) GetRules() []byte {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *SetUser) GetExpectedEpoch() uint64 {
+	if x != nil {
+		return x.ExpectedEpoch
+	}
+	return 0
+}
+
+// DeleteUser takes a user out. One that is not there changes nothing.
+type DeleteUser struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the user.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteUser) Reset() {
+	*x = DeleteUser{}
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteUser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteUser) ProtoMessage() {}
+
+func (x *DeleteUser) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_meta_command_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteUser.ProtoReflect.Descriptor instead.
+func (*DeleteUser) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_command_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *DeleteUser) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 var File_holt_storage_v1_meta_command_proto protoreflect.FileDescriptor
 
 const file_holt_storage_v1_meta_command_proto_rawDesc = "" +
 	"\n" +
-	"\"holt/storage/v1/meta_command.proto\x12\x0fholt.storage.v1\x1a holt/storage/v1/meta_state.proto\x1a\x1bholt/storage/v1/slots.proto\"\x91\n" +
-	"\n" +
+	"\"holt/storage/v1/meta_command.proto\x12\x0fholt.storage.v1\x1a holt/storage/v1/meta_state.proto\x1a\x1bholt/storage/v1/slots.proto\"\x88\v\n" +
 	"\vMetaCommand\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12A\n" +
 	"\finit_cluster\x18\x02 \x01(\v2\x1c.holt.storage.v1.InitClusterH\x00R\vinitCluster\x12D\n" +
@@ -1949,7 +2093,10 @@ const file_holt_storage_v1_meta_command_proto_rawDesc = "" +
 	"\rend_migration\x18\x0f \x01(\v2\x1d.holt.storage.v1.EndMigrationH\x00R\fendMigration\x12N\n" +
 	"\x11set_node_draining\x18\x10 \x01(\v2 .holt.storage.v1.SetNodeDrainingH\x00R\x0fsetNodeDraining\x12G\n" +
 	"\x0edissolve_shard\x18\x11 \x01(\v2\x1e.holt.storage.v1.DissolveShardH\x00R\rdissolveShard\x12D\n" +
-	"\rset_rebalance\x18\x12 \x01(\v2\x1d.holt.storage.v1.SetRebalanceH\x00R\fsetRebalanceB\t\n" +
+	"\rset_rebalance\x18\x12 \x01(\v2\x1d.holt.storage.v1.SetRebalanceH\x00R\fsetRebalance\x125\n" +
+	"\bset_user\x18\x13 \x01(\v2\x18.holt.storage.v1.SetUserH\x00R\asetUser\x12>\n" +
+	"\vdelete_user\x18\x14 \x01(\v2\x1b.holt.storage.v1.DeleteUserH\x00R\n" +
+	"deleteUserB\t\n" +
 	"\acommand\"\xe1\x01\n" +
 	"\vInitCluster\x12\x1d\n" +
 	"\n" +
@@ -2052,7 +2199,14 @@ const file_holt_storage_v1_meta_command_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\"|\n" +
 	"\fSetRebalance\x12<\n" +
 	"\trebalance\x18\x01 \x01(\v2\x1e.holt.storage.v1.MetaRebalanceR\trebalance\x12.\n" +
-	"\x13expected_started_ms\x18\x02 \x01(\x03R\x11expectedStartedMs*e\n" +
+	"\x13expected_started_ms\x18\x02 \x01(\x03R\x11expectedStartedMs\"Z\n" +
+	"\aSetUser\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05rules\x18\x02 \x01(\fR\x05rules\x12%\n" +
+	"\x0eexpected_epoch\x18\x03 \x01(\x04R\rexpectedEpoch\" \n" +
+	"\n" +
+	"DeleteUser\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name*e\n" +
 	"\rMigrationSide\x12\x1e\n" +
 	"\x1aMIGRATION_SIDE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15MIGRATION_SIDE_SOURCE\x10\x01\x12\x19\n" +
@@ -2071,7 +2225,7 @@ func file_holt_storage_v1_meta_command_proto_rawDescGZIP() []byte {
 }
 
 var file_holt_storage_v1_meta_command_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_holt_storage_v1_meta_command_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_holt_storage_v1_meta_command_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_holt_storage_v1_meta_command_proto_goTypes = []any{
 	(MigrationSide)(0),         // 0: holt.storage.v1.MigrationSide
 	(*MetaCommand)(nil),        // 1: holt.storage.v1.MetaCommand
@@ -2095,14 +2249,16 @@ var file_holt_storage_v1_meta_command_proto_goTypes = []any{
 	(*SetNodeDraining)(nil),    // 19: holt.storage.v1.SetNodeDraining
 	(*DissolveShard)(nil),      // 20: holt.storage.v1.DissolveShard
 	(*SetRebalance)(nil),       // 21: holt.storage.v1.SetRebalance
-	(*MetaSettings)(nil),       // 22: holt.storage.v1.MetaSettings
-	(*NodeAddresses)(nil),      // 23: holt.storage.v1.NodeAddresses
-	(*SlotRange)(nil),          // 24: holt.storage.v1.SlotRange
-	(FsyncPolicy)(0),           // 25: holt.storage.v1.FsyncPolicy
-	(AckMode)(0),               // 26: holt.storage.v1.AckMode
-	(ReadMode)(0),              // 27: holt.storage.v1.ReadMode
-	(EvictionPolicy)(0),        // 28: holt.storage.v1.EvictionPolicy
-	(*MetaRebalance)(nil),      // 29: holt.storage.v1.MetaRebalance
+	(*SetUser)(nil),            // 22: holt.storage.v1.SetUser
+	(*DeleteUser)(nil),         // 23: holt.storage.v1.DeleteUser
+	(*MetaSettings)(nil),       // 24: holt.storage.v1.MetaSettings
+	(*NodeAddresses)(nil),      // 25: holt.storage.v1.NodeAddresses
+	(*SlotRange)(nil),          // 26: holt.storage.v1.SlotRange
+	(FsyncPolicy)(0),           // 27: holt.storage.v1.FsyncPolicy
+	(AckMode)(0),               // 28: holt.storage.v1.AckMode
+	(ReadMode)(0),              // 29: holt.storage.v1.ReadMode
+	(EvictionPolicy)(0),        // 30: holt.storage.v1.EvictionPolicy
+	(*MetaRebalance)(nil),      // 31: holt.storage.v1.MetaRebalance
 }
 var file_holt_storage_v1_meta_command_proto_depIdxs = []int32{
 	2,  // 0: holt.storage.v1.MetaCommand.init_cluster:type_name -> holt.storage.v1.InitCluster
@@ -2122,26 +2278,28 @@ var file_holt_storage_v1_meta_command_proto_depIdxs = []int32{
 	19, // 14: holt.storage.v1.MetaCommand.set_node_draining:type_name -> holt.storage.v1.SetNodeDraining
 	20, // 15: holt.storage.v1.MetaCommand.dissolve_shard:type_name -> holt.storage.v1.DissolveShard
 	21, // 16: holt.storage.v1.MetaCommand.set_rebalance:type_name -> holt.storage.v1.SetRebalance
-	3,  // 17: holt.storage.v1.InitCluster.first_node:type_name -> holt.storage.v1.RegisterNode
-	22, // 18: holt.storage.v1.InitCluster.settings:type_name -> holt.storage.v1.MetaSettings
-	23, // 19: holt.storage.v1.RegisterNode.addresses:type_name -> holt.storage.v1.NodeAddresses
-	7,  // 20: holt.storage.v1.CreateShards.shards:type_name -> holt.storage.v1.NewShard
-	24, // 21: holt.storage.v1.NewShard.ranges:type_name -> holt.storage.v1.SlotRange
-	25, // 22: holt.storage.v1.ChangeSetting.appendfsync:type_name -> holt.storage.v1.FsyncPolicy
-	26, // 23: holt.storage.v1.ChangeSetting.default_ack:type_name -> holt.storage.v1.AckMode
-	27, // 24: holt.storage.v1.ChangeSetting.default_read:type_name -> holt.storage.v1.ReadMode
-	28, // 25: holt.storage.v1.ChangeSetting.maxmemory_policy:type_name -> holt.storage.v1.EvictionPolicy
-	11, // 26: holt.storage.v1.ChangeSettings.changes:type_name -> holt.storage.v1.ChangeSetting
-	13, // 27: holt.storage.v1.ChangeSettings.node_memory:type_name -> holt.storage.v1.SetNodeMemory
-	15, // 28: holt.storage.v1.StartMigrations.migrations:type_name -> holt.storage.v1.NewMigration
-	24, // 29: holt.storage.v1.NewMigration.ranges:type_name -> holt.storage.v1.SlotRange
-	0,  // 30: holt.storage.v1.EndMigration.side:type_name -> holt.storage.v1.MigrationSide
-	29, // 31: holt.storage.v1.SetRebalance.rebalance:type_name -> holt.storage.v1.MetaRebalance
-	32, // [32:32] is the sub-list for method output_type
-	32, // [32:32] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	22, // 17: holt.storage.v1.MetaCommand.set_user:type_name -> holt.storage.v1.SetUser
+	23, // 18: holt.storage.v1.MetaCommand.delete_user:type_name -> holt.storage.v1.DeleteUser
+	3,  // 19: holt.storage.v1.InitCluster.first_node:type_name -> holt.storage.v1.RegisterNode
+	24, // 20: holt.storage.v1.InitCluster.settings:type_name -> holt.storage.v1.MetaSettings
+	25, // 21: holt.storage.v1.RegisterNode.addresses:type_name -> holt.storage.v1.NodeAddresses
+	7,  // 22: holt.storage.v1.CreateShards.shards:type_name -> holt.storage.v1.NewShard
+	26, // 23: holt.storage.v1.NewShard.ranges:type_name -> holt.storage.v1.SlotRange
+	27, // 24: holt.storage.v1.ChangeSetting.appendfsync:type_name -> holt.storage.v1.FsyncPolicy
+	28, // 25: holt.storage.v1.ChangeSetting.default_ack:type_name -> holt.storage.v1.AckMode
+	29, // 26: holt.storage.v1.ChangeSetting.default_read:type_name -> holt.storage.v1.ReadMode
+	30, // 27: holt.storage.v1.ChangeSetting.maxmemory_policy:type_name -> holt.storage.v1.EvictionPolicy
+	11, // 28: holt.storage.v1.ChangeSettings.changes:type_name -> holt.storage.v1.ChangeSetting
+	13, // 29: holt.storage.v1.ChangeSettings.node_memory:type_name -> holt.storage.v1.SetNodeMemory
+	15, // 30: holt.storage.v1.StartMigrations.migrations:type_name -> holt.storage.v1.NewMigration
+	26, // 31: holt.storage.v1.NewMigration.ranges:type_name -> holt.storage.v1.SlotRange
+	0,  // 32: holt.storage.v1.EndMigration.side:type_name -> holt.storage.v1.MigrationSide
+	31, // 33: holt.storage.v1.SetRebalance.rebalance:type_name -> holt.storage.v1.MetaRebalance
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_holt_storage_v1_meta_command_proto_init() }
@@ -2169,6 +2327,8 @@ func file_holt_storage_v1_meta_command_proto_init() {
 		(*MetaCommand_SetNodeDraining)(nil),
 		(*MetaCommand_DissolveShard)(nil),
 		(*MetaCommand_SetRebalance)(nil),
+		(*MetaCommand_SetUser)(nil),
+		(*MetaCommand_DeleteUser)(nil),
 	}
 	file_holt_storage_v1_meta_command_proto_msgTypes[10].OneofWrappers = []any{
 		(*ChangeSetting_Replicas)(nil),
@@ -2194,7 +2354,7 @@ func file_holt_storage_v1_meta_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_storage_v1_meta_command_proto_rawDesc), len(file_holt_storage_v1_meta_command_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   21,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

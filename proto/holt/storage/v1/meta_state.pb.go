@@ -519,8 +519,12 @@ type MetaState struct {
 	// The highest version of a command that has changed this state, where it is one that not every node need know; 0
 	// otherwise.
 	CommandVersion uint32 `protobuf:"varint,15,opt,name=command_version,json=commandVersion,proto3" json:"command_version,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The users that were set, in ascending order of name. Without one named "default" that user is as he begins.
+	Users []*MetaUser `protobuf:"bytes,16,rep,name=users,proto3" json:"users,omitempty"`
+	// The epoch at which a user was set or deleted last; 0: none ever was.
+	UsersEpoch    uint64 `protobuf:"varint,17,opt,name=users_epoch,json=usersEpoch,proto3" json:"users_epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MetaState) Reset() {
@@ -658,6 +662,84 @@ func (x *MetaState) GetCommandVersion() uint32 {
 	return 0
 }
 
+func (x *MetaState) GetUsers() []*MetaUser {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *MetaState) GetUsersEpoch() uint64 {
+	if x != nil {
+		return x.UsersEpoch
+	}
+	return 0
+}
+
+// MetaUser is one user of the cluster.
+type MetaUser struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the user.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What the user may do and is known by, in the words of ACL LIST, passwords as their SHA-256.
+	Rules []byte `protobuf:"bytes,2,opt,name=rules,proto3" json:"rules,omitempty"`
+	// The epoch at which that was changed last.
+	ChangedEpoch  uint64 `protobuf:"varint,3,opt,name=changed_epoch,json=changedEpoch,proto3" json:"changed_epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MetaUser) Reset() {
+	*x = MetaUser{}
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MetaUser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MetaUser) ProtoMessage() {}
+
+func (x *MetaUser) ProtoReflect() protoreflect.Message {
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MetaUser.ProtoReflect.Descriptor instead.
+func (*MetaUser) Descriptor() ([]byte, []int) {
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *MetaUser) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *MetaUser) GetRules() []byte {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *MetaUser) GetChangedEpoch() uint64 {
+	if x != nil {
+		return x.ChangedEpoch
+	}
+	return 0
+}
+
 // MetaSettings are the settings of the whole cluster.
 type MetaSettings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -700,7 +782,7 @@ type MetaSettings struct {
 
 func (x *MetaSettings) Reset() {
 	*x = MetaSettings{}
-	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[1]
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -712,7 +794,7 @@ func (x *MetaSettings) String() string {
 func (*MetaSettings) ProtoMessage() {}
 
 func (x *MetaSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[1]
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -725,7 +807,7 @@ func (x *MetaSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetaSettings.ProtoReflect.Descriptor instead.
 func (*MetaSettings) Descriptor() ([]byte, []int) {
-	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{1}
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *MetaSettings) GetReplicas() uint32 {
@@ -860,7 +942,7 @@ type NodeAddresses struct {
 
 func (x *NodeAddresses) Reset() {
 	*x = NodeAddresses{}
-	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[2]
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -872,7 +954,7 @@ func (x *NodeAddresses) String() string {
 func (*NodeAddresses) ProtoMessage() {}
 
 func (x *NodeAddresses) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[2]
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -885,7 +967,7 @@ func (x *NodeAddresses) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeAddresses.ProtoReflect.Descriptor instead.
 func (*NodeAddresses) Descriptor() ([]byte, []int) {
-	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{2}
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *NodeAddresses) GetResp() string {
@@ -948,7 +1030,7 @@ type MetaNode struct {
 
 func (x *MetaNode) Reset() {
 	*x = MetaNode{}
-	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[3]
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -960,7 +1042,7 @@ func (x *MetaNode) String() string {
 func (*MetaNode) ProtoMessage() {}
 
 func (x *MetaNode) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[3]
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -973,7 +1055,7 @@ func (x *MetaNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetaNode.ProtoReflect.Descriptor instead.
 func (*MetaNode) Descriptor() ([]byte, []int) {
-	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{3}
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *MetaNode) GetId() string {
@@ -1055,7 +1137,7 @@ type MetaShard struct {
 
 func (x *MetaShard) Reset() {
 	*x = MetaShard{}
-	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[4]
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1067,7 +1149,7 @@ func (x *MetaShard) String() string {
 func (*MetaShard) ProtoMessage() {}
 
 func (x *MetaShard) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[4]
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1080,7 +1162,7 @@ func (x *MetaShard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetaShard.ProtoReflect.Descriptor instead.
 func (*MetaShard) Descriptor() ([]byte, []int) {
-	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{4}
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *MetaShard) GetId() uint64 {
@@ -1163,7 +1245,7 @@ type MetaMigration struct {
 
 func (x *MetaMigration) Reset() {
 	*x = MetaMigration{}
-	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[5]
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1175,7 +1257,7 @@ func (x *MetaMigration) String() string {
 func (*MetaMigration) ProtoMessage() {}
 
 func (x *MetaMigration) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[5]
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1188,7 +1270,7 @@ func (x *MetaMigration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetaMigration.ProtoReflect.Descriptor instead.
 func (*MetaMigration) Descriptor() ([]byte, []int) {
-	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{5}
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *MetaMigration) GetId() uint64 {
@@ -1283,7 +1365,7 @@ type FinalChunk struct {
 
 func (x *FinalChunk) Reset() {
 	*x = FinalChunk{}
-	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[6]
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1295,7 +1377,7 @@ func (x *FinalChunk) String() string {
 func (*FinalChunk) ProtoMessage() {}
 
 func (x *FinalChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[6]
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1308,7 +1390,7 @@ func (x *FinalChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinalChunk.ProtoReflect.Descriptor instead.
 func (*FinalChunk) Descriptor() ([]byte, []int) {
-	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{6}
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *FinalChunk) GetIncarnation() uint64 {
@@ -1350,7 +1432,7 @@ type MetaRebalance struct {
 
 func (x *MetaRebalance) Reset() {
 	*x = MetaRebalance{}
-	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[7]
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1362,7 +1444,7 @@ func (x *MetaRebalance) String() string {
 func (*MetaRebalance) ProtoMessage() {}
 
 func (x *MetaRebalance) ProtoReflect() protoreflect.Message {
-	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[7]
+	mi := &file_holt_storage_v1_meta_state_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1375,7 +1457,7 @@ func (x *MetaRebalance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetaRebalance.ProtoReflect.Descriptor instead.
 func (*MetaRebalance) Descriptor() ([]byte, []int) {
-	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{7}
+	return file_holt_storage_v1_meta_state_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *MetaRebalance) GetMeasures() []BalanceMeasure {
@@ -1410,7 +1492,7 @@ var File_holt_storage_v1_meta_state_proto protoreflect.FileDescriptor
 
 const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"\n" +
-	" holt/storage/v1/meta_state.proto\x12\x0fholt.storage.v1\x1a\x1bholt/storage/v1/slots.proto\"\xa4\x05\n" +
+	" holt/storage/v1/meta_state.proto\x12\x0fholt.storage.v1\x1a\x1bholt/storage/v1/slots.proto\"\xf6\x05\n" +
 	"\tMetaState\x12#\n" +
 	"\rapplied_index\x18\x01 \x01(\x04R\fappliedIndex\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x1d\n" +
@@ -1432,7 +1514,14 @@ const file_holt_storage_v1_meta_state_proto_rawDesc = "" +
 	"migrations\x12I\n" +
 	"\x10ended_migrations\x18\r \x03(\v2\x1e.holt.storage.v1.MetaMigrationR\x0fendedMigrations\x12<\n" +
 	"\trebalance\x18\x0e \x01(\v2\x1e.holt.storage.v1.MetaRebalanceR\trebalance\x12'\n" +
-	"\x0fcommand_version\x18\x0f \x01(\rR\x0ecommandVersion\"\xb8\x06\n" +
+	"\x0fcommand_version\x18\x0f \x01(\rR\x0ecommandVersion\x12/\n" +
+	"\x05users\x18\x10 \x03(\v2\x19.holt.storage.v1.MetaUserR\x05users\x12\x1f\n" +
+	"\vusers_epoch\x18\x11 \x01(\x04R\n" +
+	"usersEpoch\"Y\n" +
+	"\bMetaUser\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05rules\x18\x02 \x01(\fR\x05rules\x12#\n" +
+	"\rchanged_epoch\x18\x03 \x01(\x04R\fchangedEpoch\"\xb8\x06\n" +
 	"\fMetaSettings\x12\x1a\n" +
 	"\breplicas\x18\x01 \x01(\rR\breplicas\x12\x16\n" +
 	"\x06shards\x18\x02 \x01(\rR\x06shards\x12!\n" +
@@ -1564,7 +1653,7 @@ func file_holt_storage_v1_meta_state_proto_rawDescGZIP() []byte {
 }
 
 var file_holt_storage_v1_meta_state_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_holt_storage_v1_meta_state_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_holt_storage_v1_meta_state_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_holt_storage_v1_meta_state_proto_goTypes = []any{
 	(EvictionPolicy)(0),   // 0: holt.storage.v1.EvictionPolicy
 	(FsyncPolicy)(0),      // 1: holt.storage.v1.FsyncPolicy
@@ -1575,39 +1664,41 @@ var file_holt_storage_v1_meta_state_proto_goTypes = []any{
 	(MigrationPhase)(0),   // 6: holt.storage.v1.MigrationPhase
 	(BalanceMeasure)(0),   // 7: holt.storage.v1.BalanceMeasure
 	(*MetaState)(nil),     // 8: holt.storage.v1.MetaState
-	(*MetaSettings)(nil),  // 9: holt.storage.v1.MetaSettings
-	(*NodeAddresses)(nil), // 10: holt.storage.v1.NodeAddresses
-	(*MetaNode)(nil),      // 11: holt.storage.v1.MetaNode
-	(*MetaShard)(nil),     // 12: holt.storage.v1.MetaShard
-	(*MetaMigration)(nil), // 13: holt.storage.v1.MetaMigration
-	(*FinalChunk)(nil),    // 14: holt.storage.v1.FinalChunk
-	(*MetaRebalance)(nil), // 15: holt.storage.v1.MetaRebalance
-	(*SlotRange)(nil),     // 16: holt.storage.v1.SlotRange
+	(*MetaUser)(nil),      // 9: holt.storage.v1.MetaUser
+	(*MetaSettings)(nil),  // 10: holt.storage.v1.MetaSettings
+	(*NodeAddresses)(nil), // 11: holt.storage.v1.NodeAddresses
+	(*MetaNode)(nil),      // 12: holt.storage.v1.MetaNode
+	(*MetaShard)(nil),     // 13: holt.storage.v1.MetaShard
+	(*MetaMigration)(nil), // 14: holt.storage.v1.MetaMigration
+	(*FinalChunk)(nil),    // 15: holt.storage.v1.FinalChunk
+	(*MetaRebalance)(nil), // 16: holt.storage.v1.MetaRebalance
+	(*SlotRange)(nil),     // 17: holt.storage.v1.SlotRange
 }
 var file_holt_storage_v1_meta_state_proto_depIdxs = []int32{
-	9,  // 0: holt.storage.v1.MetaState.settings:type_name -> holt.storage.v1.MetaSettings
-	11, // 1: holt.storage.v1.MetaState.nodes:type_name -> holt.storage.v1.MetaNode
-	12, // 2: holt.storage.v1.MetaState.shards:type_name -> holt.storage.v1.MetaShard
-	13, // 3: holt.storage.v1.MetaState.migrations:type_name -> holt.storage.v1.MetaMigration
-	13, // 4: holt.storage.v1.MetaState.ended_migrations:type_name -> holt.storage.v1.MetaMigration
-	15, // 5: holt.storage.v1.MetaState.rebalance:type_name -> holt.storage.v1.MetaRebalance
-	1,  // 6: holt.storage.v1.MetaSettings.appendfsync:type_name -> holt.storage.v1.FsyncPolicy
-	2,  // 7: holt.storage.v1.MetaSettings.default_ack:type_name -> holt.storage.v1.AckMode
-	3,  // 8: holt.storage.v1.MetaSettings.default_read:type_name -> holt.storage.v1.ReadMode
-	0,  // 9: holt.storage.v1.MetaSettings.maxmemory_policy:type_name -> holt.storage.v1.EvictionPolicy
-	4,  // 10: holt.storage.v1.MetaNode.phase:type_name -> holt.storage.v1.NodePhase
-	10, // 11: holt.storage.v1.MetaNode.addresses:type_name -> holt.storage.v1.NodeAddresses
-	5,  // 12: holt.storage.v1.MetaShard.phase:type_name -> holt.storage.v1.ShardPhase
-	16, // 13: holt.storage.v1.MetaShard.ranges:type_name -> holt.storage.v1.SlotRange
-	16, // 14: holt.storage.v1.MetaMigration.ranges:type_name -> holt.storage.v1.SlotRange
-	6,  // 15: holt.storage.v1.MetaMigration.phase:type_name -> holt.storage.v1.MigrationPhase
-	14, // 16: holt.storage.v1.MetaMigration.final:type_name -> holt.storage.v1.FinalChunk
-	7,  // 17: holt.storage.v1.MetaRebalance.measures:type_name -> holt.storage.v1.BalanceMeasure
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	10, // 0: holt.storage.v1.MetaState.settings:type_name -> holt.storage.v1.MetaSettings
+	12, // 1: holt.storage.v1.MetaState.nodes:type_name -> holt.storage.v1.MetaNode
+	13, // 2: holt.storage.v1.MetaState.shards:type_name -> holt.storage.v1.MetaShard
+	14, // 3: holt.storage.v1.MetaState.migrations:type_name -> holt.storage.v1.MetaMigration
+	14, // 4: holt.storage.v1.MetaState.ended_migrations:type_name -> holt.storage.v1.MetaMigration
+	16, // 5: holt.storage.v1.MetaState.rebalance:type_name -> holt.storage.v1.MetaRebalance
+	9,  // 6: holt.storage.v1.MetaState.users:type_name -> holt.storage.v1.MetaUser
+	1,  // 7: holt.storage.v1.MetaSettings.appendfsync:type_name -> holt.storage.v1.FsyncPolicy
+	2,  // 8: holt.storage.v1.MetaSettings.default_ack:type_name -> holt.storage.v1.AckMode
+	3,  // 9: holt.storage.v1.MetaSettings.default_read:type_name -> holt.storage.v1.ReadMode
+	0,  // 10: holt.storage.v1.MetaSettings.maxmemory_policy:type_name -> holt.storage.v1.EvictionPolicy
+	4,  // 11: holt.storage.v1.MetaNode.phase:type_name -> holt.storage.v1.NodePhase
+	11, // 12: holt.storage.v1.MetaNode.addresses:type_name -> holt.storage.v1.NodeAddresses
+	5,  // 13: holt.storage.v1.MetaShard.phase:type_name -> holt.storage.v1.ShardPhase
+	17, // 14: holt.storage.v1.MetaShard.ranges:type_name -> holt.storage.v1.SlotRange
+	17, // 15: holt.storage.v1.MetaMigration.ranges:type_name -> holt.storage.v1.SlotRange
+	6,  // 16: holt.storage.v1.MetaMigration.phase:type_name -> holt.storage.v1.MigrationPhase
+	15, // 17: holt.storage.v1.MetaMigration.final:type_name -> holt.storage.v1.FinalChunk
+	7,  // 18: holt.storage.v1.MetaRebalance.measures:type_name -> holt.storage.v1.BalanceMeasure
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_holt_storage_v1_meta_state_proto_init() }
@@ -1616,14 +1707,14 @@ func file_holt_storage_v1_meta_state_proto_init() {
 		return
 	}
 	file_holt_storage_v1_slots_proto_init()
-	file_holt_storage_v1_meta_state_proto_msgTypes[1].OneofWrappers = []any{}
+	file_holt_storage_v1_meta_state_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_holt_storage_v1_meta_state_proto_rawDesc), len(file_holt_storage_v1_meta_state_proto_rawDesc)),
 			NumEnums:      8,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,56 @@
+package respserver
+
+import (
+	"strings"
+	"testing"
+)
+
+// Half of a large command is held by the connection that sends it. All of them together must not take what the machine has.
+func TestHalfCommandsOfManyClientsAreBoundedTogether(t *testing.T) {
+	const limit = 4 << 20
+	f := start(t, fixtureConfig{limits: Limits{ClientsBytesMax: limit}})
+	bystander := f.dial()
+	bystander.want("SET k v", "+OK")
+	half := "*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$2000000\r\n" + strings.Repeat("v", 1500000)
+	var clients []*client
+	for range 12 {
+		c := f.dial()
+		clients = append(clients, c)
+		_, _ = c.nc.Write([]byte(half)) // it may be cut in the middle of it
+	}
+	eventually(t, "some of them are cut, and the rest fits", func() bool {
+		st := f.server.Stats()
+		return st.OutputCuts > 0 && f.server.held.Load() <= limit && st.Connections > 1
+	})
+	bystander.want("GET k", "v")
+	for _, c := range clients {
+		_ = c.nc.Close()
+	}
+	eventually(t, "nothing is held once they are gone", func() bool { return f.server.held.Load() == 0 && f.server.Stats().Connections == 1 })
+	// What fits is served as before, and holds nothing afterwards.
+	bystander.want("SET big "+strings.Repeat("v", 2<<20), "+OK", "STRLEN big", ":2097152", "GET k", "v")
+	eventually(t, "nothing is held", func() bool { return f.server.held.Load() == 0 })
+}
+
+func TestRepliesOfAllClientsAreBoundedTogether(t *testing.T) {
+	const limit = 1 << 20
+	f := start(t, fixtureConfig{limits: Limits{ClientsBytesMax: limit}})
+	c := f.dial()
+	c.want("SET k "+strings.Repeat("v", 200<<10), "+OK")
+	// Behind an open write a read waits, and its reply is held.
+	c.send("SET x 1", "GET k", "GET k", "GET k", "GET k", "GET k", "GET k", "GET k", "GET k")
+	full, refused := 0, 0
+	for range 9 {
+		switch got := c.recv(); {
+		case len(got) == 200<<10:
+			full++
+		case strings.Contains(got, "maxmemory-clients"):
+			refused++
+		}
+	}
+	if full != 5 || refused != 3 {
+		t.Errorf("%d replies came and %d were refused, want 5 and 3", full, refused)
+	}
+	eventually(t, "nothing is held", func() bool { return f.server.held.Load() == 0 })
+	c.want("GET x", "1")
+}
