@@ -20,6 +20,8 @@ type Config struct {
 	Limits   Limits
 	// Proxy reaches the other nodes for a server that redirects no client; nil: clients are redirected.
 	Proxy *proxy.Pool
+	// Relay takes what clients here publish to the other nodes; nil where there are none.
+	Relay Relay
 	// Access decides who may run what; nil means that the default user may do everything.
 	Access *acl.Registry
 	// Users changes users; nil where none can be changed.
@@ -50,6 +52,14 @@ type Config struct {
 	// never is.
 	Loading func() bool
 	Logger  *slog.Logger
+}
+
+// Relay takes messages of channels to the other nodes.
+type Relay interface {
+	// Publish queues a message for all of them. It does not block, and the bytes are the caller's again when it returns.
+	Publish(channel, payload []byte)
+	// Lost is how many messages were lost on their way, or may have been.
+	Lost() uint64
 }
 
 // Limits bounds what connections hold. Each has a default for its zero value.

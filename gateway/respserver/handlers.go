@@ -20,7 +20,7 @@ func allHandlers() map[string]handler {
 		"memory|malloc-stats": (*conn).mallocStats,
 		"function|flush":      (*conn).scriptFlush, "script|flush": (*conn).scriptFlush,
 	}
-	for _, more := range []map[string]handler{clientHandlers(), clusterHandlers(), clusterAdminHandlers(), pubSubHandlers(), aclHandlers()} {
+	for _, more := range []map[string]handler{clientHandlers(), clusterHandlers(), clusterAdminHandlers(), aclHandlers(), pubSubHandlers()} {
 		for name, h := range more {
 			handlers[name] = h
 		}

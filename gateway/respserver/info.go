@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/holtcache/holt/gateway/pubsub"
 	"github.com/holtcache/holt/gateway/resp"
 )
 
@@ -140,10 +139,10 @@ func infoStats(c *conn, f *InfoFacts, t *infoText) {
 	t.add("evicted_keys", f.Evicted-base.Evicted)
 	t.add("keyspace_hits", lookups.Hits-base.Lookups.Hits)
 	t.add("keyspace_misses", lookups.Misses-base.Lookups.Misses)
-	hub := c.server.hub
-	t.add("pubsub_channels", hub.Count(pubsub.Channel))
-	t.add("pubsub_patterns", hub.Count(pubsub.Pattern))
-	t.add("pubsubshard_channels", hub.Count(pubsub.ShardChannel))
+	t.add("pubsub_channels", st.Channels)
+	t.add("pubsub_patterns", st.Patterns)
+	t.add("pubsubshard_channels", st.ShardChannels)
+	t.add("pubsub_messages_lost", st.MessagesLost)
 	t.add("client_output_buffer_limit_disconnections", st.SlowListeners)
 	t.add("tracking_total_keys", c.server.tracking.keys())
 	t.add("protocol_errors", st.ProtocolErrors)

@@ -1,6 +1,7 @@
 package respserver
 
 import (
+	"github.com/holtcache/holt/gateway/acl"
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/pubsub"
 	"github.com/holtcache/holt/gateway/resp"
@@ -127,7 +128,28 @@ func (c *conn) listenTo(k pubsub.Kind, names [][]byte) (replies []byte, begun []
 		}
 		replies = resp.Push(subscribeWords[k], resp.Bulk(name), c.counted(k)).Append(replies, c.proto)
 	}
+	if c.server.cfg.Access.Users() != c.users { // who looked for forbidden subscriptions may have missed these
+		if c.followUsers(); c.user == nil || c.listensToForbidden(c.user) {
+			c.closing = true
+		}
+	}
 	return replies, begun
+}
+
+// listensToForbidden tells whether the connection has a subscription that a user may not begin. Any goroutine may ask.
+func (c *conn) listensToForbidden(u *acl.User) bool {
+	s := c.listener.Load()
+	if s == nil {
+		return false
+	}
+	for _, k := range []pubsub.Kind{pubsub.Channel, pubsub.Pattern, pubsub.ShardChannel} {
+		for _, name := range s.Names(k) {
+			if !u.AllowsChannel(name, k == pubsub.Pattern) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // unsubscribe ends subscriptions: those that are named, or all of a kind. What came for them before goes before the replies.

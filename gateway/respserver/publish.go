@@ -8,10 +8,24 @@ import (
 // publish is PUBLISH. As in Redis Cluster the reply counts the subscriptions at this node.
 func (c *conn) publish(args [][]byte) resp.Value {
 	receivers := c.server.hub.Publish(args[1], args[2])
+	if relay := c.server.cfg.Relay; relay != nil {
+		relay.Publish(args[1], args[2])
+	}
 	if c.listens() {
 		c.drainPushes() // the client's own copy comes before the reply
 	}
 	return resp.Int(int64(receivers))
+}
+
+// Deliver gives a message that was published at another node to the clients here. It does not block.
+func (s *Server) Deliver(channel, payload []byte) { s.hub.Publish(channel, payload) }
+
+// lost is how many messages were lost on their way to other nodes.
+func (s *Server) lost() uint64 {
+	if s.cfg.Relay == nil {
+		return 0
+	}
+	return s.cfg.Relay.Lost()
 }
 
 // countListeners is PUBSUB NUMSUB and SHARDNUMSUB.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/holtcache/holt/gateway/ops"
+	"github.com/holtcache/holt/gateway/pubsub"
 )
 
 // Stats is what the server has counted since its start, or since CONFIG RESETSTAT.
@@ -17,6 +18,10 @@ type Stats struct {
 	Broken, TimedOut uint64
 	// OutputCuts counts connections that were closed because of what they made us send before AUTH.
 	OutputCuts uint64
+	// MessagesLost counts messages of channels that were lost on their way to other nodes, or may have been, for each node.
+	MessagesLost uint64
+	// Channels, Patterns and ShardChannels are how many different ones clients here listen to.
+	Channels, Patterns, ShardChannels int
 	// SlowListeners counts connections that were closed because too many messages waited for them.
 	SlowListeners  uint64
 	ProtocolErrors uint64
@@ -135,7 +140,9 @@ func (s *Server) Stats() Stats {
 		OutputCuts: c.outputCuts.Load(), ProtocolErrors: c.protocolErrors.Load(), AuthFailures: c.authFailures.Load(),
 		Panics: c.panics.Load(), SlowListeners: c.slowListeners.Load(), Commands: map[string]uint64{}, Failed: map[string]uint64{}, Errors: map[string]uint64{},
 		TrackingBytes: s.tracking.bytes.Load(), Tracking: s.tracking.active.Load(),
-		Lookups: c.lookups.sum(),
+		Lookups:      c.lookups.sum(),
+		MessagesLost: s.lost(),
+		Channels:     s.hub.Count(pubsub.Channel), Patterns: s.hub.Count(pubsub.Pattern), ShardChannels: s.hub.Count(pubsub.ShardChannel),
 	}
 	s.mu.Lock()
 	st.Connections = uint64(len(s.conns))

@@ -34,6 +34,7 @@ const (
 	NodeService_ChangeMembers_FullMethodName      = "/holt.node.v1.NodeService/ChangeMembers"
 	NodeService_GetController_FullMethodName      = "/holt.node.v1.NodeService/GetController"
 	NodeService_GetVersions_FullMethodName        = "/holt.node.v1.NodeService/GetVersions"
+	NodeService_Publish_FullMethodName            = "/holt.node.v1.NodeService/Publish"
 )
 
 // NodeServiceClient is the client API for NodeService service.
@@ -70,6 +71,8 @@ type NodeServiceClient interface {
 	GetController(ctx context.Context, in *GetControllerRequest, opts ...grpc.CallOption) (*GetControllerResponse, error)
 	// GetVersions tells what this node's build knows. A build that does not answer knows what every build does.
 	GetVersions(ctx context.Context, in *GetVersionsRequest, opts ...grpc.CallOption) (*GetVersionsResponse, error)
+	// Publish gives messages to the clients of this node that listen to their channels. The stream lasts as long as the sender.
+	Publish(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[PublishRequest, PublishResponse], error)
 }
 
 type nodeServiceClient struct {
@@ -222,6 +225,19 @@ func (c *nodeServiceClient) GetVersions(ctx context.Context, in *GetVersionsRequ
 	return out, nil
 }
 
+func (c *nodeServiceClient) Publish(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[PublishRequest, PublishResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &NodeService_ServiceDesc.Streams[2], NodeService_Publish_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[PublishRequest, PublishResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type NodeService_PublishClient = grpc.ClientStreamingClient[PublishRequest, PublishResponse]
+
 // NodeServiceServer is the server API for NodeService service.
 // All implementations must embed UnimplementedNodeServiceServer
 // for forward compatibility.
@@ -256,6 +272,8 @@ type NodeServiceServer interface {
 	GetController(context.Context, *GetControllerRequest) (*GetControllerResponse, error)
 	// GetVersions tells what this node's build knows. A build that does not answer knows what every build does.
 	GetVersions(context.Context, *GetVersionsRequest) (*GetVersionsResponse, error)
+	// Publish gives messages to the clients of this node that listen to their channels. The stream lasts as long as the sender.
+	Publish(grpc.ClientStreamingServer[PublishRequest, PublishResponse]) error
 	mustEmbedUnimplementedNodeServiceServer()
 }
 
@@ -304,6 +322,9 @@ func (UnimplementedNodeServiceServer) GetController(context.Context, *GetControl
 }
 func (UnimplementedNodeServiceServer) GetVersions(context.Context, *GetVersionsRequest) (*GetVersionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetVersions not implemented")
+}
+func (UnimplementedNodeServiceServer) Publish(grpc.ClientStreamingServer[PublishRequest, PublishResponse]) error {
+	return status.Error(codes.Unimplemented, "method Publish not implemented")
 }
 func (UnimplementedNodeServiceServer) mustEmbedUnimplementedNodeServiceServer() {}
 func (UnimplementedNodeServiceServer) testEmbeddedByValue()                     {}
@@ -542,6 +563,13 @@ func _NodeService_GetVersions_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NodeService_Publish_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(NodeServiceServer).Publish(&grpc.GenericServerStream[PublishRequest, PublishResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type NodeService_PublishServer = grpc.ClientStreamingServer[PublishRequest, PublishResponse]
+
 // NodeService_ServiceDesc is the grpc.ServiceDesc for NodeService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -604,6 +632,11 @@ var NodeService_ServiceDesc = grpc.ServiceDesc{
 			StreamName:    "CarryMigration",
 			Handler:       _NodeService_CarryMigration_Handler,
 			ServerStreams: true,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "Publish",
+			Handler:       _NodeService_Publish_Handler,
 			ClientStreams: true,
 		},
 	},
