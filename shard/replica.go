@@ -12,6 +12,7 @@ import (
 	"github.com/holtcache/holt/raftfsm"
 	"github.com/holtcache/holt/raftfsm/store"
 	"github.com/holtcache/holt/shard/executor"
+	"github.com/holtcache/holt/shard/feed"
 )
 
 // Replica is this node's replica of one shard.
@@ -20,6 +21,7 @@ type Replica struct {
 	store *store.Store
 	fsm   *raftfsm.FSM
 	exec  *executor.Executor
+	feed  *feed.Feed
 
 	stopExec context.CancelFunc
 	execDone chan struct{}
@@ -34,7 +36,8 @@ func Open(cfg Config) (*Replica, error) {
 		Shard: cfg.Group, Node: cfg.Node, Log: r, Gate: lateGate{r}, Nonce: cfg.Nonce,
 		LeaseMax: cfg.Timings.LeaseMax, Slots: cfg.Slots, Observer: cfg.Observer, Limits: cfg.Limits, Wall: cfg.Wall, Logger: cfg.Logger,
 	}, r.store)
-	r.fsm = raftfsm.New(uint64(cfg.Group), r.store, r.exec)
+	r.feed = feed.New(feedLog{r})
+	r.fsm = raftfsm.New(uint64(cfg.Group), r.store, &fed{Executor: r.exec, feed: r.feed, store: r.store})
 	appended := func(logs []*raft.Log) {
 		for _, l := range logs {
 			if l.Type == raft.LogCommand {
@@ -49,6 +52,7 @@ func Open(cfg Config) (*Replica, error) {
 		return nil, err
 	}
 	r.member = m
+	m.wg.Go(r.markPositions)
 	if wire, ok := cfg.Wire.(StampWire); ok {
 		carrier := r.newStampCarrier(wire)
 		m.wg.Go(func() { carrier.run(m.ctx) })

@@ -31,9 +31,26 @@
 //
 // Writes are acknowledged by a majority and reads are linearizable, unless the cluster's defaults say otherwise, or With does.
 //
+// # Watching
+//
+// Watch returns the changes of a key, of keys with a prefix, or of all keys, in the order in which they were committed, each once:
+//
+//	w, err := c.Watch(ctx, client.Watch{Prefix: "user:"})
+//	...
+//	defer w.Close()
+//	for {
+//		update, err := w.Next(ctx)
+//		...
+//		fmt.Println(update.Event.GetKind(), string(update.Event.GetKey()))
+//	}
+//
+// It goes on across failovers and moves of slots. Changes of a key that were committed together come as one. Watcher.Token says where
+// it is, for a watcher that goes on later. Who was away, or does not read, for longer than the servers' logs go back gets a
+// CompactedError: then the keys have to be read again.
+//
 // # Goroutines
 //
-// A Client has one that watches the slot map, and two for each node that it has sent a call to; Close ends them. Its methods may
+// A Client has one that watches the slot map, and two for each node that it has sent a call to; a Watcher has two for each shard. Close ends them. Its methods may
 // be called by any number of goroutines: the more at once, the more calls share a message.
 //
 // Admin is what operators' tools use. The package imports the contract (proto) and nothing else of Holt.

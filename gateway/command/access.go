@@ -24,6 +24,9 @@ func (t *Table) Size() int { return len(t.named) }
 func (s *Spec) EachKey(args [][]byte, show func(key []byte, flags KeyFlag) bool) {
 	for i := range s.KeySpecs {
 		flags := s.KeySpecs[i].Flags
+		if flags&KeyNotKey != 0 {
+			continue
+		}
 		if flags&KeyVariableFlags != 0 {
 			flags = variableKeyFlags(s.Name, args)
 		}

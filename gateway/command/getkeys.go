@@ -19,7 +19,7 @@ func (t *Table) getKeys(args [][]byte, withFlags bool) resp.Value {
 	switch {
 	case err != nil:
 		return fail(errGetKeysCommand)
-	case len(spec.KeySpecs) == 0:
+	case len(spec.KeySpecs) == 0 || spec.KeySpecs[0].Flags&KeyNotKey != 0:
 		return fail(errGetKeysNone)
 	case !spec.arityHolds(len(args)):
 		return fail(errGetKeysCount)

@@ -24,9 +24,11 @@ const (
 	KeyDelete
 	// KeyVariableFlags means that the other flags depend on the arguments.
 	KeyVariableFlags
+	// KeyNotKey means that what stands in the place of keys names no keys, and is sent to the node of its slot all the same.
+	KeyNotKey
 )
 
-var keyFlagNames = []string{"RO", "RW", "OW", "RM", "access", "update", "insert", "delete", "variable_flags"}
+var keyFlagNames = []string{"RO", "RW", "OW", "RM", "access", "update", "insert", "delete", "variable_flags", "not_key"}
 
 // Names lists the flags as COMMAND INFO writes them.
 func (f KeyFlag) Names() []string { return names(uint32(f), keyFlagNames) }

@@ -38,6 +38,7 @@ func NewTable(limits Limits) *Table {
 		{"cluster", [][]*Spec{clusterSpecs()}},
 		{"transactions", [][]*Spec{transactionSpecs()}},
 		{"scripting", [][]*Spec{scriptingSpecs(), evalSpecs(p)}},
+		{"pubsub", [][]*Spec{pubSubSpecs()}},
 	} {
 		for _, row := range slices.Concat(g.rows...) {
 			row.derive(g.name)

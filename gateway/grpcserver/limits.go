@@ -25,6 +25,8 @@ type Limits struct {
 	// PipelineBytes is how many bytes of requests in flight and of replies not yet sent stop a pipeline from reading on.
 	// Default 16 MiB: two of the largest values.
 	PipelineBytes int
+	// Watches is how many streams may watch changes at a time. Default 1,024: each decides on every change of its shard.
+	Watches int
 	// HeaderListBytes bounds the headers of a call. Default 16 KiB: ours take less than 1 KiB.
 	HeaderListBytes uint32
 	// HandshakeMax is how long a connection may take to say that it speaks HTTP/2. Default 5 s.
@@ -60,6 +62,7 @@ func (l Limits) WithDefaults() Limits {
 	orDefault(&l.StreamsPerConnection, 128)
 	orDefault(&l.PipelineCalls, 256)
 	orDefault(&l.PipelineBytes, 16<<20)
+	orDefault(&l.Watches, 1024)
 	orDefault(&l.HeaderListBytes, 16<<10)
 	orDefault(&l.HandshakeMax, 5*time.Second)
 	orDefault(&l.PingInterval, 10*time.Second)

@@ -28,6 +28,7 @@ var rights = map[string]right{
 	cachev1.CacheService_Increment_FullMethodName: {},
 	cachev1.CacheService_Batch_FullMethodName:     {},
 	cachev1.CacheService_Pipeline_FullMethodName:  {},
+	cachev1.CacheService_Watch_FullMethodName:     {}, // by mayWatch
 
 	clusterv1.TopologyService_GetSlotMap_FullMethodName:   {command: "cluster|slots"},
 	clusterv1.TopologyService_WatchSlotMap_FullMethodName: {command: "cluster|slots"},

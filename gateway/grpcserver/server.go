@@ -59,6 +59,8 @@ type Server struct {
 	commands commands
 	// hits and misses count what reads have looked for.
 	hits, misses atomic.Uint64
+	// watches counts the streams of Watch.
+	watches atomic.Int64
 
 	stop sync.Once
 	// stopping is closed when Stop begins; streams that last end with it.

@@ -21,6 +21,11 @@ func (s sink) resp(f Facts) {
 	s.counter("holt_resp_panics_total", "Commands that made this program panic; each costs one connection.", r.Panics)
 	s.gauge("holt_tracking_clients", "Connections with CLIENT TRACKING on.", float64(r.Tracking))
 	s.gauge("holt_tracking_bytes", "What the table of tracked keys takes, about.", float64(r.TrackingBytes))
+	for kind, n := range map[string]int{"channel": r.Channels, "pattern": r.Patterns, "shard_channel": r.ShardChannels} {
+		s.gauge("holt_pubsub_names", "Channels, patterns and shard channels that clients listen to.", float64(n), label{"kind", kind})
+	}
+	s.counter("holt_pubsub_messages_lost_total", "Messages of channels that were lost on their way to other nodes, or may have been, for each node.", r.MessagesLost)
+	s.counter("holt_pubsub_slow_listeners_total", "Connections that were closed because too many messages waited for them.", r.SlowListeners)
 	for name, n := range r.Commands {
 		s.counter("holt_commands_total", "Commands of RESP clients, by name.", n, label{"command", name})
 	}

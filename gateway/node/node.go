@@ -18,6 +18,7 @@ import (
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/grpcserver"
 	"github.com/holtcache/holt/gateway/proxy"
+	"github.com/holtcache/holt/gateway/pubsub"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/respserver"
 	"github.com/holtcache/holt/gateway/router"
@@ -47,6 +48,7 @@ type Node struct {
 	unprotected atomic.Bool
 	resp        *respserver.Server
 	proxy       *proxy.Pool // nil where clients are redirected
+	relay       *pubsub.Relay
 	grpc        *grpcserver.Server
 	peers       *grpc.Server // NodeService, on the cluster port
 	port        *clusterPort
@@ -88,8 +90,9 @@ func (n *Node) assemble() error {
 	if n.cfg.RESPMode == RESPProxy {
 		n.proxy = proxy.NewPool(proxy.Config{Dial: n.seam.upstream().dialRESP})
 	}
+	n.relay = pubsub.NewRelay(pubsub.RelayConfig{Open: n.nodes.openMessages, Logger: n.log})
 	n.resp = respserver.New(respserver.Config{
-		Router: n.routes, Proxy: n.proxy, Table: table, Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
+		Router: n.routes, Proxy: n.proxy, Relay: n.relay, Table: table, Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
 		Limits: respserver.Limits{ClientsMax: n.cfg.ClientsMax, ClientsBytesMax: n.cfg.ClientsBytesMax}, Access: n.access, Users: userKeeper{n}, Protected: n.isProtected, Info: n.info, Slabs: n.slabs, Purge: purge, Settings: settings{n}, Saver: saver{n}, Operator: operator{admin{n}}, Logger: n.log,
 		Defaults:    func() (router.Ack, router.ReadMode) { d := n.defaults(); return d.Ack, d.ReadMode },
 		Loading:     n.load.active.Load,
@@ -224,6 +227,7 @@ func (n *Node) beginHost() error {
 	n.host.Store(h)
 	n.useUsers(h)
 	n.cluster.refresh(h, g)
+	n.relayTo(n.cluster.View())
 	controller := h.Controller()
 	n.controller.Store(controller)
 	n.wg.Go(func() { _ = controller.Run(n.ctx) }) // its only error is the context's
@@ -235,6 +239,7 @@ func (n *Node) beginHost() error {
 			case <-refresh:
 				n.useUsers(h)
 				n.cluster.refresh(h, g)
+				n.relayTo(n.cluster.View())
 				controller.Wake()
 			}
 		}
@@ -292,6 +297,7 @@ func (n *Node) close(ctx context.Context) error {
 	close(n.closing)
 	n.cancel()
 	errs := []error{n.resp.Close()}
+	n.relay.Close()
 	if n.proxy != nil {
 		n.proxy.Close()
 	}

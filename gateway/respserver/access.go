@@ -120,12 +120,13 @@ func (c *conn) recheck(t *transaction) {
 	}
 }
 
-// usersChanged ends the connections of users who are not any more, or were switched off.
+// usersChanged ends the connections of users who are not any more, or were switched off, and of those that listen to channels that
+// their users may not use any more (Redis, acl.c, ACLKillPubsubClientsIfNeeded).
 func (s *Server) usersChanged() {
 	users := s.cfg.Access.Users()
 	for _, c := range s.clients() {
 		if u := c.shownUser.Load(); u != nil {
-			if now, ok := users.User(u.Name()); !ok || !now.Enabled() {
+			if now, ok := users.User(u.Name()); !ok || !now.Enabled() || c.listensToForbidden(now) {
 				c.gone.Store(true)
 				c.wake()
 			}

@@ -173,6 +173,27 @@ func TestChangesOfUsersHoldForOpenConnections(t *testing.T) {
 	waiting.want("GET a", "1")
 }
 
+// Channels are checked as keys are, and those who listen to what they may not any more are closed (Redis, acl.tcl).
+func TestUsersListenAndPublishWhereTheyMay(t *testing.T) {
+	const noPermChannel = "-NOPERM this user has no permissions to access one of the channels used as arguments"
+	f := withUsers(t, "")
+	admin, alice, bob := f.dial(), f.dial(), f.dial()
+	admin.want("ACL SETUSER alice on nopass +@all resetchannels &news:* &exact", "+OK", "ACL SETUSER bob on nopass +@all allchannels", "+OK")
+	alice.want("AUTH alice x", "+OK", "PUBLISH news:1 x", ":0", "PUBLISH olds x", noPermChannel, "SPUBLISH exact x", ":0", "SPUBLISH other x", noPermChannel,
+		"SUBSCRIBE news:1 olds", noPermChannel, "PSUBSCRIBE news:1*", noPermChannel, "SSUBSCRIBE other", noPermChannel, "PUBSUB CHANNELS", "[]",
+		"PSUBSCRIBE news:*", "[psubscribe news:* :1]", "SSUBSCRIBE exact", "[ssubscribe exact :1]", "UNSUBSCRIBE whatever", "[unsubscribe whatever :1]")
+	bob.want("AUTH bob x", "+OK", "SUBSCRIBE news:1", "[subscribe news:1 :1]")
+	admin.want("ACL SETUSER alice +@all &more", "+OK")
+	alice.want("PING", "[pong ]")
+	admin.want("ACL SETUSER alice resetchannels &exact", "+OK")
+	alice.wantClosed()
+	bob.want("PING", "[pong ]")
+	admin.want("ACL SETUSER bob resetchannels &news:1", "+OK")
+	bob.want("PING", "[pong ]")
+	admin.want("ACL SETUSER bob resetchannels", "+OK")
+	bob.wantClosed()
+}
+
 // A node that joins a cluster lets nobody keep what he was let do before its users were known.
 func TestConnectionsFromBeforeTheUsersAreKnownSayWhoTheyAre(t *testing.T) {
 	var registry *acl.Registry

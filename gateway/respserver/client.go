@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/holtcache/holt/gateway/pubsub"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/router"
 	"github.com/holtcache/holt/proto/apierr"
@@ -183,8 +184,9 @@ func (c *conn) describe() string {
 	if spec := c.lastSpec.Load(); spec != nil {
 		name = spec.Name
 	}
-	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=0 sub=0 psub=0 ssub=0 multi=%d "+
-		"qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=%s user=%s redir=-1 resp=%d lib-name=%s lib-ver=%s",
-		c.id, c.remote, c.local, p.name, (now-c.since.UnixNano())/1e9, max(now-c.lastActive.Load(), 0)/1e9, c.shownFlags(), c.queued.Load(),
-		name, c.userLabel(), c.shownProto.Load(), p.library, p.version)
+	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=0 sub=%d psub=%d ssub=%d multi=%d "+
+		"qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=%d tot-mem=0 events=r cmd=%s user=%s redir=%d resp=%d lib-name=%s lib-ver=%s",
+		c.id, c.remote, c.local, p.name, (now-c.since.UnixNano())/1e9, max(now-c.lastActive.Load(), 0)/1e9, c.shownFlags(),
+		c.subscriptions(pubsub.Channel), c.subscriptions(pubsub.Pattern), c.subscriptions(pubsub.ShardChannel), c.queued.Load(),
+		c.out.waiting(), name, c.userLabel(), c.shownRedirect.Load(), c.shownProto.Load(), p.library, p.version)
 }

@@ -30,7 +30,7 @@ func (f *clientFilter) match(c *conn) bool {
 	switch {
 	case c == f.skip,
 		f.ids != nil && !slices.Contains(f.ids, c.id),
-		f.kind != "" && f.kind != "normal", // there are no others
+		f.kind != "" && f.kind != c.kind(),
 		f.user != "" && f.user != c.userLabel(),
 		f.addr != nil && *f.addr != c.remote,
 		f.local != nil && *f.local != c.local:
@@ -41,6 +41,14 @@ func (f *clientFilter) match(c *conn) bool {
 
 // clientKinds are the client types of Redis.
 var clientKinds = []string{"normal", "master", "replica", "slave", "pubsub"}
+
+// kind is the connection's type; there are no masters and replicas.
+func (c *conn) kind() string {
+	if c.listens() {
+		return "pubsub"
+	}
+	return "normal"
+}
 
 func (f *clientFilter) setKind(arg []byte) *apierr.Error {
 	f.kind = strings.ToLower(clip(arg))

@@ -19,6 +19,8 @@ type row struct {
 	inRound bool
 	// atOnce: the command is not queued by MULTI.
 	atOnce bool
+	// whileListening: the command is answered to a RESP2 connection that listens to channels.
+	whileListening bool
 	// whileLoading: the command is answered while the node loads its data.
 	whileLoading bool
 	// ofCluster: it is so too once the node knows the cluster.
@@ -41,7 +43,8 @@ func newRows(table *command.Table) map[*command.Spec]*row {
 		for _, spec := range specs {
 			r := &row{
 				spec: spec, handler: handlers[spec.Name], inRound: answeredInRound[spec.Name], atOnce: notQueued[spec.Name],
-				whileLoading: spec.Flag(command.Loading), ofCluster: ofCluster[spec.Name],
+				whileListening: ofListeners[spec.Name],
+				whileLoading:   spec.Flag(command.Loading), ofCluster: ofCluster[spec.Name],
 				transaction: spec.Name == "exec",
 			}
 			if r.handler == nil {
@@ -120,6 +123,10 @@ func (c *conn) dispatch(args [][]byte) {
 	c.row = r
 	if err := c.allowed(spec, args); err != nil {
 		c.refuse(errorReply(err))
+		return
+	}
+	if c.proto == 2 && !r.whileListening && c.listens() {
+		c.refuse(errorReply(whileListening(spec)))
 		return
 	}
 	r.calls.Add(1)

@@ -20,6 +20,8 @@ type Config struct {
 	Limits   Limits
 	// Proxy reaches the other nodes for a server that redirects no client; nil: clients are redirected.
 	Proxy *proxy.Pool
+	// Relay takes what clients here publish to the other nodes; nil where there are none.
+	Relay Relay
 	// Access decides who may run what; nil means that the default user may do everything.
 	Access *acl.Registry
 	// Users changes users; nil where none can be changed.
@@ -52,6 +54,14 @@ type Config struct {
 	Logger  *slog.Logger
 }
 
+// Relay takes messages of channels to the other nodes.
+type Relay interface {
+	// Publish queues a message for all of them. It does not block, and the bytes are the caller's again when it returns.
+	Publish(channel, payload []byte)
+	// Lost is how many messages were lost on their way, or may have been.
+	Lost() uint64
+}
+
 // Limits bounds what connections hold. Each has a default for its zero value.
 type Limits struct {
 	// ClientsMax is how many connections are served at a time. Default 10,000, as in Redis.
@@ -70,6 +80,11 @@ type Limits struct {
 	// PushBytesMax bounds invalidations that are not written yet; beyond it they become one that covers all keys.
 	// Default 256 KiB.
 	PushBytesMax int
+	// MessageBytesMax and MessageBytesSoft bound the messages of channels that wait to be written to one client: a connection with
+	// more than the first is closed at once, one with more than the second after MessageSoftMax. Defaults 32 MiB, 8 MiB and
+	// 60 s, those of client-output-buffer-limit pubsub in Redis.
+	MessageBytesMax, MessageBytesSoft int
+	MessageSoftMax                    time.Duration
 	// TrackingBytesMax bounds the table of tracked keys of all connections; beyond it keys are invalidated to make
 	// room. Default 64 MiB, some 300,000 keys.
 	TrackingBytesMax int
@@ -100,6 +115,9 @@ func (l Limits) withDefaults() Limits {
 	set(&l.ClientsBytesMax, 1<<30)
 	set(&l.UnauthenticatedOutputMax, 1<<10)
 	set(&l.PushBytesMax, 256<<10)
+	set(&l.MessageBytesMax, 32<<20)
+	set(&l.MessageBytesSoft, 8<<20)
+	set(&l.MessageSoftMax, time.Minute)
 	set(&l.TrackingBytesMax, 64<<20)
 	set(&l.TransactionBytesMax, 16<<20)
 	set(&l.TransactionCommandsMax, 16384)

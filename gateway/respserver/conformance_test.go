@@ -62,7 +62,9 @@ func TestEveryRowAnswersAsRedisDoes(t *testing.T) {
 			}
 		}
 		for i := range conformance.Differences {
-			c.compareExample(f.server.cfg.Table, &conformance.Differences[i])
+			if d := &conformance.Differences[i]; d.Proto == 0 || d.Proto == proto {
+				c.compareExample(f.server.cfg.Table, d)
+			}
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/ops"
 	"github.com/holtcache/holt/gateway/proxy"
+	"github.com/holtcache/holt/gateway/pubsub"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/router"
 )
@@ -58,6 +59,7 @@ type conn struct {
 	multi   *transaction // nil outside of MULTI
 	watch   watchList
 	track   trackState
+	pushing pushing
 	written []written // last write on each shard, for WAIT
 
 	// arrived is when the commands at hand began to be run: their deadlines count from it.
@@ -100,9 +102,19 @@ type conn struct {
 	shownUser  atomic.Pointer[acl.User]
 	shown      atomic.Uint32 // the shownFlags that are set
 	queued     atomic.Int32  // commands queued by MULTI, -1 outside
+	// shownRedirect is the connection that invalidations go to: its id, 0 or noRedirect.
+	shownRedirect atomic.Int64
+	// ended: the connection's goroutine has.
+	ended atomic.Bool
+	// listener is what the connection is to channels; nil before its first subscription. Its goroutine sets it.
+	listener atomic.Pointer[pubsub.Subscriber]
 
 	mu   sync.Mutex // protects the field below
 	name profile
+
+	readMu sync.Mutex // protects the field below; held while the deadline of reads is set with it
+	// pushWanted: another connection redirects its invalidations here.
+	pushWanted bool
 }
 
 // profile is what a client says about itself.
@@ -114,6 +126,7 @@ func newConn(s *Server, nc net.Conn, id int64) *conn {
 		remote: nc.RemoteAddr().String(), local: nc.LocalAddr().String(),
 		blocked: make(chan unblocking, 1),
 	}
+	c.shownRedirect.Store(noRedirect)
 	c.reader = resp.NewReader(nc, c.protocolLimits())
 	c.becomeDefault()
 	c.out = output{nc: nc, limits: &s.limits, sent: &s.stats.sent}
@@ -174,11 +187,15 @@ func (c *conn) end() {
 			"client", c.remote, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 	}
 	c.tally.flush(c.id)
+	c.ended.Store(true)
 	c.server.forget(c)
 	_ = c.nc.Close()
 	c.accountRead(0)
 	c.releaseReplies()
 	c.stopTracking()
+	c.stopListening()
+	c.stopPushing()
+	c.noteCut()
 	c.letGo()
 	c.server.stats.closed.Add(1)
 }
@@ -189,8 +206,8 @@ func (c *conn) wake() { _ = c.nc.SetReadDeadline(time.Now()) }
 // fill reads once. It returns false where the connection is over.
 func (c *conn) fill() bool {
 	deadline := c.readDeadline()
-	_ = c.nc.SetReadDeadline(deadline)
-	if c.server.isStopping() || c.gone.Load() {
+	c.waitUntil(deadline)
+	if c.server.isStopping() || c.gone.Load() || c.out.cut.Load() {
 		return false // after the deadline was set, or wake may be undone by it
 	}
 	if c.reader.MakeRoom(); !c.accountRead(c.reader.Held()) {
@@ -206,6 +223,8 @@ func (c *conn) fill() bool {
 	case err == nil:
 		c.server.stats.received.Add(uint64(max(c.reader.Buffered()-before, 0)))
 		return true
+	case isTimeout(err) && c.woken():
+		return c.fill()
 	case isTimeout(err):
 		c.server.stats.timedOut.Add(1)
 	case !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed):
@@ -227,7 +246,7 @@ func (s *Server) isStopping() bool {
 // however slowly its bytes come.
 func (c *conn) readDeadline() (deadline time.Time) {
 	l := &c.server.limits
-	if l.IdleTimeout > 0 {
+	if l.IdleTimeout > 0 && !c.listens() {
 		deadline = time.Now().Add(l.IdleTimeout)
 	}
 	if c.reader.Buffered() == 0 {

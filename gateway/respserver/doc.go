@@ -36,8 +36,8 @@
 //
 // From Redis 7.2:
 //   - Every node is shown as a master of the slots that it leads (see topology), none as a replica.
-//   - CLIENT TRACKING knows RESP3 pushes in default, OPTIN and OPTOUT mode, with or without NOLOOP. BCAST, PREFIX and
-//     REDIRECT are refused.
+//   - CLIENT TRACKING needs RESP3, or REDIRECT. In BCAST mode a node tells of what all of its replicas apply, and
+//     an invalidation names one key. Where slots change hands or the node stops leading them it names none: everything.
 //   - FLUSHALL and FLUSHDB are refused inside a transaction: they touch every shard that the node leads.
 //   - WAIT asks which replicas hold the log up to the last write, so what it counts survives a failover.
 //   - Keys that one connection watches are of one slot, and so is its transaction. EXEC may also find a watched key changed

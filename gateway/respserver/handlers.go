@@ -24,7 +24,7 @@ func allHandlers() map[string]handler {
 		"latency|doctor": (*conn).latencyDoctor, "latency|histogram": (*conn).latencyHistogram, "latency|history": (*conn).latencyHistory,
 		"latency|latest": (*conn).latencyLatest, "latency|reset": (*conn).latencyReset,
 	}
-	for _, more := range []map[string]handler{clientHandlers(), clusterHandlers(), clusterAdminHandlers(), aclHandlers()} {
+	for _, more := range []map[string]handler{clientHandlers(), clusterHandlers(), clusterAdminHandlers(), aclHandlers(), pubSubHandlers()} {
 		for name, h := range more {
 			handlers[name] = h
 		}
@@ -32,7 +32,7 @@ func allHandlers() map[string]handler {
 	for _, name := range []string{"command", "command|count", "command|info", "command|docs", "command|list", "command|getkeys", "command|getkeysandflags"} {
 		handlers[name] = func(c *conn, args [][]byte) resp.Value { return c.server.cfg.Table.CommandReply(args) }
 	}
-	for _, parent := range []string{"acl", "client", "cluster", "command", "config", "function", "latency", "memory", "object", "script", "slowlog"} {
+	for _, parent := range []string{"acl", "client", "cluster", "command", "config", "function", "latency", "memory", "object", "pubsub", "script", "slowlog"} {
 		if handlers[parent] == nil {
 			handlers[parent] = missingSubcommand
 		}

@@ -99,8 +99,11 @@ func infoServer(c *conn, f *InfoFacts, t *infoText) {
 
 func infoClients(c *conn, _ *InfoFacts, t *infoText) {
 	clients := c.server.clients()
-	waiting := 0
+	waiting, listening := 0, 0
 	for _, other := range clients {
+		if other.listens() {
+			listening++
+		}
 		if other.waiting.Load() {
 			waiting++
 		}
@@ -108,6 +111,7 @@ func infoClients(c *conn, _ *InfoFacts, t *infoText) {
 	t.add("connected_clients", len(clients))
 	t.add("maxclients", c.server.limits.ClientsMax)
 	t.add("blocked_clients", waiting)
+	t.add("pubsub_clients", listening)
 	t.add("tracking_clients", c.server.tracking.active.Load())
 }
 
@@ -135,6 +139,11 @@ func infoStats(c *conn, f *InfoFacts, t *infoText) {
 	t.add("evicted_keys", f.Evicted-base.Evicted)
 	t.add("keyspace_hits", lookups.Hits-base.Lookups.Hits)
 	t.add("keyspace_misses", lookups.Misses-base.Lookups.Misses)
+	t.add("pubsub_channels", st.Channels)
+	t.add("pubsub_patterns", st.Patterns)
+	t.add("pubsubshard_channels", st.ShardChannels)
+	t.add("pubsub_messages_lost", st.MessagesLost)
+	t.add("client_output_buffer_limit_disconnections", st.SlowListeners)
 	t.add("tracking_total_keys", c.server.tracking.keys())
 	t.add("protocol_errors", st.ProtocolErrors)
 	t.add("auth_failures", st.AuthFailures)

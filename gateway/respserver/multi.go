@@ -92,7 +92,7 @@ func (c *conn) queueErr(r *row, args [][]byte) error {
 	if r.spec.Flag(command.NoMulti) || r.spec.Name == "flushall" || r.spec.Name == "flushdb" {
 		return errNotInMulti
 	}
-	if c.proxied && r.spec.Parse == nil {
+	if c.proxied && r.spec.Parse == nil && r.spec.Name != "publish" {
 		return errNotInMulti // the transaction may be run elsewhere
 	}
 	for _, arg := range args {
@@ -102,7 +102,7 @@ func (c *conn) queueErr(r *row, args [][]byte) error {
 		return apierr.New(apierr.KindTooLarge, "a transaction may hold %d commands of %d bytes in all", l.TransactionCommandsMax, l.TransactionBytesMax)
 	}
 	keys := r.spec.Keys(args)
-	if r.spec.Parse == nil || len(keys) == 0 {
+	if r.spec.Parse == nil && !ofShardChannels(r.spec) || len(keys) == 0 {
 		return nil
 	}
 	s, err := slotOf(keys)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/holtcache/holt/gateway/acl"
 	"github.com/holtcache/holt/gateway/command"
+	"github.com/holtcache/holt/gateway/pubsub"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/proto/slot"
 )
@@ -19,6 +20,8 @@ type Server struct {
 	limits   Limits
 	rows     map[*command.Spec]*row
 	tracking *tracking
+	hub      *pubsub.Hub
+	shards   shardWatch
 	topology topology
 	stats    counters
 	observer observer
@@ -58,6 +61,7 @@ func New(cfg Config) *Server {
 	}
 	s.observer.init()
 	s.stats.base.Store(&statsBase{})
+	s.hub = pubsub.New(command.MatchGlob)
 	s.tracking = newTracking(s.limits.TrackingBytesMax)
 	cfg.Access.Watch(s.usersChanged)
 	return s

@@ -34,10 +34,12 @@ var (
 var pong = resp.Simple("PONG")
 
 func (c *conn) ping(args [][]byte) resp.Value {
-	switch len(args) {
-	case 1:
+	switch {
+	case len(args) <= 2 && c.proto == 2 && c.listens():
+		return pongToListener(args[1:])
+	case len(args) == 1:
 		return pong
-	case 2:
+	case len(args) == 2:
 		return resp.Bulk(args[1])
 	}
 	return errorReply(apierr.New(apierr.KindInvalid, "wrong number of arguments for 'ping' command"))
@@ -52,6 +54,7 @@ func (c *conn) quit([][]byte) resp.Value {
 
 func (c *conn) reset([][]byte) resp.Value {
 	c.stopTracking()
+	c.stopListening()
 	c.resetSession()
 	c.silent = false
 	c.setProfile(func(p *profile) { *p = profile{} })
@@ -140,7 +143,7 @@ func (c *conn) hello(args [][]byte) resp.Value {
 	switch {
 	case name != nil && !validName(name):
 		return errorReply(errClientName)
-	case proto == 2 && c.track.tracker != nil:
+	case proto == 2 && c.track.tracker != nil && c.track.tracker.redirect.Load() == nil:
 		return errorReply(errHelloTracks)
 	case user != nil:
 		err = c.authenticate(user, password, args[0])

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,6 +83,8 @@ func (s *Server) fixedSettings() []Setting {
 		{"timeout", strconv.FormatInt(int64(s.limits.IdleTimeout/time.Second), 10)},
 		{"proto-max-bulk-len", strconv.Itoa(s.cfg.Protocol.BulkBytesMax)},
 		{"client-query-buffer-limit", strconv.Itoa(s.cfg.Protocol.QueryBufferBytesMax)},
+		{"client-output-buffer-limit", fmt.Sprintf("normal %d 0 0 slave 0 0 0 pubsub %d %d %d", s.limits.OutputBufferBytesMax,
+			s.limits.MessageBytesMax, s.limits.MessageBytesSoft, s.limits.MessageSoftMax/time.Second)},
 		{"tracking-table-max-bytes", strconv.Itoa(s.limits.TrackingBytesMax)},
 	}
 }

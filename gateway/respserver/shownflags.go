@@ -4,6 +4,8 @@ package respserver
 const (
 	shownReadOnly uint32 = 1 << iota
 	shownTracking
+	shownBroadcast
+	shownBrokenRedirect
 	shownNoEvict
 	shownNoTouch
 )
@@ -24,7 +26,7 @@ func (c *conn) shownFlags() string {
 		letter byte
 		on     bool
 	}{
-		{'x', c.queued.Load() >= 0}, {'b', c.waiting.Load()}, {'t', shown&shownTracking != 0}, {'A', c.killed.Load()},
+		{'P', c.listens()}, {'x', c.queued.Load() >= 0}, {'b', c.waiting.Load()}, {'t', shown&shownTracking != 0}, {'R', shown&shownBrokenRedirect != 0}, {'B', shown&shownBroadcast != 0}, {'A', c.killed.Load()},
 		{'r', shown&shownReadOnly != 0}, {'e', shown&shownNoEvict != 0}, {'T', shown&shownNoTouch != 0},
 	} {
 		if f.on {

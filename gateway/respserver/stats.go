@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/holtcache/holt/gateway/ops"
+	"github.com/holtcache/holt/gateway/pubsub"
 )
 
 // Stats is what the server has counted since its start, or since CONFIG RESETSTAT.
@@ -15,7 +16,13 @@ type Stats struct {
 	// Broken connections ended with an error, TimedOut ones sent nothing or half a command for too long.
 	Broken, TimedOut uint64
 	// OutputCuts counts connections that were closed because of what they made us send before AUTH.
-	OutputCuts     uint64
+	OutputCuts uint64
+	// MessagesLost counts messages of channels that were lost on their way to other nodes, or may have been, for each node.
+	MessagesLost uint64
+	// Channels, Patterns and ShardChannels are how many different ones clients here listen to.
+	Channels, Patterns, ShardChannels int
+	// SlowListeners counts connections that were closed because too many messages waited for them.
+	SlowListeners  uint64
 	ProtocolErrors uint64
 	AuthFailures   uint64
 	Panics         uint64
@@ -71,7 +78,7 @@ type counters struct {
 	accepted, closed, refused    atomic.Uint64
 	broken, timedOut, outputCuts atomic.Uint64
 	protocolErrors, authFailures atomic.Uint64
-	panics                       atomic.Uint64
+	panics, slowListeners        atomic.Uint64
 	rate                         rate
 	received, sent               atomic.Uint64 // bytes
 	lastWarning                  atomic.Int64  // Unix nanoseconds
@@ -113,9 +120,11 @@ func (s *Server) Stats() Stats {
 	st := Stats{
 		Accepted: c.accepted.Load(), Refused: c.refused.Load(), Broken: c.broken.Load(), TimedOut: c.timedOut.Load(),
 		OutputCuts: c.outputCuts.Load(), ProtocolErrors: c.protocolErrors.Load(), AuthFailures: c.authFailures.Load(),
-		Panics: c.panics.Load(), Commands: map[string]uint64{}, Errors: map[string]uint64{}, Ended: map[string]CommandStats{},
+		Panics: c.panics.Load(), SlowListeners: c.slowListeners.Load(), Commands: map[string]uint64{}, Errors: map[string]uint64{}, Ended: map[string]CommandStats{},
 		TrackingBytes: s.tracking.bytes.Load(), Tracking: s.tracking.active.Load(),
-		Lookups: c.lookups.sum(),
+		Lookups:      c.lookups.sum(),
+		MessagesLost: s.lost(),
+		Channels:     s.hub.Count(pubsub.Channel), Patterns: s.hub.Count(pubsub.Pattern), ShardChannels: s.hub.Count(pubsub.ShardChannel),
 	}
 	s.mu.Lock()
 	st.Connections = uint64(len(s.conns))
@@ -145,7 +154,7 @@ func (r *row) stats() (st CommandStats) {
 // resetStats is CONFIG RESETSTAT.
 func (s *Server) resetStats() {
 	c := &s.stats
-	for _, n := range []*atomic.Uint64{&c.accepted, &c.refused, &c.broken, &c.timedOut, &c.outputCuts, &c.protocolErrors, &c.authFailures, &c.panics, &c.received, &c.sent} {
+	for _, n := range []*atomic.Uint64{&c.accepted, &c.refused, &c.broken, &c.timedOut, &c.outputCuts, &c.protocolErrors, &c.authFailures, &c.panics, &c.slowListeners, &c.received, &c.sent} {
 		n.Store(0)
 	}
 	for _, r := range s.rows {

@@ -11,7 +11,12 @@ import (
 // tracker is a connection as the table of tracked keys knows it: from CLIENT TRACKING ON to OFF.
 type tracker struct {
 	out  *output
+	from *conn
 	dead atomic.Bool
+	// prefixes are what keys begin with that a tracker in BCAST mode is told of; nil in the other modes, whose keys are in the table.
+	prefixes atomic.Pointer[prefixes]
+	// redirect is the connection that invalidations go to, nil for the tracker's own.
+	redirect atomic.Pointer[conn]
 
 	mu sync.Mutex // protects the field below
 	// own are the keys that a NOLOOP connection writes in this round; nil without NOLOOP.
@@ -28,12 +33,15 @@ type ownWrite struct {
 	changed bool
 }
 
+// broadcasts tells whether the tracker is in BCAST mode.
+func (tr *tracker) broadcasts() bool { return tr.prefixes.Load() != nil }
+
 // invalidate tells the client that a key changed; nil means all keys. It runs on the goroutine of a state machine.
 func (tr *tracker) invalidate(key []byte) {
 	if tr.dead.Load() || key != nil && tr.holdOwn(key) {
 		return
 	}
-	tr.out.push(key)
+	tr.tell(key)
 }
 
 // holdOwn keeps an invalidation of a key that the connection itself is writing until it is known whose change it was.
@@ -96,14 +104,16 @@ func (c *conn) settleOwn() {
 	tr.mu.Unlock()
 	for key, w := range own {
 		if w.changed && !(w.written && c.holdsVersion([]byte(key), w.version)) {
-			tr.out.push([]byte(key))
+			tr.tell([]byte(key))
 		}
 	}
 }
 
-// holdsVersion tracks a key again and tells whether it still is what the connection has written.
+// holdsVersion tracks a key again, where the table has those of the connection, and tells whether it still is what the connection has written.
 func (c *conn) holdsVersion(key []byte, version uint64) bool {
-	c.server.tracking.register(c.track.tracker, key)
+	if tr := c.track.tracker; !tr.broadcasts() {
+		c.server.tracking.register(tr, key)
+	}
 	var now uint64
 	err := c.readLeader(slot.Of(key), func(r ops.Reader, _ slot.ShardID) { now = versionOf(r, key) })
 	return err == nil && now == version

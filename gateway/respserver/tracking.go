@@ -1,6 +1,7 @@
 package respserver
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -20,6 +21,8 @@ type tracking struct {
 	// evictAt is the slot that is looked at next for keys to make room.
 	evictAt atomic.Uint32
 	slots   [slot.Count]trackedSlot
+	// broadcasts are the trackers in BCAST mode, nil where there are none. The list is immutable; it changes under mu.
+	broadcasts atomic.Pointer[[]*tracker]
 
 	mu       sync.Mutex // protects the field below; taken without a slot's lock
 	trackers map[*tracker]struct{}
@@ -48,6 +51,11 @@ func (t *tracking) leave(tr *tracker) {
 	t.mu.Lock()
 	delete(t.trackers, tr)
 	t.mu.Unlock()
+	if tr.broadcasts() {
+		t.changeBroadcasts(func(list []*tracker) []*tracker {
+			return slices.DeleteFunc(list, func(other *tracker) bool { return other == tr })
+		})
+	}
 	if t.active.Add(-1) == 0 && t.bytes.Load() > 0 {
 		t.dropDead()
 	}
@@ -92,6 +100,7 @@ func (t *tracking) keyChanged(key []byte) {
 	if t.active.Load() == 0 {
 		return
 	}
+	t.tellBroadcasts(key)
 	sl := &t.slots[slot.Of(key)]
 	sl.mu.Lock()
 	defer sl.mu.Unlock()
@@ -117,6 +126,8 @@ func (t *tracking) slotsChanged(ranges []slot.Range) {
 			tr.invalidate(nil)
 		}
 		t.mu.Unlock()
+	} else if len(ranges) > 0 {
+		t.tellBroadcasts(nil) // which keys are in the slots nobody has noted
 	}
 	for _, r := range ranges {
 		for id := int(r.First); id <= int(r.Last); id++ {

@@ -140,14 +140,14 @@ func TestNoLoopTellsOfAChangeInTheSameBatch(t *testing.T) {
 
 func TestTrackingIsRefusedWhereItWouldBeSilent(t *testing.T) {
 	f := start(t, fixtureConfig{})
-	resp2 := "-ERR invalidations need RESP3: send HELLO 3 first; REDIRECT to another connection is not supported"
-	f.dial().want("CLIENT TRACKING ON", resp2, "CLIENT TRACKING ON REDIRECT 1", "-ERR CLIENT TRACKING REDIRECT is not supported; use OPTIN, OPTOUT or neither, over RESP3",
+	resp2 := "-ERR invalidations need RESP3: send HELLO 3 first, or REDIRECT them to another connection"
+	f.dial().want("CLIENT TRACKING ON", resp2, "CLIENT TRACKING ON REDIRECT 1000", "-ERR The client ID you want redirect to does not exist",
 		"CLIENT CACHING YES", "-ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",
 		"CLIENT GETREDIR", ":-1", "CLIENT TRACKINGINFO", "[flags [off] redirect :-1 prefixes []]")
 	c := track(f, "OPTIN NOLOOP")
-	c.want("CLIENT TRACKING ON BCAST", "-ERR CLIENT TRACKING BCAST is not supported; use OPTIN, OPTOUT or neither, over RESP3",
-		"CLIENT TRACKING ON OPTIN OPTOUT", "-ERR You can't use both OPTIN and OPTOUT",
-		"CLIENT TRACKING ON", "-ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.",
+	c.want("CLIENT TRACKING ON BCAST", "-ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode.",
+		"CLIENT TRACKING ON OPTIN OPTOUT", "-ERR You can't specify both OPTIN mode and OPTOUT mode",
+		"CLIENT TRACKING ON OPTOUT", "-ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.",
 		"HELLO 2", "-ERR invalidations need RESP3; CLIENT TRACKING OFF first",
 		"CLIENT TRACKINGINFO", "[flags [on optin noloop] redirect :0 prefixes []]",
 		"CLIENT TRACKING OFF", "+OK", "CLIENT GETREDIR", ":-1")

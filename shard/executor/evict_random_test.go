@@ -21,13 +21,19 @@ type evictWorld struct {
 	leader  int
 	policy  EvictionPolicy
 	budget  int64
-	model   map[string]modelled
+	model   map[string]modelled // nil: none
 	// over is by how much the budget may be passed now: it was lowered, and the maintenance has not caught up yet.
 	over    int64
 	evicted int
 	refused int
 	asked   []*asked
 	index   uint64
+	log     []loggedRecord
+}
+
+type loggedRecord struct {
+	term   uint64
+	record []byte
 }
 
 type modelled struct {
@@ -113,6 +119,7 @@ func (w *evictWorld) commit() {
 	b.proposed = b.proposed[1:]
 	w.follow(f.record)
 	w.index++
+	w.log = append(w.log, loggedRecord{b.term, f.record})
 	for _, each := range w.benches {
 		each.fsm.Apply(&raft.Log{Index: w.index, Term: b.term, Type: raft.LogCommand, Data: f.record})
 	}
@@ -123,7 +130,7 @@ func (w *evictWorld) commit() {
 func (w *evictWorld) follow(record []byte) {
 	w.t.Helper()
 	h, state := entry.PeekHeader(record), w.benches[w.leader].fsm.State()
-	if h.Kind != entry.KindBatch || h.Incarnation != state.Incarnation || h.Sequence != state.Sequence+1 {
+	if w.model == nil || h.Kind != entry.KindBatch || h.Incarnation != state.Incarnation || h.Sequence != state.Sequence+1 {
 		return // behind a batch that was refused
 	}
 	for _, e := range decode(w.t, record) {

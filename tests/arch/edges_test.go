@@ -58,7 +58,8 @@ var edges = map[string][]string{
 	"gateway/client":              {"proto/..."},                                                    // what a user of Holt links: the contract, no server
 	"gateway/acl":                 {"gateway/command", "proto/..."},
 	"gateway/proxy":               {"gateway/ops", "gateway/resp", "gateway/router", "proto/..."},
-	"gateway/respserver":          {"gateway/acl", "gateway/command", "gateway/proxy", "gateway/ops", "gateway/resp", "gateway/router", "raftfsm/store", "proto/..."}, // store.Item is what an ops.Reader lends
+	"gateway/pubsub":              {},
+	"gateway/respserver":          {"gateway/acl", "gateway/command", "gateway/proxy", "gateway/pubsub", "gateway/ops", "gateway/resp", "gateway/router", "raftfsm/store", "proto/..."}, // store.Item is what an ops.Reader lends
 	"gateway/grpcserver":          {"gateway/acl", "gateway/command", "gateway/ops", "gateway/router", "proto/..."},
 	"gateway/metrics":             {"gateway/respserver", "shard/executor", "shard/logstore", "shard/transport"}, // what they count, as they tell it
 	"gateway/dashboard":           {"gateway/router", "proto/..."},                                               // what there is to see comes through an interface that it declares

@@ -61,6 +61,7 @@ var rules = []rule{
 	{"upgrade", "what an older program does not know stops it before it does harm, and only what it does not know", ""},
 	{"ASKING", "a slot that is being handed over is asked for where it goes by those who were told so, for one command", ""},
 	{"WAIT", "WAIT counts the replicas that hold the write", ""},
+	{"watch", "a watcher sees every change once, or is told that it does not", ""},
 	{"tracking", "client-side caches hear of every change, and of every doubt", ""},
 	{"settings", "settings of one command change together, and a shard's budget is the smallest share of its nodes", ""},
 	{"raft #661", "a crash leaves the old vote or the new one, never the new term with the old candidate", ""},

@@ -44,6 +44,7 @@ var directedBugs = slices.Concat(
 	userBugs,
 	scriptBugs,
 	fieldBugs,
+	feedBugs,
 )
 
 // again is the defect of a name, to be found at another level.

@@ -31,7 +31,7 @@ var File_holt_cache_v1_cache_service_proto protoreflect.FileDescriptor
 
 const file_holt_cache_v1_cache_service_proto_rawDesc = "" +
 	"\n" +
-	"!holt/cache/v1/cache_service.proto\x12\rholt.cache.v1\x1a\x19holt/cache/v1/batch.proto\x1a\x17holt/cache/v1/key.proto\x1a\x1cholt/cache/v1/pipeline.proto2\xfd\x03\n" +
+	"!holt/cache/v1/cache_service.proto\x12\rholt.cache.v1\x1a\x19holt/cache/v1/batch.proto\x1a\x17holt/cache/v1/key.proto\x1a\x1cholt/cache/v1/pipeline.proto\x1a\x19holt/cache/v1/watch.proto2\xc3\x04\n" +
 	"\fCacheService\x12<\n" +
 	"\x03Get\x12\x19.holt.cache.v1.GetRequest\x1a\x1a.holt.cache.v1.GetResponse\x12<\n" +
 	"\x03Set\x12\x19.holt.cache.v1.SetRequest\x1a\x1a.holt.cache.v1.SetResponse\x12E\n" +
@@ -39,7 +39,8 @@ const file_holt_cache_v1_cache_service_proto_rawDesc = "" +
 	"\x06Expire\x12\x1c.holt.cache.v1.ExpireRequest\x1a\x1d.holt.cache.v1.ExpireResponse\x12N\n" +
 	"\tIncrement\x12\x1f.holt.cache.v1.IncrementRequest\x1a .holt.cache.v1.IncrementResponse\x12B\n" +
 	"\x05Batch\x12\x1b.holt.cache.v1.BatchRequest\x1a\x1c.holt.cache.v1.BatchResponse\x12O\n" +
-	"\bPipeline\x12\x1e.holt.cache.v1.PipelineRequest\x1a\x1f.holt.cache.v1.PipelineResponse(\x010\x01B7Z5github.com/holtcache/holt/proto/holt/cache/v1;cachev1b\x06proto3"
+	"\bPipeline\x12\x1e.holt.cache.v1.PipelineRequest\x1a\x1f.holt.cache.v1.PipelineResponse(\x010\x01\x12D\n" +
+	"\x05Watch\x12\x1b.holt.cache.v1.WatchRequest\x1a\x1c.holt.cache.v1.WatchResponse0\x01B7Z5github.com/holtcache/holt/proto/holt/cache/v1;cachev1b\x06proto3"
 
 var file_holt_cache_v1_cache_service_proto_goTypes = []any{
 	(*GetRequest)(nil),        // 0: holt.cache.v1.GetRequest
@@ -49,13 +50,15 @@ var file_holt_cache_v1_cache_service_proto_goTypes = []any{
 	(*IncrementRequest)(nil),  // 4: holt.cache.v1.IncrementRequest
 	(*BatchRequest)(nil),      // 5: holt.cache.v1.BatchRequest
 	(*PipelineRequest)(nil),   // 6: holt.cache.v1.PipelineRequest
-	(*GetResponse)(nil),       // 7: holt.cache.v1.GetResponse
-	(*SetResponse)(nil),       // 8: holt.cache.v1.SetResponse
-	(*DeleteResponse)(nil),    // 9: holt.cache.v1.DeleteResponse
-	(*ExpireResponse)(nil),    // 10: holt.cache.v1.ExpireResponse
-	(*IncrementResponse)(nil), // 11: holt.cache.v1.IncrementResponse
-	(*BatchResponse)(nil),     // 12: holt.cache.v1.BatchResponse
-	(*PipelineResponse)(nil),  // 13: holt.cache.v1.PipelineResponse
+	(*WatchRequest)(nil),      // 7: holt.cache.v1.WatchRequest
+	(*GetResponse)(nil),       // 8: holt.cache.v1.GetResponse
+	(*SetResponse)(nil),       // 9: holt.cache.v1.SetResponse
+	(*DeleteResponse)(nil),    // 10: holt.cache.v1.DeleteResponse
+	(*ExpireResponse)(nil),    // 11: holt.cache.v1.ExpireResponse
+	(*IncrementResponse)(nil), // 12: holt.cache.v1.IncrementResponse
+	(*BatchResponse)(nil),     // 13: holt.cache.v1.BatchResponse
+	(*PipelineResponse)(nil),  // 14: holt.cache.v1.PipelineResponse
+	(*WatchResponse)(nil),     // 15: holt.cache.v1.WatchResponse
 }
 var file_holt_cache_v1_cache_service_proto_depIdxs = []int32{
 	0,  // 0: holt.cache.v1.CacheService.Get:input_type -> holt.cache.v1.GetRequest
@@ -65,15 +68,17 @@ var file_holt_cache_v1_cache_service_proto_depIdxs = []int32{
 	4,  // 4: holt.cache.v1.CacheService.Increment:input_type -> holt.cache.v1.IncrementRequest
 	5,  // 5: holt.cache.v1.CacheService.Batch:input_type -> holt.cache.v1.BatchRequest
 	6,  // 6: holt.cache.v1.CacheService.Pipeline:input_type -> holt.cache.v1.PipelineRequest
-	7,  // 7: holt.cache.v1.CacheService.Get:output_type -> holt.cache.v1.GetResponse
-	8,  // 8: holt.cache.v1.CacheService.Set:output_type -> holt.cache.v1.SetResponse
-	9,  // 9: holt.cache.v1.CacheService.Delete:output_type -> holt.cache.v1.DeleteResponse
-	10, // 10: holt.cache.v1.CacheService.Expire:output_type -> holt.cache.v1.ExpireResponse
-	11, // 11: holt.cache.v1.CacheService.Increment:output_type -> holt.cache.v1.IncrementResponse
-	12, // 12: holt.cache.v1.CacheService.Batch:output_type -> holt.cache.v1.BatchResponse
-	13, // 13: holt.cache.v1.CacheService.Pipeline:output_type -> holt.cache.v1.PipelineResponse
-	7,  // [7:14] is the sub-list for method output_type
-	0,  // [0:7] is the sub-list for method input_type
+	7,  // 7: holt.cache.v1.CacheService.Watch:input_type -> holt.cache.v1.WatchRequest
+	8,  // 8: holt.cache.v1.CacheService.Get:output_type -> holt.cache.v1.GetResponse
+	9,  // 9: holt.cache.v1.CacheService.Set:output_type -> holt.cache.v1.SetResponse
+	10, // 10: holt.cache.v1.CacheService.Delete:output_type -> holt.cache.v1.DeleteResponse
+	11, // 11: holt.cache.v1.CacheService.Expire:output_type -> holt.cache.v1.ExpireResponse
+	12, // 12: holt.cache.v1.CacheService.Increment:output_type -> holt.cache.v1.IncrementResponse
+	13, // 13: holt.cache.v1.CacheService.Batch:output_type -> holt.cache.v1.BatchResponse
+	14, // 14: holt.cache.v1.CacheService.Pipeline:output_type -> holt.cache.v1.PipelineResponse
+	15, // 15: holt.cache.v1.CacheService.Watch:output_type -> holt.cache.v1.WatchResponse
+	8,  // [8:16] is the sub-list for method output_type
+	0,  // [0:8] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -87,6 +92,7 @@ func file_holt_cache_v1_cache_service_proto_init() {
 	file_holt_cache_v1_batch_proto_init()
 	file_holt_cache_v1_key_proto_init()
 	file_holt_cache_v1_pipeline_proto_init()
+	file_holt_cache_v1_watch_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -33,6 +33,7 @@ const (
 	CacheService_Increment_FullMethodName = "/holt.cache.v1.CacheService/Increment"
 	CacheService_Batch_FullMethodName     = "/holt.cache.v1.CacheService/Batch"
 	CacheService_Pipeline_FullMethodName  = "/holt.cache.v1.CacheService/Pipeline"
+	CacheService_Watch_FullMethodName     = "/holt.cache.v1.CacheService/Watch"
 )
 
 // CacheServiceClient is the client API for CacheService service.
@@ -56,6 +57,8 @@ type CacheServiceClient interface {
 	Batch(ctx context.Context, in *BatchRequest, opts ...grpc.CallOption) (*BatchResponse, error)
 	// Pipeline carries many independent calls on one stream; it is the way to high throughput.
 	Pipeline(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[PipelineRequest, PipelineResponse], error)
+	// Watch sends the changes of keys, as they are committed, without a gap: where there would be one it says so and ends.
+	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 }
 
 type cacheServiceClient struct {
@@ -139,6 +142,25 @@ func (c *cacheServiceClient) Pipeline(ctx context.Context, opts ...grpc.CallOpti
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type CacheService_PipelineClient = grpc.BidiStreamingClient[PipelineRequest, PipelineResponse]
 
+func (c *cacheServiceClient) Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &CacheService_ServiceDesc.Streams[1], CacheService_Watch_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchRequest, WatchResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type CacheService_WatchClient = grpc.ServerStreamingClient[WatchResponse]
+
 // CacheServiceServer is the server API for CacheService service.
 // All implementations must embed UnimplementedCacheServiceServer
 // for forward compatibility.
@@ -160,6 +182,8 @@ type CacheServiceServer interface {
 	Batch(context.Context, *BatchRequest) (*BatchResponse, error)
 	// Pipeline carries many independent calls on one stream; it is the way to high throughput.
 	Pipeline(grpc.BidiStreamingServer[PipelineRequest, PipelineResponse]) error
+	// Watch sends the changes of keys, as they are committed, without a gap: where there would be one it says so and ends.
+	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	mustEmbedUnimplementedCacheServiceServer()
 }
 
@@ -190,6 +214,9 @@ func (UnimplementedCacheServiceServer) Batch(context.Context, *BatchRequest) (*B
 }
 func (UnimplementedCacheServiceServer) Pipeline(grpc.BidiStreamingServer[PipelineRequest, PipelineResponse]) error {
 	return status.Error(codes.Unimplemented, "method Pipeline not implemented")
+}
+func (UnimplementedCacheServiceServer) Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error {
+	return status.Error(codes.Unimplemented, "method Watch not implemented")
 }
 func (UnimplementedCacheServiceServer) mustEmbedUnimplementedCacheServiceServer() {}
 func (UnimplementedCacheServiceServer) testEmbeddedByValue()                      {}
@@ -327,6 +354,17 @@ func _CacheService_Pipeline_Handler(srv interface{}, stream grpc.ServerStream) e
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type CacheService_PipelineServer = grpc.BidiStreamingServer[PipelineRequest, PipelineResponse]
 
+func _CacheService_Watch_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(CacheServiceServer).Watch(m, &grpc.GenericServerStream[WatchRequest, WatchResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type CacheService_WatchServer = grpc.ServerStreamingServer[WatchResponse]
+
 // CacheService_ServiceDesc is the grpc.ServiceDesc for CacheService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -365,6 +403,11 @@ var CacheService_ServiceDesc = grpc.ServiceDesc{
 			Handler:       _CacheService_Pipeline_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
+		},
+		{
+			StreamName:    "Watch",
+			Handler:       _CacheService_Watch_Handler,
+			ServerStreams: true,
 		},
 	},
 	Metadata: "holt/cache/v1/cache_service.proto",

@@ -31,6 +31,8 @@ const (
 	ValueType_VALUE_TYPE_UNSPECIFIED ValueType = 0
 	// A string of bytes.
 	ValueType_VALUE_TYPE_STRING ValueType = 1
+	// Fields with values.
+	ValueType_VALUE_TYPE_HASH ValueType = 2
 )
 
 // Enum value maps for ValueType.
@@ -38,10 +40,12 @@ var (
 	ValueType_name = map[int32]string{
 		0: "VALUE_TYPE_UNSPECIFIED",
 		1: "VALUE_TYPE_STRING",
+		2: "VALUE_TYPE_HASH",
 	}
 	ValueType_value = map[string]int32{
 		"VALUE_TYPE_UNSPECIFIED": 0,
 		"VALUE_TYPE_STRING":      1,
+		"VALUE_TYPE_HASH":        2,
 	}
 )
 
@@ -1226,10 +1230,11 @@ const file_holt_cache_v1_key_proto_rawDesc = "" +
 	"\tint_value\x18\x02 \x01(\x03H\x00R\bintValue\x12!\n" +
 	"\vfloat_value\x18\x03 \x01(\x01H\x00R\n" +
 	"floatValueB\b\n" +
-	"\x06result*>\n" +
+	"\x06result*S\n" +
 	"\tValueType\x12\x1a\n" +
 	"\x16VALUE_TYPE_UNSPECIFIED\x10\x00\x12\x15\n" +
-	"\x11VALUE_TYPE_STRING\x10\x01*b\n" +
+	"\x11VALUE_TYPE_STRING\x10\x01\x12\x13\n" +
+	"\x0fVALUE_TYPE_HASH\x10\x02*b\n" +
 	"\fKeyCondition\x12\x1d\n" +
 	"\x19KEY_CONDITION_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14KEY_CONDITION_ABSENT\x10\x01\x12\x19\n" +

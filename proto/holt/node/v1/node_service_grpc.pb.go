@@ -36,6 +36,7 @@ const (
 	NodeService_GetVersions_FullMethodName        = "/holt.node.v1.NodeService/GetVersions"
 	NodeService_GetReport_FullMethodName          = "/holt.node.v1.NodeService/GetReport"
 	NodeService_LookUpKey_FullMethodName          = "/holt.node.v1.NodeService/LookUpKey"
+	NodeService_Publish_FullMethodName            = "/holt.node.v1.NodeService/Publish"
 )
 
 // NodeServiceClient is the client API for NodeService service.
@@ -76,6 +77,8 @@ type NodeServiceClient interface {
 	GetReport(ctx context.Context, in *GetReportRequest, opts ...grpc.CallOption) (*GetReportResponse, error)
 	// LookUpKey tells what is known of a key here, without being a use of it. It never asks another node.
 	LookUpKey(ctx context.Context, in *LookUpKeyRequest, opts ...grpc.CallOption) (*LookUpKeyResponse, error)
+	// Publish gives messages to the clients of this node that listen to their channels. The stream lasts as long as the sender.
+	Publish(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[PublishRequest, PublishResponse], error)
 }
 
 type nodeServiceClient struct {
@@ -248,6 +251,19 @@ func (c *nodeServiceClient) LookUpKey(ctx context.Context, in *LookUpKeyRequest,
 	return out, nil
 }
 
+func (c *nodeServiceClient) Publish(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[PublishRequest, PublishResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &NodeService_ServiceDesc.Streams[2], NodeService_Publish_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[PublishRequest, PublishResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type NodeService_PublishClient = grpc.ClientStreamingClient[PublishRequest, PublishResponse]
+
 // NodeServiceServer is the server API for NodeService service.
 // All implementations must embed UnimplementedNodeServiceServer
 // for forward compatibility.
@@ -286,6 +302,8 @@ type NodeServiceServer interface {
 	GetReport(context.Context, *GetReportRequest) (*GetReportResponse, error)
 	// LookUpKey tells what is known of a key here, without being a use of it. It never asks another node.
 	LookUpKey(context.Context, *LookUpKeyRequest) (*LookUpKeyResponse, error)
+	// Publish gives messages to the clients of this node that listen to their channels. The stream lasts as long as the sender.
+	Publish(grpc.ClientStreamingServer[PublishRequest, PublishResponse]) error
 	mustEmbedUnimplementedNodeServiceServer()
 }
 
@@ -340,6 +358,9 @@ func (UnimplementedNodeServiceServer) GetReport(context.Context, *GetReportReque
 }
 func (UnimplementedNodeServiceServer) LookUpKey(context.Context, *LookUpKeyRequest) (*LookUpKeyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method LookUpKey not implemented")
+}
+func (UnimplementedNodeServiceServer) Publish(grpc.ClientStreamingServer[PublishRequest, PublishResponse]) error {
+	return status.Error(codes.Unimplemented, "method Publish not implemented")
 }
 func (UnimplementedNodeServiceServer) mustEmbedUnimplementedNodeServiceServer() {}
 func (UnimplementedNodeServiceServer) testEmbeddedByValue()                     {}
@@ -614,6 +635,13 @@ func _NodeService_LookUpKey_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NodeService_Publish_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(NodeServiceServer).Publish(&grpc.GenericServerStream[PublishRequest, PublishResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type NodeService_PublishServer = grpc.ClientStreamingServer[PublishRequest, PublishResponse]
+
 // NodeService_ServiceDesc is the grpc.ServiceDesc for NodeService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -684,6 +712,11 @@ var NodeService_ServiceDesc = grpc.ServiceDesc{
 			StreamName:    "CarryMigration",
 			Handler:       _NodeService_CarryMigration_Handler,
 			ServerStreams: true,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "Publish",
+			Handler:       _NodeService_Publish_Handler,
 			ClientStreams: true,
 		},
 	},
