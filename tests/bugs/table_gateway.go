@@ -10,7 +10,7 @@ const (
 
 // gatewayBugs are of the layer that answers clients, and of the store that votes stand in.
 var gatewayBugs = []bug{
-	{"pipeNoWait", "12", []edit{{respserverPkg + "/read.go", "if f := c.flightFor(replica); f.isOpen() || f.remote() {", "if f := c.flightFor(replica); f == nil {"}},
+	{"pipeNoWait", "12", []edit{{respserverPkg + "/read.go", "		if f.isOpen() || f.remote() {", "		if f == nil {"}},
 		respserverPkg, "^TestPipelinedReadsSeeTheWritesBeforeThem$"},
 	{"watchMissing", "34", []edit{{respserverPkg + "/watch.go", "	return mark{shard: shard, incarnation: incarnation, deletions: deletions}", "	_, _ = incarnation, deletions\n	return mark{}"}},
 		respserverPkg, "^TestTransactions"},
