@@ -87,11 +87,12 @@ func startAll(ctx context.Context, t *testing.T, c *cluster.Cluster) (programs [
 	} else {
 		missing["redis-py"] = "no Python with redis-py here: install python3-redis to have this test run"
 	}
-	for name, file := range map[string]string{"ioredis": "ioredis.mjs", "node-redis": "noderedis.mjs"} {
-		if missing[name] = nodeMissing(t.Context()); missing[name] == "" {
-			delete(missing, name)
-			programs = append(programs, start(t, name, to(name), "node", filepath.Join("nodejs", file)))
+	for _, js := range []struct{ name, file string }{{"ioredis", "ioredis.mjs"}, {"node-redis", "noderedis.mjs"}} {
+		if without := nodeMissing(t.Context()); without != "" {
+			missing[js.name] = without
+			continue
 		}
+		programs = append(programs, start(t, js.name, to(js.name), "node", filepath.Join("nodejs", js.file)))
 	}
 	return programs, missing
 }
