@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -15,23 +16,53 @@ import (
 // usersMax bounds how long one node may take to list the users.
 const usersMax = 2 * time.Second
 
-// Users lists the users of the cluster, as the first node knows them that answers. It takes the right to run ACL LIST.
-func (c *Client) Users(ctx context.Context) ([]*clusterv1.User, error) {
-	var errs []error
-	for _, addr := range c.topology.addrs() {
-		l, err := c.link(addr)
-		if err != nil {
-			return nil, err
-		}
-		each, cancel := context.WithTimeout(ctx, usersMax)
-		reply, err := clusterv1.NewAdminServiceClient(l.conn).ListUsers(each, &clusterv1.ListUsersRequest{})
-		cancel()
-		if err == nil {
-			return reply.GetUsers(), nil
-		}
-		errs = append(errs, fmt.Errorf("node at %s: %w", addr, err))
+// UserList is the users of a cluster as nodes know them.
+type UserList struct {
+	Users []*clusterv1.User
+	// Epoch is that of the cluster when they were changed last: of two lists that with the higher one is newer.
+	Epoch uint64
+	// Unanimous: every node has answered, and none knows newer ones.
+	Unanimous bool
+}
+
+// Users asks all nodes for the users of the cluster and returns the newest answer. It takes the right to run ACL LIST.
+func (c *Client) Users(ctx context.Context) (UserList, error) {
+	addrs := c.topology.addrs()
+	replies, errs := make([]*clusterv1.ListUsersResponse, len(addrs)), make([]error, len(addrs))
+	ctx, cancel := context.WithTimeout(ctx, usersMax)
+	defer cancel()
+	var asked sync.WaitGroup
+	for i, addr := range addrs {
+		asked.Go(func() {
+			l, err := c.link(addr)
+			if err == nil {
+				replies[i], err = clusterv1.NewAdminServiceClient(l.conn).ListUsers(ctx, &clusterv1.ListUsersRequest{})
+			}
+			if err != nil {
+				errs[i] = fmt.Errorf("node at %s: %w", addr, err)
+			}
+		})
 	}
-	return nil, errors.Join(errs...)
+	asked.Wait()
+	return newestUsers(replies, errs)
+}
+
+// newestUsers chooses among the answers, and errors in their place.
+func newestUsers(replies []*clusterv1.ListUsersResponse, errs []error) (UserList, error) {
+	newest, answers := (*clusterv1.ListUsersResponse)(nil), 0
+	for i, reply := range replies {
+		if errs[i] != nil {
+			continue
+		}
+		answers++
+		if newest == nil || reply.GetEpoch() > newest.GetEpoch() {
+			newest = reply
+		}
+	}
+	if newest == nil {
+		return UserList{}, errors.Join(errs...)
+	}
+	return UserList{Users: newest.GetUsers(), Epoch: newest.GetEpoch(), Unanimous: answers == len(replies)}, nil
 }
 
 // Users lists the users of the cluster.

@@ -223,7 +223,7 @@ func TestUsersAreSetByCall(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	list, err := n.adminClient.ListUsers(ctx, &clusterv1.ListUsersRequest{})
-	if err != nil || len(list.Users) != 1 || list.Users[0].Rules != "on \uFFFD" {
+	if err != nil || len(list.Users) != 1 || list.Users[0].Rules != "on \uFFFD" || list.Epoch != 7 {
 		t.Errorf("ListUsers: %v, %v", list, err)
 	}
 	set, err := n.adminClient.SetUser(ctx, &clusterv1.SetUserRequest{Name: "a", Rules: [][]byte{[]byte("on"), {'~', 0xff}}})

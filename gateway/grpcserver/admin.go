@@ -47,7 +47,7 @@ type Admin interface {
 	// AcceptDataLoss lists this node's replicas that are guarded and, unless it is a dry run, ends that.
 	AcceptDataLoss(ctx context.Context, dryRun bool) (node string, guarded []*clusterv1.GuardedReplica, err error)
 	// Users lists the users in the order of their names. The list belongs to the caller.
-	Users(ctx context.Context) ([]*clusterv1.User, error)
+	Users(ctx context.Context) (users []*clusterv1.User, epoch uint64, err error)
 	// SetUser applies rules to a user, or makes one, all of them or none, and returns when this node goes by that.
 	SetUser(ctx context.Context, name string, rules []string) (*clusterv1.User, error)
 	// DeleteUser takes a user out and tells whether there was one.

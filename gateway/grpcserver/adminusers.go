@@ -12,14 +12,14 @@ const rulesBytesMax = 64 << 10
 
 // ListUsers lists the users.
 func (a *adminService) ListUsers(ctx context.Context, _ *clusterv1.ListUsersRequest) (*clusterv1.ListUsersResponse, error) {
-	users, err := a.s.cfg.Admin.Users(ctx)
+	users, epoch, err := a.s.cfg.Admin.Users(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for i := range users {
 		users[i] = printable(users[i])
 	}
-	return &clusterv1.ListUsersResponse{Users: users}, nil
+	return &clusterv1.ListUsersResponse{Users: users, Epoch: epoch}, nil
 }
 
 // SetUser adds a user or changes one.

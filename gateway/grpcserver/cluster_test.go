@@ -312,8 +312,8 @@ func (a *fakeAdmin) RemoveNode(_ context.Context, node string, force, cancel boo
 	return &clusterv1.RemoveNodeResponse{Replicas: 2}, a.err
 }
 
-func (a *fakeAdmin) Users(context.Context) ([]*clusterv1.User, error) {
-	return []*clusterv1.User{{Name: "default", Rules: "on \xff"}}, nil
+func (a *fakeAdmin) Users(context.Context) ([]*clusterv1.User, uint64, error) {
+	return []*clusterv1.User{{Name: "default", Rules: "on \xff"}}, 7, nil
 }
 
 func (a *fakeAdmin) SetUser(_ context.Context, name string, rules []string) (*clusterv1.User, error) {

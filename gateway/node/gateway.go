@@ -66,8 +66,9 @@ type Gateway struct {
 	http    *http.Server
 	seam    *seam
 	access  *acl.Registry
-	// knownUsers are those that access has, as text. Of one goroutine at a time.
+	// knownUsers are those that access has, as text, and usersEpoch is when they were changed last. Of one goroutine at a time.
 	knownUsers string
+	usersEpoch uint64
 	cancel     context.CancelFunc // ends what asks for the users
 	wg         sync.WaitGroup
 }

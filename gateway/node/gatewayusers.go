@@ -28,21 +28,31 @@ func (cfg *GatewayConfig) access() []client.Option {
 	return []client.Option{client.WithUser(cfg.User, cfg.Password)}
 }
 
-// learnUsers asks a node for the users, and goes by them.
+// learnUsers asks the nodes for the users, and goes by the newest that they tell.
 func (g *Gateway) learnUsers(ctx context.Context) error {
-	users, err := g.maps.Users(ctx)
+	list, err := g.maps.Users(ctx)
 	if err != nil {
 		return err
 	}
-	stored := make([]acl.Stored, 0, len(users))
-	for _, u := range users {
+	g.useUsers(list)
+	return nil
+}
+
+// useUsers makes the gateway go by users, unless it knows newer ones: a node may be behind. Where all nodes agree on older ones the newer
+// are lost for good (holt cluster recover).
+func (g *Gateway) useUsers(list client.UserList) {
+	if list.Epoch < g.usersEpoch && !list.Unanimous {
+		return
+	}
+	g.usersEpoch = list.Epoch
+	stored := make([]acl.Stored, 0, len(list.Users))
+	for _, u := range list.Users {
 		stored = append(stored, acl.Stored{Name: u.GetName(), Rules: []byte(u.GetRules())})
 	}
 	if text := fmt.Sprintf("%q", stored); text != g.knownUsers {
 		g.access.Replace(stored)
 		g.knownUsers = text
 	}
-	return nil
 }
 
 // firstUsers learns the users before anybody is served.

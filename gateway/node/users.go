@@ -147,13 +147,14 @@ func (k userKeeper) commit(ctx context.Context, h *host.Host, command *storagev1
 	}
 }
 
-// Users lists the users.
-func (a admin) Users(context.Context) ([]*clusterv1.User, error) {
-	var list []*clusterv1.User
+// Users lists the users, and tells at which epoch they were changed last.
+func (a admin) Users(context.Context) (list []*clusterv1.User, epoch uint64, _ error) {
+	a.n.users.mu.Lock()
+	defer a.n.users.mu.Unlock()
 	for _, u := range a.n.access.Users().All() {
 		list = append(list, userProto(u))
 	}
-	return list, nil
+	return list, a.n.users.epoch, nil
 }
 
 // SetUser applies rules to a user, or makes one.

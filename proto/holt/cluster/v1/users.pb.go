@@ -119,7 +119,9 @@ func (*ListUsersRequest) Descriptor() ([]byte, []int) {
 type ListUsersResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// All users, "default" included, in ascending order of name.
-	Users         []*User `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	Users []*User `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	// The epoch of the cluster at which they were changed last, as far as this node has heard; 0: it has heard of no cluster.
+	Epoch         uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -159,6 +161,13 @@ func (x *ListUsersResponse) GetUsers() []*User {
 		return x.Users
 	}
 	return nil
+}
+
+func (x *ListUsersResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
 }
 
 // SetUserRequest adds a user or changes one.
@@ -455,9 +464,10 @@ const file_holt_cluster_v1_users_proto_rawDesc = "" +
 	"\x04User\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05rules\x18\x02 \x01(\tR\x05rules\"\x12\n" +
-	"\x10ListUsersRequest\"@\n" +
+	"\x10ListUsersRequest\"V\n" +
 	"\x11ListUsersResponse\x12+\n" +
-	"\x05users\x18\x01 \x03(\v2\x15.holt.cluster.v1.UserR\x05users\":\n" +
+	"\x05users\x18\x01 \x03(\v2\x15.holt.cluster.v1.UserR\x05users\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\":\n" +
 	"\x0eSetUserRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05rules\x18\x02 \x03(\fR\x05rules\"<\n" +
