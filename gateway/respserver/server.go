@@ -26,6 +26,8 @@ type Server struct {
 	shards   shardWatch
 	topology topology
 	stats    counters
+	observer observer
+	hot      hotKeys
 	pauses   pauses
 	started  time.Time
 	lastID   atomic.Int64
@@ -59,6 +61,7 @@ func New(cfg Config) *Server {
 		listeners: map[net.Listener]struct{}{},
 		stop:      make(chan struct{}),
 	}
+	s.observer.init()
 	s.stats.base.Store(&statsBase{})
 	s.hub, s.hubAway = pubsub.New(command.MatchGlob), pubsub.New(command.MatchGlob)
 	s.tracking = newTracking(s.limits.TrackingBytesMax)

@@ -34,6 +34,8 @@ const (
 	NodeService_ChangeMembers_FullMethodName      = "/holt.node.v1.NodeService/ChangeMembers"
 	NodeService_GetController_FullMethodName      = "/holt.node.v1.NodeService/GetController"
 	NodeService_GetVersions_FullMethodName        = "/holt.node.v1.NodeService/GetVersions"
+	NodeService_GetReport_FullMethodName          = "/holt.node.v1.NodeService/GetReport"
+	NodeService_LookUpKey_FullMethodName          = "/holt.node.v1.NodeService/LookUpKey"
 	NodeService_Publish_FullMethodName            = "/holt.node.v1.NodeService/Publish"
 )
 
@@ -71,6 +73,10 @@ type NodeServiceClient interface {
 	GetController(ctx context.Context, in *GetControllerRequest, opts ...grpc.CallOption) (*GetControllerResponse, error)
 	// GetVersions tells what this node's build knows. A build that does not answer knows what every build does.
 	GetVersions(ctx context.Context, in *GetVersionsRequest, opts ...grpc.CallOption) (*GetVersionsResponse, error)
+	// GetReport tells how this node is doing.
+	GetReport(ctx context.Context, in *GetReportRequest, opts ...grpc.CallOption) (*GetReportResponse, error)
+	// LookUpKey tells what is known of a key here, without being a use of it. It never asks another node.
+	LookUpKey(ctx context.Context, in *LookUpKeyRequest, opts ...grpc.CallOption) (*LookUpKeyResponse, error)
 	// Publish gives messages to the clients of this node that listen to their channels. The stream lasts as long as the sender.
 	Publish(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[PublishRequest, PublishResponse], error)
 }
@@ -225,6 +231,26 @@ func (c *nodeServiceClient) GetVersions(ctx context.Context, in *GetVersionsRequ
 	return out, nil
 }
 
+func (c *nodeServiceClient) GetReport(ctx context.Context, in *GetReportRequest, opts ...grpc.CallOption) (*GetReportResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetReportResponse)
+	err := c.cc.Invoke(ctx, NodeService_GetReport_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *nodeServiceClient) LookUpKey(ctx context.Context, in *LookUpKeyRequest, opts ...grpc.CallOption) (*LookUpKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(LookUpKeyResponse)
+	err := c.cc.Invoke(ctx, NodeService_LookUpKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *nodeServiceClient) Publish(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[PublishRequest, PublishResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &NodeService_ServiceDesc.Streams[2], NodeService_Publish_FullMethodName, cOpts...)
@@ -272,6 +298,10 @@ type NodeServiceServer interface {
 	GetController(context.Context, *GetControllerRequest) (*GetControllerResponse, error)
 	// GetVersions tells what this node's build knows. A build that does not answer knows what every build does.
 	GetVersions(context.Context, *GetVersionsRequest) (*GetVersionsResponse, error)
+	// GetReport tells how this node is doing.
+	GetReport(context.Context, *GetReportRequest) (*GetReportResponse, error)
+	// LookUpKey tells what is known of a key here, without being a use of it. It never asks another node.
+	LookUpKey(context.Context, *LookUpKeyRequest) (*LookUpKeyResponse, error)
 	// Publish gives messages to the clients of this node that listen to their channels. The stream lasts as long as the sender.
 	Publish(grpc.ClientStreamingServer[PublishRequest, PublishResponse]) error
 	mustEmbedUnimplementedNodeServiceServer()
@@ -322,6 +352,12 @@ func (UnimplementedNodeServiceServer) GetController(context.Context, *GetControl
 }
 func (UnimplementedNodeServiceServer) GetVersions(context.Context, *GetVersionsRequest) (*GetVersionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetVersions not implemented")
+}
+func (UnimplementedNodeServiceServer) GetReport(context.Context, *GetReportRequest) (*GetReportResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetReport not implemented")
+}
+func (UnimplementedNodeServiceServer) LookUpKey(context.Context, *LookUpKeyRequest) (*LookUpKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method LookUpKey not implemented")
 }
 func (UnimplementedNodeServiceServer) Publish(grpc.ClientStreamingServer[PublishRequest, PublishResponse]) error {
 	return status.Error(codes.Unimplemented, "method Publish not implemented")
@@ -563,6 +599,42 @@ func _NodeService_GetVersions_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NodeService_GetReport_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetReportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).GetReport(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_GetReport_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).GetReport(ctx, req.(*GetReportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NodeService_LookUpKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LookUpKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).LookUpKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_LookUpKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).LookUpKey(ctx, req.(*LookUpKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _NodeService_Publish_Handler(srv interface{}, stream grpc.ServerStream) error {
 	return srv.(NodeServiceServer).Publish(&grpc.GenericServerStream[PublishRequest, PublishResponse]{ServerStream: stream})
 }
@@ -620,6 +692,14 @@ var NodeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetVersions",
 			Handler:    _NodeService_GetVersions_Handler,
+		},
+		{
+			MethodName: "GetReport",
+			Handler:    _NodeService_GetReport_Handler,
+		},
+		{
+			MethodName: "LookUpKey",
+			Handler:    _NodeService_LookUpKey_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
