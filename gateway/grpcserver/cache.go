@@ -46,7 +46,7 @@ func (c *cacheService) Batch(ctx context.Context, r *cachev1.BatchRequest) (*cac
 
 // Pipeline carries many independent calls on one stream.
 func (c *cacheService) Pipeline(stream cachev1.CacheService_PipelineServer) error {
-	return newPipeline(c.s, stream).run()
+	return c.s.servePipeline(stream)
 }
 
 // unary serves a request whose response is of type R.

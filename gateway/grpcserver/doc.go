@@ -30,6 +30,13 @@
 //
 // # Goroutines
 //
-// Handlers run on goroutines of grpc-go, at most Limits.StreamsPerConnection a connection. A pipeline adds a receiver, a
-// sender and a goroutine for each call in flight; its handler waits for all but the receiver, which ends with the stream.
+// Handlers run on goroutines of grpc-go, at most Limits.StreamsPerConnection a connection. A pipeline adds a receiver, and with its
+// first message a sender and a goroutine for each call in flight; its handler waits for all but the receiver, which ends with the
+// stream, and for that one too where the stream is over.
+//
+// # Floods
+//
+// Goroutines that a connection sets to work again and again at once hold up all others of the process, however short each runs: they
+// wait in the scheduler's global queue, which is looked at now and then as long as there is work elsewhere. So connections are
+// read from no faster than their frames are worth (pace.go). go run ./tests/robustness hostile measures what others notice.
 package grpcserver

@@ -14,6 +14,7 @@ import (
 // message is refused, and with it every bomb.
 func (s *Server) options() []grpc.ServerOption {
 	return []grpc.ServerOption{
+		grpc.Creds(paced{&toll{}}),
 		grpc.MaxRecvMsgSize(s.limits.MessageBytes),
 		grpc.MaxSendMsgSize(s.limits.ReplyBytes()),
 		grpc.MaxConcurrentStreams(s.limits.StreamsPerConnection),

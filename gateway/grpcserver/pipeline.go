@@ -34,13 +34,28 @@ type received struct {
 	err     error
 }
 
-func newPipeline(s *Server, stream cachev1.CacheService_PipelineServer) *pipeline {
-	return &pipeline{s: s, stream: stream, gate: newGate(s.limits), ready: make(chan ready, s.limits.PipelineCalls)}
+// servePipeline serves a stream until the client has no more calls, either side gives up, or the server stops. Calls that were
+// received are done then, and answered if the stream still can.
+//
+// Streams that are opened and reset at once must cost as little as they say: what a pipeline needs is made for its first
+// message, and no receiver is left behind by a stream that is over, or they would pile up beyond StreamsPerConnection.
+func (s *Server) servePipeline(stream cachev1.CacheService_PipelineServer) error {
+	messages, received := receive(stream)
+	defer func() {
+		if stream.Context().Err() != nil {
+			<-received
+		}
+	}()
+	first, err := s.next(stream.Context(), messages)
+	if err != nil || first == nil {
+		return err
+	}
+	p := &pipeline{s: s, stream: stream, gate: newGate(s.limits), ready: make(chan ready, s.limits.PipelineCalls)}
+	return p.run(first, messages)
 }
 
-// run serves the stream until the client has no more calls, either side gives up, or the server stops. Calls that were
-// received are done then, and answered if the stream still can.
-func (p *pipeline) run() error {
+// run serves the messages from the first one on.
+func (p *pipeline) run(first *cachev1.PipelineRequest, messages <-chan received) error {
 	ctx, cancel := context.WithCancel(p.stream.Context())
 	defer cancel()
 	sent := make(chan error, 1)
@@ -54,7 +69,7 @@ func (p *pipeline) run() error {
 		}
 		sent <- err
 	}()
-	err := p.take(ctx, p.receive())
+	err := p.take(ctx, first, messages)
 	p.calls.Wait()
 	close(p.ready)
 	if broken := <-sent; broken != nil {
@@ -63,15 +78,17 @@ func (p *pipeline) run() error {
 	return err
 }
 
-// receive starts the receiver. It ends with the stream, soon after the handler has returned at the latest.
-func (p *pipeline) receive() <-chan received {
-	messages := make(chan received)
+// receive starts the receiver, which closes ended when it ends: with the stream, soon after the handler has returned at the
+// latest.
+func receive(stream cachev1.CacheService_PipelineServer) (messages <-chan received, ended <-chan struct{}) {
+	out, end := make(chan received), make(chan struct{})
 	go func() {
+		defer close(end)
 		for {
-			request, err := p.stream.Recv()
+			request, err := stream.Recv()
 			select {
-			case messages <- received{request, err}:
-			case <-p.stream.Context().Done():
+			case out <- received{request, err}:
+			case <-stream.Context().Done():
 				return
 			}
 			if err != nil {
@@ -79,34 +96,39 @@ func (p *pipeline) receive() <-chan received {
 			}
 		}
 	}()
-	return messages
+	return out, end
+}
+
+// next is the next message, nil when the client has no more.
+func (s *Server) next(ctx context.Context, messages <-chan received) (*cachev1.PipelineRequest, error) {
+	select {
+	case m := <-messages:
+		switch {
+		case m.err == io.EOF:
+			return nil, nil
+		case m.err != nil:
+			return nil, m.err
+		case len(m.request.GetCalls()) == 0:
+			return nil, invalid("calls: a message of a pipeline needs at least one call")
+		}
+		return m.request, nil
+	case <-s.stopping:
+		return nil, apierr.New(apierr.KindShutdown, "this node is shutting down; the outcome of calls without reply is unknown, go on at another node")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // take starts the calls of each message and returns nil when the client has no more.
-func (p *pipeline) take(ctx context.Context, messages <-chan received) error {
-	for {
-		select {
-		case m := <-messages:
-			if m.err == io.EOF {
-				return nil
+func (p *pipeline) take(ctx context.Context, m *cachev1.PipelineRequest, messages <-chan received) (err error) {
+	for ; m != nil && err == nil; m, err = p.s.next(ctx, messages) {
+		for _, call := range m.GetCalls() {
+			if err := p.start(ctx, call); err != nil {
+				return err
 			}
-			if m.err != nil {
-				return m.err
-			}
-			if len(m.request.GetCalls()) == 0 {
-				return invalid("calls: a message of a pipeline needs at least one call")
-			}
-			for _, call := range m.request.GetCalls() {
-				if err := p.start(ctx, call); err != nil {
-					return err
-				}
-			}
-		case <-p.s.stopping:
-			return apierr.New(apierr.KindShutdown, "this node is shutting down; the outcome of calls without reply is unknown, go on at another node")
-		case <-ctx.Done():
-			return ctx.Err()
 		}
 	}
+	return err
 }
 
 // start serves one call on its own goroutine, as soon as the gate lets it in.

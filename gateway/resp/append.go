@@ -16,6 +16,11 @@ const ErrorBytesMax = 1024
 // :1 or :0, double, verbatim and big number a bulk.
 func (v Value) Append(dst []byte, proto int) []byte { return v.append(dst, proto >= 3) }
 
+// AppendBulkHead appends what comes before the bytes of a bulk; a line break ends it.
+func AppendBulkHead(dst []byte, sizeBytes int) []byte {
+	return appendNumber(dst, '$', int64(sizeBytes))
+}
+
 func (v *Value) append(dst []byte, resp3 bool) []byte {
 	switch v.Kind {
 	case KindNull, KindNullArray:

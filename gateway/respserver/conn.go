@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -63,6 +64,14 @@ type conn struct {
 
 	// arrived is when the commands at hand began to be run: their deadlines count from it.
 	arrived time.Time
+	// parsed is when the command at hand was, or the last one before it that the connection looked at the clock for; it counts
+	// from Server.started. What the command takes counts from it.
+	parsed time.Duration
+	// tally sums up the commands of the round that have ended; slowInRound is how many of them the slow log has kept.
+	tally       tally
+	slowInRound int
+	// unsampled is how many commands on keys are not looked at until one is.
+	unsampled int
 	// began is when the command that is not whole yet began to arrive; zero where there is none.
 	began   time.Time
 	entries []*entry // those of the round are entries[:used]
@@ -73,6 +82,7 @@ type conn struct {
 	heldRead    int64
 	heldReplies atomic.Int64
 	direct      directRead
+	behind      behind
 	runs        int         // commands of the round
 	lookups     ops.Lookups // of the round
 	// inExec: EXEC runs the command at hand, which must not wait then.
@@ -121,6 +131,7 @@ func newConn(s *Server, nc net.Conn, id int64) *conn {
 	c.becomeDefault()
 	c.out = output{nc: nc, limits: &s.limits, sent: &s.stats.sent}
 	c.direct.init(c)
+	c.behind.most = behindFirst
 	c.resetSession()
 	c.lastActive.Store(c.since.UnixNano())
 	return c
@@ -163,6 +174,7 @@ func (c *conn) run() {
 			return
 		}
 		for c.round() {
+			runtime.Gosched() // others come to their turn between the rounds of one who has sent many commands at once
 		}
 	}
 }
@@ -175,6 +187,7 @@ func (c *conn) end() {
 			"client", c.remote, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 	}
 	c.ended.Store(true)
+	c.tally.flush(c.id)
 	c.server.forget(c)
 	_ = c.nc.Close()
 	c.accountRead(0)

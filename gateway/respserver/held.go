@@ -32,9 +32,11 @@ func (c *conn) accountReply(bytes int64) bool {
 	return c.server.held.Add(bytes) <= int64(c.server.limits.ClientsBytesMax)
 }
 
-// releaseReplies says that no reply waits any more.
-func (c *conn) releaseReplies() {
-	if held := c.heldReplies.Swap(0); held != 0 {
+// releaseReplies says that no reply waits any more. It tells whether one did that counts.
+func (c *conn) releaseReplies() (some bool) {
+	held := c.heldReplies.Swap(0)
+	if held != 0 {
 		c.server.held.Add(-held)
 	}
+	return held != 0
 }

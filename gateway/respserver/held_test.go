@@ -33,11 +33,11 @@ func TestHalfCommandsOfManyClientsAreBoundedTogether(t *testing.T) {
 }
 
 func TestRepliesOfAllClientsAreBoundedTogether(t *testing.T) {
-	const limit = 1 << 20
+	const limit = 500 << 10
 	f := start(t, fixtureConfig{limits: Limits{ClientsBytesMax: limit}})
 	c := f.dial()
 	c.want("SET k "+strings.Repeat("v", 200<<10), "+OK")
-	// Behind an open write a read waits, and its reply is held.
+	// Behind an open write a few reads wait, and their replies are held. The others come one after another.
 	c.send("SET x 1", "GET k", "GET k", "GET k", "GET k", "GET k", "GET k", "GET k", "GET k")
 	full, refused := 0, 0
 	for range 9 {
@@ -48,9 +48,37 @@ func TestRepliesOfAllClientsAreBoundedTogether(t *testing.T) {
 			refused++
 		}
 	}
-	if full != 5 || refused != 3 {
-		t.Errorf("%d replies came and %d were refused, want 5 and 3", full, refused)
+	if full != 6 || refused != 2 {
+		t.Errorf("%d replies came and %d were refused, want 6 and 2", full, refused)
 	}
 	eventually(t, "nothing is held", func() bool { return f.server.held.Load() == 0 })
 	c.want("GET x", "1")
+}
+
+// A client that asks for large values and does not read holds what the system does not take.
+func TestRepliesThatNobodyReadsAreBoundedTogether(t *testing.T) {
+	const limit, size = 24 << 20, 8 << 20
+	f := start(t, fixtureConfig{limits: Limits{ClientsBytesMax: limit}})
+	bystander := f.dial()
+	bystander.want("SET big "+strings.Repeat("v", size), "+OK", "SET small "+strings.Repeat("v", 4), "+OK")
+	holders := []*client{f.dial(), f.dial()}
+	for _, holder := range holders {
+		holder.send("GET big")
+	}
+	eventually(t, "replies are held", func() bool { return f.server.held.Load() >= 2*size })
+	bystander.send("GET big")
+	if got := bystander.recv(); !strings.Contains(got, "maxmemory-clients") {
+		t.Errorf("got %.100q, want an error", got)
+	}
+	bystander.want("GET small", "vvvv")
+	for _, holder := range holders {
+		if got := holder.recv(); len(got) != size {
+			t.Errorf("got %d bytes, want %d", len(got), size)
+		}
+	}
+	eventually(t, "nothing is held", func() bool { return f.server.held.Load() == 0 })
+	bystander.send("GET big")
+	if got := bystander.recv(); len(got) != size {
+		t.Errorf("got %d bytes, want %d", len(got), size)
+	}
 }

@@ -75,6 +75,15 @@ func (o *output) flush() bool {
 	return o.writeBuf()
 }
 
+// through writes the replies so far and b behind them, without a copy of it.
+func (o *output) through(b []byte) bool {
+	if o.shared {
+		o.writing.Lock()
+		defer o.writing.Unlock()
+	}
+	return o.writeBuf() && o.write(b)
+}
+
 // finish writes what is left of the round's replies, then the pushes that came meanwhile.
 func (o *output) finish() bool {
 	if !o.shared {

@@ -46,8 +46,9 @@ func (c *conn) context() context.Context {
 	return c.direct.ctx.until(c.arrived.Add(router.CommitMax))
 }
 
-// read runs a command that only reads. known=false: it became an op, whose entry has the reply.
-func (c *conn) read(spec *command.Spec, call *command.Call, s slot.ID) (v resp.Value, known bool) {
+// read runs a command that only reads. known=false: it became an op, whose entry has the reply. mayWait: what is open may be
+// waited for before.
+func (c *conn) read(spec *command.Spec, call *command.Call, s slot.ID, mayWait bool) (v resp.Value, known bool) {
 	c.direct.noTouch = c.leavesUntouched(spec)
 	asked, stale := c.asked, c.readOnly || c.readMode == router.ReadStale
 	for attempt := 0; ; attempt++ {
@@ -55,7 +56,12 @@ func (c *conn) read(spec *command.Spec, call *command.Call, s slot.ID) (v resp.V
 		if err != nil {
 			return errorReply(c.redirected(err)), true
 		}
-		if f := c.flightFor(replica); f.isOpen() || f.remote() {
+		f := c.flightFor(replica)
+		if mayWait && f.isOpen() && !f.remote() && c.behind.full() {
+			c.settle()
+		}
+		if f.isOpen() || f.remote() {
+			c.behind.reads++
 			e := c.newEntry()
 			e.set(spec, call)
 			e.op.Slot = s
@@ -66,7 +72,9 @@ func (c *conn) read(spec *command.Spec, call *command.Call, s slot.ID) (v resp.V
 		err = c.readAt(replica, s, mode, call.Read, several(spec, call))
 		if err == nil {
 			c.lookups.Add(c.direct.counted.Lookups)
-			return c.direct.take(), true
+			v := c.direct.take()
+			c.behind.sawDirect(&v)
+			return v, true
 		}
 		if stale && isMoved(err) {
 			stale = false // this replica does not have the slot any more, or not yet; the leader of its shard knows who has

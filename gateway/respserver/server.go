@@ -24,6 +24,8 @@ type Server struct {
 	shards   shardWatch
 	topology topology
 	stats    counters
+	observer observer
+	hot      hotKeys
 	pauses   pauses
 	started  time.Time
 	lastID   atomic.Int64
@@ -57,6 +59,7 @@ func New(cfg Config) *Server {
 		listeners: map[net.Listener]struct{}{},
 		stop:      make(chan struct{}),
 	}
+	s.observer.init()
 	s.stats.base.Store(&statsBase{})
 	s.hub = pubsub.New(command.MatchGlob)
 	s.tracking = newTracking(s.limits.TrackingBytesMax)

@@ -72,7 +72,7 @@ func (c *conn) part(spec *command.Spec, args [][]byte, s slot.ID) {
 	case err != nil:
 		c.newEntry().reply = errorReply(err)
 	case call.Read != nil:
-		if v, known := c.read(spec, &call, s); known {
+		if v, known := c.read(spec, &call, s, false); known {
 			c.charge(&v)
 			c.newEntry().reply = v
 		}

@@ -19,48 +19,16 @@ import (
 	cachev1 "github.com/holtcache/holt/proto/holt/cache/v1"
 	"github.com/holtcache/holt/shard/transport"
 	"github.com/holtcache/holt/tests/cluster"
+	"github.com/holtcache/holt/tests/hostile"
 	"github.com/holtcache/holt/tests/workload"
 )
-
-// hostile is what is sent to a port, and whether the other end has to close the connection then.
-type hostile struct {
-	name   string
-	bytes  string
-	closes bool
-	says   string // part of what comes back before
-}
-
-func nested(depth int) string { return strings.Repeat("*1\r\n", depth) }
-
-var hostileRESP = []hostile{
-	{"an empty line", "\r\n", false, ""},
-	{"empty and negative arrays", "*0\r\n*-1\r\n*-10\r\n", false, ""},
-	{"a count over the limit", "*20000000\r\n", true, "invalid multibulk length"},
-	{"the largest count", "*9223372036854775807\r\n", true, "invalid multibulk length"},
-	{"a count that is no number of 64 bits", "*99999999999999999999\r\n", true, "invalid multibulk length"},
-	{"a length that overflows", "*1\r\n$9223372036854775807\r\n", true, "invalid bulk length"},
-	{"a length just below", "*1\r\n$9223372036854775805\r\n", true, "invalid bulk length"},
-	{"a length of 2 GiB", "*1\r\n$2147483648\r\n", true, "invalid bulk length"},
-	{"a negative length", "*3\r\n$-10\r\n", true, "invalid bulk length"},
-	{"a length in words", "*1\r\n$blabla\r\n", true, "invalid bulk length"},
-	{"no length", "*1\r\nfoo\r\n", true, "expected '$', got 'f'"},
-	{"a value without its end", "*2\r\n$3\r\nGET\r\n$1\r\nxyz\r\n", true, "Protocol error"},
-	{"a line without end", strings.Repeat("\x00", 70<<10), true, "too big inline request"},
-	{"a count without end", "*" + strings.Repeat("1", 70<<10), true, "Protocol error"},
-	{"unbalanced quotes", "SET \"x\r\n", true, "unbalanced quotes"},
-	{"arrays in arrays", nested(100000), true, ""},
-	{"types of RESP3 as a request", "%1\r\n+a\r\n+b\r\n", false, ""},
-	{"a browser", "POST / HTTP/1.1\r\nHost: x\r\n\r\n", true, ""},
-	{"a TLS client", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + strings.Repeat("x", 500), true, ""},
-	{"a name with controls", "*1\r\n$9\r\nfoo\r\nbar\x00\r\n", false, "unknown command"},
-}
 
 func TestHostileRESPCostsItsConnectionOnly(t *testing.T) {
 	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Nodes: 1})
 	n := c.Nodes[0]
-	for _, h := range hostileRESP {
-		t.Run(h.name, func(t *testing.T) { attack(t, n, n.Addr.RESP, h) })
+	for _, h := range hostile.RESP {
+		t.Run(h.Name, func(t *testing.T) { attack(t, n, n.Addr.RESP, h) })
 	}
 	t.Run("byte by byte", func(t *testing.T) {
 		conn, err := workload.Dial(n.Addr.RESP, cluster.Deadline)
@@ -127,7 +95,7 @@ func TestHostileRESPCostsItsConnectionOnly(t *testing.T) {
 }
 
 // attack sends hostile bytes to a port and looks whether the node took harm.
-func attack(t *testing.T, n *cluster.Node, addr string, h hostile) {
+func attack(t *testing.T, n *cluster.Node, addr string, h hostile.Input) {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", addr, cluster.Deadline)
 	if err != nil {
@@ -137,14 +105,14 @@ func attack(t *testing.T, n *cluster.Node, addr string, h hostile) {
 	if err := conn.SetDeadline(time.Now().Add(cluster.Deadline)); err != nil {
 		t.Fatal(err)
 	}
-	_, _ = conn.Write([]byte(h.bytes)) // the other end may have closed it already
-	if !h.closes && h.says == "" {
+	_, _ = conn.Write([]byte(h.Bytes)) // the other end may have closed it already
+	if !h.Closes && h.Says == "" {
 		unharmed(t, n)
 		return
 	}
 	var got []byte
 	buffer := make([]byte, 4<<10)
-	for h.closes || !strings.Contains(string(got), h.says) {
+	for h.Closes || !strings.Contains(string(got), h.Says) {
 		count, err := conn.Read(buffer)
 		got = append(got, buffer[:count]...)
 		if errors.Is(err, os.ErrDeadlineExceeded) || len(got) > 1<<20 {
@@ -154,8 +122,8 @@ func attack(t *testing.T, n *cluster.Node, addr string, h hostile) {
 			break // closed, in one way or another
 		}
 	}
-	if !strings.Contains(string(got), h.says) {
-		t.Errorf("got %.200q, want %q in it", got, h.says)
+	if !strings.Contains(string(got), h.Says) {
+		t.Errorf("got %.200q, want %q in it", got, h.Says)
 	}
 	unharmed(t, n)
 }
@@ -189,16 +157,16 @@ func TestHostileBytesOnTheOtherPortsCostTheirConnectionOnly(t *testing.T) {
 		for _, port := range []struct{ name, addr string }{
 			{"cluster", n.Addr.Cluster}, {"gRPC", n.Addr.GRPC}, {"gossip", n.Addr.Gossip}, {"HTTP", n.Addr.HTTP},
 		} {
-			for _, h := range []hostile{
-				{"garbage", garbage, true, ""},
-				{"a browser", "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", true, ""},
-				{"RESP", "*1\r\n$4\r\nPING\r\n\r\n\r\n", true, ""},
-				{"HTTP/2, then garbage", http2 + garbage, true, ""},
-				{"Raft, then garbage", string(transport.Preface) + garbage, true, ""},
-				{"Raft, then a frame of 4 GiB", string(transport.Preface) + "\xff\xff\xff\xff\xff\xff\xff\xff" + garbage, true, ""},
+			for _, h := range []hostile.Input{
+				{Name: "garbage", Bytes: garbage, Closes: true},
+				{Name: "a browser", Bytes: "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", Closes: true},
+				{Name: "RESP", Bytes: "*1\r\n$4\r\nPING\r\n\r\n\r\n", Closes: true},
+				{Name: "HTTP/2, then garbage", Bytes: http2 + garbage, Closes: true},
+				{Name: "Raft, then garbage", Bytes: string(transport.Preface) + garbage, Closes: true},
+				{Name: "Raft, then a frame of 4 GiB", Bytes: string(transport.Preface) + "\xff\xff\xff\xff\xff\xff\xff\xff" + garbage, Closes: true},
 			} {
 				wg.Go(func() {
-					t.Run(port.name+", "+h.name, func(t *testing.T) { attack(t, n, port.addr, h) })
+					t.Run(port.name+", "+h.Name, func(t *testing.T) { attack(t, n, port.addr, h) })
 				})
 			}
 		}

@@ -5,6 +5,7 @@
 //	go run ./tests/robustness suite -time 8m    runs that cover faults, workloads and options
 //	go run ./tests/robustness failover -n 100   how long a shard is not written to when its leader goes
 //	go run ./tests/robustness elastic -n 3      what clients notice of nodes that come and go, and of slots that move
+//	go run ./tests/robustness hostile           how long clients wait while others send what nobody should
 //	go run ./tests/robustness figures           tables from the results of all of these
 //	go run ./tests/robustness list              what there is
 //
@@ -33,6 +34,8 @@ var commands = []struct {
 	{"suite", "runs one after another until everything is covered, or for -time", runSuite},
 	{"failover", "measure failovers and planned moves of leaders", runFailover},
 	{"elastic", "measure what clients notice of nodes that come and go, and of slots that move", runElastic},
+	{"hostile", "attack a node in every way there is, and measure what other clients notice", runHostile},
+	{"bystander", "be one of those clients until the standard input ends", runBystander},
 	{"figures", "make tests/FIGURES.md from files of results", runFigures},
 	{"list", "print the faults and the workloads", runList},
 }

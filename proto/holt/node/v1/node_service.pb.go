@@ -26,7 +26,8 @@ var File_holt_node_v1_node_service_proto protoreflect.FileDescriptor
 
 const file_holt_node_v1_node_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fholt/node/v1/node_service.proto\x12\fholt.node.v1\x1a\x1aholt/node/v1/forward.proto\x1a\x17holt/node/v1/join.proto\x1a\x17holt/node/v1/meta.proto\x1a\x1cholt/node/v1/migration.proto\x1a\x1aholt/node/v1/publish.proto\x1a\x1aholt/node/v1/replica.proto2\xb6\t\n" +
+	"\x1fholt/node/v1/node_service.proto\x12\fholt.node.v1\x1a\x1aholt/node/v1/forward.proto\x1a\x17holt/node/v1/join.proto\x1a\x17holt/node/v1/meta.proto\x1a\x1cholt/node/v1/migration.proto\x1a\x1aholt/node/v1/publish.proto\x1a\x1aholt/node/v1/replica.proto\x1a\x19holt/node/v1/report.proto2\xd2\n" +
+	"\n" +
 	"\vNodeService\x12=\n" +
 	"\x04Join\x12\x19.holt.node.v1.JoinRequest\x1a\x1a.holt.node.v1.JoinResponse\x12R\n" +
 	"\vProposeMeta\x12 .holt.node.v1.ProposeMetaRequest\x1a!.holt.node.v1.ProposeMetaResponse\x12I\n" +
@@ -41,7 +42,9 @@ const file_holt_node_v1_node_service_proto_rawDesc = "" +
 	"\rChangeMembers\x12\".holt.node.v1.ChangeMembersRequest\x1a#.holt.node.v1.ChangeMembersResponse\x12X\n" +
 	"\rGetController\x12\".holt.node.v1.GetControllerRequest\x1a#.holt.node.v1.GetControllerResponse\x12R\n" +
 	"\vGetVersions\x12 .holt.node.v1.GetVersionsRequest\x1a!.holt.node.v1.GetVersionsResponse\x12H\n" +
-	"\aPublish\x12\x1c.holt.node.v1.PublishRequest\x1a\x1d.holt.node.v1.PublishResponse(\x01B5Z3github.com/holtcache/holt/proto/holt/node/v1;nodev1b\x06proto3"
+	"\aPublish\x12\x1c.holt.node.v1.PublishRequest\x1a\x1d.holt.node.v1.PublishResponse(\x01\x12L\n" +
+	"\tGetReport\x12\x1e.holt.node.v1.GetReportRequest\x1a\x1f.holt.node.v1.GetReportResponse\x12L\n" +
+	"\tLookUpKey\x12\x1e.holt.node.v1.LookUpKeyRequest\x1a\x1f.holt.node.v1.LookUpKeyResponseB5Z3github.com/holtcache/holt/proto/holt/node/v1;nodev1b\x06proto3"
 
 var file_holt_node_v1_node_service_proto_goTypes = []any{
 	(*JoinRequest)(nil),                // 0: holt.node.v1.JoinRequest
@@ -58,20 +61,24 @@ var file_holt_node_v1_node_service_proto_goTypes = []any{
 	(*GetControllerRequest)(nil),       // 11: holt.node.v1.GetControllerRequest
 	(*GetVersionsRequest)(nil),         // 12: holt.node.v1.GetVersionsRequest
 	(*PublishRequest)(nil),             // 13: holt.node.v1.PublishRequest
-	(*JoinResponse)(nil),               // 14: holt.node.v1.JoinResponse
-	(*ProposeMetaResponse)(nil),        // 15: holt.node.v1.ProposeMetaResponse
-	(*ReadMetaResponse)(nil),           // 16: holt.node.v1.ReadMetaResponse
-	(*WatchMetaResponse)(nil),          // 17: holt.node.v1.WatchMetaResponse
-	(*ForwardResponse)(nil),            // 18: holt.node.v1.ForwardResponse
-	(*TransferLeadershipResponse)(nil), // 19: holt.node.v1.TransferLeadershipResponse
-	(*GetReplicaStatusResponse)(nil),   // 20: holt.node.v1.GetReplicaStatusResponse
-	(*CarryMigrationResponse)(nil),     // 21: holt.node.v1.CarryMigrationResponse
-	(*GetSlotUsageResponse)(nil),       // 22: holt.node.v1.GetSlotUsageResponse
-	(*ListMigrationsResponse)(nil),     // 23: holt.node.v1.ListMigrationsResponse
-	(*ChangeMembersResponse)(nil),      // 24: holt.node.v1.ChangeMembersResponse
-	(*GetControllerResponse)(nil),      // 25: holt.node.v1.GetControllerResponse
-	(*GetVersionsResponse)(nil),        // 26: holt.node.v1.GetVersionsResponse
-	(*PublishResponse)(nil),            // 27: holt.node.v1.PublishResponse
+	(*GetReportRequest)(nil),           // 14: holt.node.v1.GetReportRequest
+	(*LookUpKeyRequest)(nil),           // 15: holt.node.v1.LookUpKeyRequest
+	(*JoinResponse)(nil),               // 16: holt.node.v1.JoinResponse
+	(*ProposeMetaResponse)(nil),        // 17: holt.node.v1.ProposeMetaResponse
+	(*ReadMetaResponse)(nil),           // 18: holt.node.v1.ReadMetaResponse
+	(*WatchMetaResponse)(nil),          // 19: holt.node.v1.WatchMetaResponse
+	(*ForwardResponse)(nil),            // 20: holt.node.v1.ForwardResponse
+	(*TransferLeadershipResponse)(nil), // 21: holt.node.v1.TransferLeadershipResponse
+	(*GetReplicaStatusResponse)(nil),   // 22: holt.node.v1.GetReplicaStatusResponse
+	(*CarryMigrationResponse)(nil),     // 23: holt.node.v1.CarryMigrationResponse
+	(*GetSlotUsageResponse)(nil),       // 24: holt.node.v1.GetSlotUsageResponse
+	(*ListMigrationsResponse)(nil),     // 25: holt.node.v1.ListMigrationsResponse
+	(*ChangeMembersResponse)(nil),      // 26: holt.node.v1.ChangeMembersResponse
+	(*GetControllerResponse)(nil),      // 27: holt.node.v1.GetControllerResponse
+	(*GetVersionsResponse)(nil),        // 28: holt.node.v1.GetVersionsResponse
+	(*PublishResponse)(nil),            // 29: holt.node.v1.PublishResponse
+	(*GetReportResponse)(nil),          // 30: holt.node.v1.GetReportResponse
+	(*LookUpKeyResponse)(nil),          // 31: holt.node.v1.LookUpKeyResponse
 }
 var file_holt_node_v1_node_service_proto_depIdxs = []int32{
 	0,  // 0: holt.node.v1.NodeService.Join:input_type -> holt.node.v1.JoinRequest
@@ -88,22 +95,26 @@ var file_holt_node_v1_node_service_proto_depIdxs = []int32{
 	11, // 11: holt.node.v1.NodeService.GetController:input_type -> holt.node.v1.GetControllerRequest
 	12, // 12: holt.node.v1.NodeService.GetVersions:input_type -> holt.node.v1.GetVersionsRequest
 	13, // 13: holt.node.v1.NodeService.Publish:input_type -> holt.node.v1.PublishRequest
-	14, // 14: holt.node.v1.NodeService.Join:output_type -> holt.node.v1.JoinResponse
-	15, // 15: holt.node.v1.NodeService.ProposeMeta:output_type -> holt.node.v1.ProposeMetaResponse
-	16, // 16: holt.node.v1.NodeService.ReadMeta:output_type -> holt.node.v1.ReadMetaResponse
-	17, // 17: holt.node.v1.NodeService.WatchMeta:output_type -> holt.node.v1.WatchMetaResponse
-	18, // 18: holt.node.v1.NodeService.Forward:output_type -> holt.node.v1.ForwardResponse
-	19, // 19: holt.node.v1.NodeService.TransferLeadership:output_type -> holt.node.v1.TransferLeadershipResponse
-	20, // 20: holt.node.v1.NodeService.GetReplicaStatus:output_type -> holt.node.v1.GetReplicaStatusResponse
-	21, // 21: holt.node.v1.NodeService.CarryMigration:output_type -> holt.node.v1.CarryMigrationResponse
-	22, // 22: holt.node.v1.NodeService.GetSlotUsage:output_type -> holt.node.v1.GetSlotUsageResponse
-	23, // 23: holt.node.v1.NodeService.ListMigrations:output_type -> holt.node.v1.ListMigrationsResponse
-	24, // 24: holt.node.v1.NodeService.ChangeMembers:output_type -> holt.node.v1.ChangeMembersResponse
-	25, // 25: holt.node.v1.NodeService.GetController:output_type -> holt.node.v1.GetControllerResponse
-	26, // 26: holt.node.v1.NodeService.GetVersions:output_type -> holt.node.v1.GetVersionsResponse
-	27, // 27: holt.node.v1.NodeService.Publish:output_type -> holt.node.v1.PublishResponse
-	14, // [14:28] is the sub-list for method output_type
-	0,  // [0:14] is the sub-list for method input_type
+	14, // 14: holt.node.v1.NodeService.GetReport:input_type -> holt.node.v1.GetReportRequest
+	15, // 15: holt.node.v1.NodeService.LookUpKey:input_type -> holt.node.v1.LookUpKeyRequest
+	16, // 16: holt.node.v1.NodeService.Join:output_type -> holt.node.v1.JoinResponse
+	17, // 17: holt.node.v1.NodeService.ProposeMeta:output_type -> holt.node.v1.ProposeMetaResponse
+	18, // 18: holt.node.v1.NodeService.ReadMeta:output_type -> holt.node.v1.ReadMetaResponse
+	19, // 19: holt.node.v1.NodeService.WatchMeta:output_type -> holt.node.v1.WatchMetaResponse
+	20, // 20: holt.node.v1.NodeService.Forward:output_type -> holt.node.v1.ForwardResponse
+	21, // 21: holt.node.v1.NodeService.TransferLeadership:output_type -> holt.node.v1.TransferLeadershipResponse
+	22, // 22: holt.node.v1.NodeService.GetReplicaStatus:output_type -> holt.node.v1.GetReplicaStatusResponse
+	23, // 23: holt.node.v1.NodeService.CarryMigration:output_type -> holt.node.v1.CarryMigrationResponse
+	24, // 24: holt.node.v1.NodeService.GetSlotUsage:output_type -> holt.node.v1.GetSlotUsageResponse
+	25, // 25: holt.node.v1.NodeService.ListMigrations:output_type -> holt.node.v1.ListMigrationsResponse
+	26, // 26: holt.node.v1.NodeService.ChangeMembers:output_type -> holt.node.v1.ChangeMembersResponse
+	27, // 27: holt.node.v1.NodeService.GetController:output_type -> holt.node.v1.GetControllerResponse
+	28, // 28: holt.node.v1.NodeService.GetVersions:output_type -> holt.node.v1.GetVersionsResponse
+	29, // 29: holt.node.v1.NodeService.Publish:output_type -> holt.node.v1.PublishResponse
+	30, // 30: holt.node.v1.NodeService.GetReport:output_type -> holt.node.v1.GetReportResponse
+	31, // 31: holt.node.v1.NodeService.LookUpKey:output_type -> holt.node.v1.LookUpKeyResponse
+	16, // [16:32] is the sub-list for method output_type
+	0,  // [0:16] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -120,6 +131,7 @@ func file_holt_node_v1_node_service_proto_init() {
 	file_holt_node_v1_migration_proto_init()
 	file_holt_node_v1_publish_proto_init()
 	file_holt_node_v1_replica_proto_init()
+	file_holt_node_v1_report_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -35,6 +35,8 @@ const (
 	NodeService_GetController_FullMethodName      = "/holt.node.v1.NodeService/GetController"
 	NodeService_GetVersions_FullMethodName        = "/holt.node.v1.NodeService/GetVersions"
 	NodeService_Publish_FullMethodName            = "/holt.node.v1.NodeService/Publish"
+	NodeService_GetReport_FullMethodName          = "/holt.node.v1.NodeService/GetReport"
+	NodeService_LookUpKey_FullMethodName          = "/holt.node.v1.NodeService/LookUpKey"
 )
 
 // NodeServiceClient is the client API for NodeService service.
@@ -73,6 +75,10 @@ type NodeServiceClient interface {
 	GetVersions(ctx context.Context, in *GetVersionsRequest, opts ...grpc.CallOption) (*GetVersionsResponse, error)
 	// Publish gives messages to the clients of this node that listen to their channels. The stream lasts as long as the sender.
 	Publish(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[PublishRequest, PublishResponse], error)
+	// GetReport tells how this node is doing.
+	GetReport(ctx context.Context, in *GetReportRequest, opts ...grpc.CallOption) (*GetReportResponse, error)
+	// LookUpKey tells what is known of a key here, without being a use of it. It never asks another node.
+	LookUpKey(ctx context.Context, in *LookUpKeyRequest, opts ...grpc.CallOption) (*LookUpKeyResponse, error)
 }
 
 type nodeServiceClient struct {
@@ -238,6 +244,26 @@ func (c *nodeServiceClient) Publish(ctx context.Context, opts ...grpc.CallOption
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type NodeService_PublishClient = grpc.ClientStreamingClient[PublishRequest, PublishResponse]
 
+func (c *nodeServiceClient) GetReport(ctx context.Context, in *GetReportRequest, opts ...grpc.CallOption) (*GetReportResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetReportResponse)
+	err := c.cc.Invoke(ctx, NodeService_GetReport_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *nodeServiceClient) LookUpKey(ctx context.Context, in *LookUpKeyRequest, opts ...grpc.CallOption) (*LookUpKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(LookUpKeyResponse)
+	err := c.cc.Invoke(ctx, NodeService_LookUpKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // NodeServiceServer is the server API for NodeService service.
 // All implementations must embed UnimplementedNodeServiceServer
 // for forward compatibility.
@@ -274,6 +300,10 @@ type NodeServiceServer interface {
 	GetVersions(context.Context, *GetVersionsRequest) (*GetVersionsResponse, error)
 	// Publish gives messages to the clients of this node that listen to their channels. The stream lasts as long as the sender.
 	Publish(grpc.ClientStreamingServer[PublishRequest, PublishResponse]) error
+	// GetReport tells how this node is doing.
+	GetReport(context.Context, *GetReportRequest) (*GetReportResponse, error)
+	// LookUpKey tells what is known of a key here, without being a use of it. It never asks another node.
+	LookUpKey(context.Context, *LookUpKeyRequest) (*LookUpKeyResponse, error)
 	mustEmbedUnimplementedNodeServiceServer()
 }
 
@@ -325,6 +355,12 @@ func (UnimplementedNodeServiceServer) GetVersions(context.Context, *GetVersionsR
 }
 func (UnimplementedNodeServiceServer) Publish(grpc.ClientStreamingServer[PublishRequest, PublishResponse]) error {
 	return status.Error(codes.Unimplemented, "method Publish not implemented")
+}
+func (UnimplementedNodeServiceServer) GetReport(context.Context, *GetReportRequest) (*GetReportResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetReport not implemented")
+}
+func (UnimplementedNodeServiceServer) LookUpKey(context.Context, *LookUpKeyRequest) (*LookUpKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method LookUpKey not implemented")
 }
 func (UnimplementedNodeServiceServer) mustEmbedUnimplementedNodeServiceServer() {}
 func (UnimplementedNodeServiceServer) testEmbeddedByValue()                     {}
@@ -570,6 +606,42 @@ func _NodeService_Publish_Handler(srv interface{}, stream grpc.ServerStream) err
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type NodeService_PublishServer = grpc.ClientStreamingServer[PublishRequest, PublishResponse]
 
+func _NodeService_GetReport_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetReportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).GetReport(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_GetReport_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).GetReport(ctx, req.(*GetReportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NodeService_LookUpKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LookUpKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).LookUpKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_LookUpKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).LookUpKey(ctx, req.(*LookUpKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // NodeService_ServiceDesc is the grpc.ServiceDesc for NodeService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -620,6 +692,14 @@ var NodeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetVersions",
 			Handler:    _NodeService_GetVersions_Handler,
+		},
+		{
+			MethodName: "GetReport",
+			Handler:    _NodeService_GetReport_Handler,
+		},
+		{
+			MethodName: "LookUpKey",
+			Handler:    _NodeService_LookUpKey_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
