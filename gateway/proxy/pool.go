@@ -42,6 +42,7 @@ type Pool struct {
 
 	mu     sync.Mutex // protects the fields below
 	lanes  map[laneKey]*lane
+	ears   map[*Ear]struct{}
 	closed bool
 	wg     sync.WaitGroup
 }
@@ -56,7 +57,7 @@ func NewPool(cfg Config) *Pool {
 	if cfg.Doubted == nil {
 		cfg.Doubted = func() {}
 	}
-	return &Pool{cfg: cfg, lanes: map[laneKey]*lane{}}
+	return &Pool{cfg: cfg, lanes: map[laneKey]*lane{}, ears: map[*Ear]struct{}{}}
 }
 
 var errClosed = apierr.New(apierr.KindShutdown, "this server is shutting down; not applied")
@@ -92,6 +93,22 @@ func (p *Pool) enter() bool {
 	return true
 }
 
+// keep has the connection end with the pool.
+func (p *Pool) keep(e *Ear) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ears[e] = struct{}{}
+	if p.closed {
+		e.hangUp()
+	}
+}
+
+func (p *Pool) forget(e *Ear) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.ears, e)
+}
+
 // Replica is the replica of a shard at the node that leads it, for a session.
 func (p *Pool) Replica(shard slot.ShardID, leader router.Node, s Session) router.Remote {
 	return &replica{pool: p, shard: shard, addr: leader.RESP, session: s}
@@ -121,5 +138,10 @@ func (p *Pool) Close() {
 	for _, l := range lanes {
 		l.fail(errClosed)
 	}
+	p.mu.Lock()
+	for e := range p.ears {
+		e.hangUp()
+	}
+	p.mu.Unlock()
 	p.wg.Wait()
 }

@@ -44,7 +44,7 @@ func newRows(table *command.Table) map[*command.Spec]*row {
 			r := &row{
 				spec: spec, handler: handlers[spec.Name], inRound: answeredInRound[spec.Name], atOnce: notQueued[spec.Name],
 				whileListening: ofListeners[spec.Name],
-				whileLoading: spec.Flag(command.Loading), ofCluster: ofCluster[spec.Name],
+				whileLoading:   spec.Flag(command.Loading), ofCluster: ofCluster[spec.Name],
 				transaction: spec.Name == "exec",
 			}
 			if r.handler == nil {

@@ -60,6 +60,9 @@ type conn struct {
 	watch   watchList
 	track   trackState
 	pushing pushing
+	// earsAt are the connections by which it listens at other nodes, mainEar that for channels and patterns.
+	earsAt  map[string]*proxy.Ear
+	mainEar string
 	written []written // last write on each shard, for WAIT
 
 	// arrived is when the commands at hand began to be run: their deadlines count from it.
@@ -107,7 +110,8 @@ type conn struct {
 	// ended: the connection's goroutine has.
 	ended atomic.Bool
 	// listener is what the connection is to channels; nil before its first subscription. Its goroutine sets it.
-	listener atomic.Pointer[pubsub.Subscriber]
+	// listenerAway is so for what is listened to elsewhere.
+	listener, listenerAway atomic.Pointer[pubsub.Subscriber]
 
 	mu   sync.Mutex // protects the field below
 	name profile

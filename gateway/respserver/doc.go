@@ -19,15 +19,17 @@
 //
 // # Who writes to a socket
 //
-// The connection's goroutine writes replies. A connection with CLIENT TRACKING on has a second goroutine that writes
-// invalidations while the first one waits for commands; while a round runs, invalidations are kept until its replies
+// The connection's goroutine writes replies. A connection that tracks keys or listens to channels has a second goroutine that writes
+// pushes, invalidations and messages, while the first one waits for commands; while a round runs, they are kept until its replies
 // are written, so that a value never reaches the client behind the message that it is outdated. Invalidations from before
 // a round go before its replies: a client that has heard of a change by another way hears of it here too before it is
-// answered. State machines call KeyChanged and SlotsChanged; those only append to a bounded buffer.
+// answered. State machines call KeyChanged and SlotsChanged; those only append to a bounded buffer. Who publishes appends to a
+// bounded queue of each listener; a client that lets it grow too long is cut off. Invalidations go before messages: who hears of a
+// change by a message must not find the old value in its cache.
 //
 // # Locks
 //
-// Order: output.writing; a slot of the tracking table, or the list of trackers; tracker.mu; output.mu. Server.mu and
+// Order: output.writing; a slot of the tracking table, or the locks of a hub (gateway/pubsub), or the list of trackers; tracker.mu; output.mu. Server.mu and
 // conn.mu are taken with no other. output.writing alone is held across I/O, and only by the two goroutines of its
 // connection. State machines call in while they hold a slot of the store, so none of these is held while an op or a read
 // is evaluated.
@@ -38,6 +40,9 @@
 //   - Every node is shown as a master of the slots that it leads (see topology), none as a replica.
 //   - CLIENT TRACKING needs RESP3, or REDIRECT. In BCAST mode a node tells of what all of its replicas apply, and
 //     an invalidation names one key. Where slots change hands or the node stops leading them it names none: everything.
+//   - Pushes that come of a transaction's own commands follow its reply; Redis 7.0 writes them in the middle of it.
+//   - Listeners and publishers of shard channels are sent to the leader of the slot, never to a follower, and not by ASK.
+//   - client-output-buffer-limit cannot be changed while the server runs.
 //   - FLUSHALL and FLUSHDB are refused inside a transaction: they touch every shard that the node leads.
 //   - WAIT asks which replicas hold the log up to the last write, so what it counts survives a failover.
 //   - Keys that one connection watches are of one slot, and so is its transaction. EXEC may also find a watched key changed

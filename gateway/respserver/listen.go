@@ -11,15 +11,15 @@ import (
 // pubSubHandlers are the commands on channels.
 func pubSubHandlers() map[string]handler {
 	return map[string]handler{
-		"subscribe":       func(c *conn, args [][]byte) resp.Value { return c.subscribe(pubsub.Channel, args[1:]) },
+		"subscribe":       func(c *conn, args [][]byte) resp.Value { return c.subscribe(pubsub.Channel, args) },
 		"unsubscribe":     func(c *conn, args [][]byte) resp.Value { return c.unsubscribe(pubsub.Channel, args[1:]) },
-		"psubscribe":      func(c *conn, args [][]byte) resp.Value { return c.subscribe(pubsub.Pattern, args[1:]) },
+		"psubscribe":      func(c *conn, args [][]byte) resp.Value { return c.subscribe(pubsub.Pattern, args) },
 		"punsubscribe":    func(c *conn, args [][]byte) resp.Value { return c.unsubscribe(pubsub.Pattern, args[1:]) },
 		"ssubscribe":      (*conn).shardSubscribe,
 		"sunsubscribe":    (*conn).shardUnsubscribe,
 		"publish":         (*conn).publish,
 		"spublish":        (*conn).shardPublish,
-		"pubsub|numpat":   func(c *conn, _ [][]byte) resp.Value { return resp.Int(int64(c.server.hub.Count(pubsub.Pattern))) },
+		"pubsub|numpat":   func(c *conn, _ [][]byte) resp.Value { return resp.Int(int64(c.server.hubFor().Count(pubsub.Pattern))) },
 		"pubsub|numsub":   func(c *conn, args [][]byte) resp.Value { return c.countListeners(pubsub.Channel, args[2:]) },
 		"pubsub|channels": func(c *conn, args [][]byte) resp.Value { return c.listChannels(pubsub.Channel, args) },
 		"pubsub|shardnumsub": func(c *conn, args [][]byte) resp.Value {
@@ -80,18 +80,28 @@ func (e ear) Dropped(channel string, left int) {
 // push queues a message for the client of a connection that others may push to. Any goroutine may call it.
 func (c *conn) push(message resp.Value) { c.out.deliver(message, int(c.shownProto.Load())) }
 
-// listens tells whether the connection has any subscription. Any goroutine may ask.
+// subscribers are what the connection is to channels: here, and elsewhere. Any goroutine may ask.
+func (c *conn) subscribers() (all []*pubsub.Subscriber) {
+	for _, s := range [...]*pubsub.Subscriber{c.listener.Load(), c.listenerAway.Load()} {
+		if s != nil {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// listens tells whether the connection has any subscription. Any goroutine may ask, and each command does.
 func (c *conn) listens() bool {
-	s := c.listener.Load()
-	return s != nil && s.Listens()
+	here, away := c.listener.Load(), c.listenerAway.Load()
+	return here != nil && here.Listens() || away != nil && away.Listens()
 }
 
 // subscriptions is how many subscriptions of a kind the connection has. Any goroutine may ask.
-func (c *conn) subscriptions(k pubsub.Kind) int {
-	if s := c.listener.Load(); s != nil {
-		return s.Count(k)
+func (c *conn) subscriptions(k pubsub.Kind) (n int) {
+	for _, s := range c.subscribers() {
+		n += s.Count(k)
 	}
-	return 0
+	return n
 }
 
 // counted is the number in the replies to commands that begin and end subscriptions: channels and patterns are counted together.
@@ -102,8 +112,11 @@ func (c *conn) counted(k pubsub.Kind) resp.Value {
 	return resp.Int(int64(c.subscriptions(pubsub.Channel) + c.subscriptions(pubsub.Pattern)))
 }
 
-// ears is the connection as a subscriber.
-func (c *conn) ears() *pubsub.Subscriber {
+// ears is the connection as a subscriber of a kind.
+func (c *conn) ears(k pubsub.Kind) *pubsub.Subscriber {
+	if c.listensElsewhere(k) {
+		return c.away()
+	}
 	s := c.listener.Load()
 	if s == nil {
 		c.startPushing()
@@ -114,14 +127,17 @@ func (c *conn) ears() *pubsub.Subscriber {
 }
 
 // subscribe is SUBSCRIBE and PSUBSCRIBE.
-func (c *conn) subscribe(k pubsub.Kind, names [][]byte) resp.Value {
-	replies, _ := c.listenTo(k, names)
+func (c *conn) subscribe(k pubsub.Kind, command [][]byte) resp.Value {
+	if c.listensElsewhere(k) {
+		return c.subscribeElsewhere(k, command)
+	}
+	replies, _ := c.listenTo(k, command[1:])
 	return c.pushed(replies)
 }
 
 // listenTo begins subscriptions, each of which has a reply of its own. It returns those names that are new.
 func (c *conn) listenTo(k pubsub.Kind, names [][]byte) (replies []byte, begun [][]byte) {
-	s := c.ears()
+	s := c.ears(k)
 	for _, name := range names {
 		if s.Subscribe(k, string(name)) {
 			begun = append(begun, name)
@@ -138,14 +154,12 @@ func (c *conn) listenTo(k pubsub.Kind, names [][]byte) (replies []byte, begun []
 
 // listensToForbidden tells whether the connection has a subscription that a user may not begin. Any goroutine may ask.
 func (c *conn) listensToForbidden(u *acl.User) bool {
-	s := c.listener.Load()
-	if s == nil {
-		return false
-	}
-	for _, k := range []pubsub.Kind{pubsub.Channel, pubsub.Pattern, pubsub.ShardChannel} {
-		for _, name := range s.Names(k) {
-			if !u.AllowsChannel(name, k == pubsub.Pattern) {
-				return true
+	for _, s := range c.subscribers() {
+		for _, k := range []pubsub.Kind{pubsub.Channel, pubsub.Pattern, pubsub.ShardChannel} {
+			for _, name := range s.Names(k) {
+				if !u.AllowsChannel(name, k == pubsub.Pattern) {
+					return true
+				}
 			}
 		}
 	}
@@ -154,15 +168,17 @@ func (c *conn) listensToForbidden(u *acl.User) bool {
 
 // unsubscribe ends subscriptions: those that are named, or all of a kind. What came for them before goes before the replies.
 func (c *conn) unsubscribe(k pubsub.Kind, names [][]byte) resp.Value {
-	s := c.listener.Load()
-	if len(names) == 0 && s != nil {
-		for _, name := range s.Names(k) {
-			names = append(names, []byte(name))
+	subscribers := c.subscribers()
+	if len(names) == 0 {
+		for _, s := range subscribers {
+			for _, name := range s.Names(k) {
+				names = append(names, []byte(name))
+			}
 		}
 	}
 	var replies []byte
 	for _, name := range names {
-		if s != nil {
+		for _, s := range subscribers {
 			s.Unsubscribe(k, string(name))
 		}
 		replies = resp.Push(unsubscribeWords[k], resp.Bulk(name), c.counted(k)).Append(replies, c.proto)
@@ -170,6 +186,7 @@ func (c *conn) unsubscribe(k pubsub.Kind, names [][]byte) resp.Value {
 	if len(names) == 0 {
 		replies = resp.Push(unsubscribeWords[k], resp.Null(), c.counted(k)).Append(replies, c.proto)
 	}
+	c.unsubscribeElsewhere(k, names)
 	c.drainPushes()
 	return c.pushed(replies)
 }
@@ -189,6 +206,7 @@ func (c *conn) drainPushes() {
 
 // stopListening ends all subscriptions without a word.
 func (c *conn) stopListening() {
+	c.stopEars()
 	if s := c.listener.Load(); s != nil {
 		s.Close()
 	}

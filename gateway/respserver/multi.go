@@ -92,7 +92,7 @@ func (c *conn) queueErr(r *row, args [][]byte) error {
 	if r.spec.Flag(command.NoMulti) || r.spec.Name == "flushall" || r.spec.Name == "flushdb" {
 		return errNotInMulti
 	}
-	if c.proxied && r.spec.Parse == nil && r.spec.Name != "publish" {
+	if c.proxied && r.spec.Parse == nil && r.spec.Name != "publish" && r.spec.Name != "spublish" {
 		return errNotInMulti // the transaction may be run elsewhere
 	}
 	for _, arg := range args {

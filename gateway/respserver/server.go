@@ -20,7 +20,9 @@ type Server struct {
 	limits   Limits
 	rows     map[*command.Spec]*row
 	tracking *tracking
+	// hub is who listens here, hubAway who does elsewhere; nobody publishes to the second one.
 	hub      *pubsub.Hub
+	hubAway  *pubsub.Hub
 	shards   shardWatch
 	topology topology
 	stats    counters
@@ -61,7 +63,7 @@ func New(cfg Config) *Server {
 	}
 	s.observer.init()
 	s.stats.base.Store(&statsBase{})
-	s.hub = pubsub.New(command.MatchGlob)
+	s.hub, s.hubAway = pubsub.New(command.MatchGlob), pubsub.New(command.MatchGlob)
 	s.tracking = newTracking(s.limits.TrackingBytesMax)
 	cfg.Access.Watch(s.usersChanged)
 	return s

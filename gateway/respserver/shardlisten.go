@@ -25,7 +25,7 @@ func (c *conn) shardSubscribe(args [][]byte) resp.Value {
 	case c.inExec:
 		return errorReply(errShardSubscribe)
 	case c.proxied:
-		return errProxied("SSUBSCRIBE", "connect to the nodes with a client for clusters")
+		return c.subscribeElsewhere(pubsub.ShardChannel, args)
 	}
 	c.server.watchShards()
 	for attempt := 0; ; attempt++ {
@@ -37,7 +37,7 @@ func (c *conn) shardSubscribe(args [][]byte) resp.Value {
 			return c.pushed(replies)
 		}
 		for _, name := range begun {
-			c.ears().Unsubscribe(pubsub.ShardChannel, string(name))
+			c.ears(pubsub.ShardChannel).Unsubscribe(pubsub.ShardChannel, string(name))
 		}
 		if !c.pauseReroute(attempt) {
 			return errorReply(apierr.New(apierr.KindTryAgain, "slot %d changes hands; not subscribed, retry", id))
@@ -71,7 +71,7 @@ func (c *conn) shardUnsubscribe(args [][]byte) resp.Value {
 // shardPublish is SPUBLISH.
 func (c *conn) shardPublish(args [][]byte) resp.Value {
 	if c.proxied {
-		return errProxied("SPUBLISH", "connect to the nodes with a client for clusters")
+		return c.publishElsewhere(pubsub.ShardChannel, args)
 	}
 	if err := c.shardHere(slot.Of(args[1])); err != nil {
 		return errorReply(err)

@@ -124,7 +124,7 @@ func (s *Server) Stats() Stats {
 		TrackingBytes: s.tracking.bytes.Load(), Tracking: s.tracking.active.Load(),
 		Lookups:      c.lookups.sum(),
 		MessagesLost: s.lost(),
-		Channels:     s.hub.Count(pubsub.Channel), Patterns: s.hub.Count(pubsub.Pattern), ShardChannels: s.hub.Count(pubsub.ShardChannel),
+		Channels:     s.hubFor().Count(pubsub.Channel), Patterns: s.hubFor().Count(pubsub.Pattern), ShardChannels: s.hubFor().Count(pubsub.ShardChannel),
 	}
 	s.mu.Lock()
 	st.Connections = uint64(len(s.conns))

@@ -41,10 +41,10 @@ const file_holt_node_v1_node_service_proto_rawDesc = "" +
 	"\x0eListMigrations\x12#.holt.node.v1.ListMigrationsRequest\x1a$.holt.node.v1.ListMigrationsResponse\x12X\n" +
 	"\rChangeMembers\x12\".holt.node.v1.ChangeMembersRequest\x1a#.holt.node.v1.ChangeMembersResponse\x12X\n" +
 	"\rGetController\x12\".holt.node.v1.GetControllerRequest\x1a#.holt.node.v1.GetControllerResponse\x12R\n" +
-	"\vGetVersions\x12 .holt.node.v1.GetVersionsRequest\x1a!.holt.node.v1.GetVersionsResponse\x12H\n" +
-	"\aPublish\x12\x1c.holt.node.v1.PublishRequest\x1a\x1d.holt.node.v1.PublishResponse(\x01\x12L\n" +
+	"\vGetVersions\x12 .holt.node.v1.GetVersionsRequest\x1a!.holt.node.v1.GetVersionsResponse\x12L\n" +
 	"\tGetReport\x12\x1e.holt.node.v1.GetReportRequest\x1a\x1f.holt.node.v1.GetReportResponse\x12L\n" +
-	"\tLookUpKey\x12\x1e.holt.node.v1.LookUpKeyRequest\x1a\x1f.holt.node.v1.LookUpKeyResponseB5Z3github.com/holtcache/holt/proto/holt/node/v1;nodev1b\x06proto3"
+	"\tLookUpKey\x12\x1e.holt.node.v1.LookUpKeyRequest\x1a\x1f.holt.node.v1.LookUpKeyResponse\x12H\n" +
+	"\aPublish\x12\x1c.holt.node.v1.PublishRequest\x1a\x1d.holt.node.v1.PublishResponse(\x01B5Z3github.com/holtcache/holt/proto/holt/node/v1;nodev1b\x06proto3"
 
 var file_holt_node_v1_node_service_proto_goTypes = []any{
 	(*JoinRequest)(nil),                // 0: holt.node.v1.JoinRequest
@@ -60,9 +60,9 @@ var file_holt_node_v1_node_service_proto_goTypes = []any{
 	(*ChangeMembersRequest)(nil),       // 10: holt.node.v1.ChangeMembersRequest
 	(*GetControllerRequest)(nil),       // 11: holt.node.v1.GetControllerRequest
 	(*GetVersionsRequest)(nil),         // 12: holt.node.v1.GetVersionsRequest
-	(*PublishRequest)(nil),             // 13: holt.node.v1.PublishRequest
-	(*GetReportRequest)(nil),           // 14: holt.node.v1.GetReportRequest
-	(*LookUpKeyRequest)(nil),           // 15: holt.node.v1.LookUpKeyRequest
+	(*GetReportRequest)(nil),           // 13: holt.node.v1.GetReportRequest
+	(*LookUpKeyRequest)(nil),           // 14: holt.node.v1.LookUpKeyRequest
+	(*PublishRequest)(nil),             // 15: holt.node.v1.PublishRequest
 	(*JoinResponse)(nil),               // 16: holt.node.v1.JoinResponse
 	(*ProposeMetaResponse)(nil),        // 17: holt.node.v1.ProposeMetaResponse
 	(*ReadMetaResponse)(nil),           // 18: holt.node.v1.ReadMetaResponse
@@ -76,9 +76,9 @@ var file_holt_node_v1_node_service_proto_goTypes = []any{
 	(*ChangeMembersResponse)(nil),      // 26: holt.node.v1.ChangeMembersResponse
 	(*GetControllerResponse)(nil),      // 27: holt.node.v1.GetControllerResponse
 	(*GetVersionsResponse)(nil),        // 28: holt.node.v1.GetVersionsResponse
-	(*PublishResponse)(nil),            // 29: holt.node.v1.PublishResponse
-	(*GetReportResponse)(nil),          // 30: holt.node.v1.GetReportResponse
-	(*LookUpKeyResponse)(nil),          // 31: holt.node.v1.LookUpKeyResponse
+	(*GetReportResponse)(nil),          // 29: holt.node.v1.GetReportResponse
+	(*LookUpKeyResponse)(nil),          // 30: holt.node.v1.LookUpKeyResponse
+	(*PublishResponse)(nil),            // 31: holt.node.v1.PublishResponse
 }
 var file_holt_node_v1_node_service_proto_depIdxs = []int32{
 	0,  // 0: holt.node.v1.NodeService.Join:input_type -> holt.node.v1.JoinRequest
@@ -94,9 +94,9 @@ var file_holt_node_v1_node_service_proto_depIdxs = []int32{
 	10, // 10: holt.node.v1.NodeService.ChangeMembers:input_type -> holt.node.v1.ChangeMembersRequest
 	11, // 11: holt.node.v1.NodeService.GetController:input_type -> holt.node.v1.GetControllerRequest
 	12, // 12: holt.node.v1.NodeService.GetVersions:input_type -> holt.node.v1.GetVersionsRequest
-	13, // 13: holt.node.v1.NodeService.Publish:input_type -> holt.node.v1.PublishRequest
-	14, // 14: holt.node.v1.NodeService.GetReport:input_type -> holt.node.v1.GetReportRequest
-	15, // 15: holt.node.v1.NodeService.LookUpKey:input_type -> holt.node.v1.LookUpKeyRequest
+	13, // 13: holt.node.v1.NodeService.GetReport:input_type -> holt.node.v1.GetReportRequest
+	14, // 14: holt.node.v1.NodeService.LookUpKey:input_type -> holt.node.v1.LookUpKeyRequest
+	15, // 15: holt.node.v1.NodeService.Publish:input_type -> holt.node.v1.PublishRequest
 	16, // 16: holt.node.v1.NodeService.Join:output_type -> holt.node.v1.JoinResponse
 	17, // 17: holt.node.v1.NodeService.ProposeMeta:output_type -> holt.node.v1.ProposeMetaResponse
 	18, // 18: holt.node.v1.NodeService.ReadMeta:output_type -> holt.node.v1.ReadMetaResponse
@@ -110,9 +110,9 @@ var file_holt_node_v1_node_service_proto_depIdxs = []int32{
 	26, // 26: holt.node.v1.NodeService.ChangeMembers:output_type -> holt.node.v1.ChangeMembersResponse
 	27, // 27: holt.node.v1.NodeService.GetController:output_type -> holt.node.v1.GetControllerResponse
 	28, // 28: holt.node.v1.NodeService.GetVersions:output_type -> holt.node.v1.GetVersionsResponse
-	29, // 29: holt.node.v1.NodeService.Publish:output_type -> holt.node.v1.PublishResponse
-	30, // 30: holt.node.v1.NodeService.GetReport:output_type -> holt.node.v1.GetReportResponse
-	31, // 31: holt.node.v1.NodeService.LookUpKey:output_type -> holt.node.v1.LookUpKeyResponse
+	29, // 29: holt.node.v1.NodeService.GetReport:output_type -> holt.node.v1.GetReportResponse
+	30, // 30: holt.node.v1.NodeService.LookUpKey:output_type -> holt.node.v1.LookUpKeyResponse
+	31, // 31: holt.node.v1.NodeService.Publish:output_type -> holt.node.v1.PublishResponse
 	16, // [16:32] is the sub-list for method output_type
 	0,  // [0:16] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name

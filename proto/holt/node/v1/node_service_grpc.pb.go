@@ -34,9 +34,9 @@ const (
 	NodeService_ChangeMembers_FullMethodName      = "/holt.node.v1.NodeService/ChangeMembers"
 	NodeService_GetController_FullMethodName      = "/holt.node.v1.NodeService/GetController"
 	NodeService_GetVersions_FullMethodName        = "/holt.node.v1.NodeService/GetVersions"
-	NodeService_Publish_FullMethodName            = "/holt.node.v1.NodeService/Publish"
 	NodeService_GetReport_FullMethodName          = "/holt.node.v1.NodeService/GetReport"
 	NodeService_LookUpKey_FullMethodName          = "/holt.node.v1.NodeService/LookUpKey"
+	NodeService_Publish_FullMethodName            = "/holt.node.v1.NodeService/Publish"
 )
 
 // NodeServiceClient is the client API for NodeService service.
@@ -73,12 +73,12 @@ type NodeServiceClient interface {
 	GetController(ctx context.Context, in *GetControllerRequest, opts ...grpc.CallOption) (*GetControllerResponse, error)
 	// GetVersions tells what this node's build knows. A build that does not answer knows what every build does.
 	GetVersions(ctx context.Context, in *GetVersionsRequest, opts ...grpc.CallOption) (*GetVersionsResponse, error)
-	// Publish gives messages to the clients of this node that listen to their channels. The stream lasts as long as the sender.
-	Publish(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[PublishRequest, PublishResponse], error)
 	// GetReport tells how this node is doing.
 	GetReport(ctx context.Context, in *GetReportRequest, opts ...grpc.CallOption) (*GetReportResponse, error)
 	// LookUpKey tells what is known of a key here, without being a use of it. It never asks another node.
 	LookUpKey(ctx context.Context, in *LookUpKeyRequest, opts ...grpc.CallOption) (*LookUpKeyResponse, error)
+	// Publish gives messages to the clients of this node that listen to their channels. The stream lasts as long as the sender.
+	Publish(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[PublishRequest, PublishResponse], error)
 }
 
 type nodeServiceClient struct {
@@ -231,19 +231,6 @@ func (c *nodeServiceClient) GetVersions(ctx context.Context, in *GetVersionsRequ
 	return out, nil
 }
 
-func (c *nodeServiceClient) Publish(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[PublishRequest, PublishResponse], error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &NodeService_ServiceDesc.Streams[2], NodeService_Publish_FullMethodName, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	x := &grpc.GenericClientStream[PublishRequest, PublishResponse]{ClientStream: stream}
-	return x, nil
-}
-
-// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type NodeService_PublishClient = grpc.ClientStreamingClient[PublishRequest, PublishResponse]
-
 func (c *nodeServiceClient) GetReport(ctx context.Context, in *GetReportRequest, opts ...grpc.CallOption) (*GetReportResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetReportResponse)
@@ -263,6 +250,19 @@ func (c *nodeServiceClient) LookUpKey(ctx context.Context, in *LookUpKeyRequest,
 	}
 	return out, nil
 }
+
+func (c *nodeServiceClient) Publish(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[PublishRequest, PublishResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &NodeService_ServiceDesc.Streams[2], NodeService_Publish_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[PublishRequest, PublishResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type NodeService_PublishClient = grpc.ClientStreamingClient[PublishRequest, PublishResponse]
 
 // NodeServiceServer is the server API for NodeService service.
 // All implementations must embed UnimplementedNodeServiceServer
@@ -298,12 +298,12 @@ type NodeServiceServer interface {
 	GetController(context.Context, *GetControllerRequest) (*GetControllerResponse, error)
 	// GetVersions tells what this node's build knows. A build that does not answer knows what every build does.
 	GetVersions(context.Context, *GetVersionsRequest) (*GetVersionsResponse, error)
-	// Publish gives messages to the clients of this node that listen to their channels. The stream lasts as long as the sender.
-	Publish(grpc.ClientStreamingServer[PublishRequest, PublishResponse]) error
 	// GetReport tells how this node is doing.
 	GetReport(context.Context, *GetReportRequest) (*GetReportResponse, error)
 	// LookUpKey tells what is known of a key here, without being a use of it. It never asks another node.
 	LookUpKey(context.Context, *LookUpKeyRequest) (*LookUpKeyResponse, error)
+	// Publish gives messages to the clients of this node that listen to their channels. The stream lasts as long as the sender.
+	Publish(grpc.ClientStreamingServer[PublishRequest, PublishResponse]) error
 	mustEmbedUnimplementedNodeServiceServer()
 }
 
@@ -353,14 +353,14 @@ func (UnimplementedNodeServiceServer) GetController(context.Context, *GetControl
 func (UnimplementedNodeServiceServer) GetVersions(context.Context, *GetVersionsRequest) (*GetVersionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetVersions not implemented")
 }
-func (UnimplementedNodeServiceServer) Publish(grpc.ClientStreamingServer[PublishRequest, PublishResponse]) error {
-	return status.Error(codes.Unimplemented, "method Publish not implemented")
-}
 func (UnimplementedNodeServiceServer) GetReport(context.Context, *GetReportRequest) (*GetReportResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetReport not implemented")
 }
 func (UnimplementedNodeServiceServer) LookUpKey(context.Context, *LookUpKeyRequest) (*LookUpKeyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method LookUpKey not implemented")
+}
+func (UnimplementedNodeServiceServer) Publish(grpc.ClientStreamingServer[PublishRequest, PublishResponse]) error {
+	return status.Error(codes.Unimplemented, "method Publish not implemented")
 }
 func (UnimplementedNodeServiceServer) mustEmbedUnimplementedNodeServiceServer() {}
 func (UnimplementedNodeServiceServer) testEmbeddedByValue()                     {}
@@ -599,13 +599,6 @@ func _NodeService_GetVersions_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
-func _NodeService_Publish_Handler(srv interface{}, stream grpc.ServerStream) error {
-	return srv.(NodeServiceServer).Publish(&grpc.GenericServerStream[PublishRequest, PublishResponse]{ServerStream: stream})
-}
-
-// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type NodeService_PublishServer = grpc.ClientStreamingServer[PublishRequest, PublishResponse]
-
 func _NodeService_GetReport_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetReportRequest)
 	if err := dec(in); err != nil {
@@ -641,6 +634,13 @@ func _NodeService_LookUpKey_Handler(srv interface{}, ctx context.Context, dec fu
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _NodeService_Publish_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(NodeServiceServer).Publish(&grpc.GenericServerStream[PublishRequest, PublishResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type NodeService_PublishServer = grpc.ClientStreamingServer[PublishRequest, PublishResponse]
 
 // NodeService_ServiceDesc is the grpc.ServiceDesc for NodeService service.
 // It's only intended for direct use with grpc.RegisterService,
