@@ -190,8 +190,8 @@ func (c *conn) end() {
 		c.server.cfg.Logger.Error("a RESP connection panicked and was closed; report this with the stack",
 			"client", c.remote, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 	}
-	c.tally.flush(c.id)
 	c.ended.Store(true)
+	c.tally.flush(c.id)
 	c.server.forget(c)
 	_ = c.nc.Close()
 	c.accountRead(0)
