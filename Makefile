@@ -23,8 +23,8 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # Everything outside of tests/ runs inside one process, and waits half of its time: three packages at a time. Tests of real processes share the machine's cores: one package
 # after the other.
 UNIT_PACKAGES = $$(go list ./... | grep -v '/holt/tests/')
-# The race detector sees only its own process, so it leaves out what starts others. tests/sim runs a cluster in one.
-RACE_PACKAGES = $(UNIT_PACKAGES) $$(go list ./tests/... | grep -E '/tests/sim(/|$$)' || true)
+# `make lint` has go vet look at everything, once.
+GO_TEST = go test -vet=off
 
 # How long each fuzz target runs.
 FUZZTIME ?= 5s
@@ -60,12 +60,12 @@ run: build ## a cluster of three nodes on this machine (ARGS='--dir x --port 700
 
 .PHONY: test race fuzz bench bugs scale diskfaults networkfaults elastic conformance robustness robustness-long hostile figures deploy-check tools
 test: tools build ## all tests: each package alone, then whole clusters
-	go test -p 3 $(UNIT_PACKAGES)
-	go test -p 1 -timeout 20m ./tests/...
+	$(GO_TEST) -p 3 $(UNIT_PACKAGES)
+	$(GO_TEST) -p 1 -timeout 20m ./tests/...
 
 race: ## the tests that run in one process, under the race detector
 	@.ci/install-tools race
-	CGO_ENABLED=1 go test -p 3 -timeout 20m -race $(RACE_PACKAGES)
+	CGO_ENABLED=1 $(GO_TEST) -p 3 -timeout 20m -race $$(.ci/race-packages)
 
 fuzz: ## each fuzz target for a few seconds (FUZZTIME=5s)
 	@for pkg in $$(go list ./...); do \

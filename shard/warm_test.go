@@ -19,6 +19,35 @@ const warmKeys = 400
 
 func warmKey(i int) []byte { return fmt.Appendf(nil, "key %d", i) }
 
+// fillWarm writes all keys, those again whose writes an election has thrown away.
+func (c *trio) fillWarm(ctx context.Context) {
+	c.t.Helper()
+	left := make([]int, warmKeys)
+	for i := range left {
+		left[i] = i
+	}
+	c.until(ctx, "all keys are written", func() bool {
+		w, requests := executor.NewWaiter(), make([]*executor.Request, len(left))
+		for i, number := range left {
+			requests[i] = &executor.Request{Slot: slot.Of(warmKey(number)), Do: func(tx *executor.Tx) { tx.Set(warmKey(number), []byte("v"), entry.TypeString, 0) }}
+		}
+		if c.leader().replica.Executor().Submit(w, requests...) != nil {
+			return false
+		}
+		if w.Wait(ctx) != nil {
+			w.GiveUp(testShard, requests...)
+		}
+		again := left[:0]
+		for i, number := range left {
+			if requests[i].Err != nil {
+				again = append(again, number)
+			}
+		}
+		left = again
+		return len(left) == 0
+	})
+}
+
 func (n *node) stamp(i int, a store.Access) {
 	sl := n.replica.Store().Slot(slot.Of(warmKey(i)))
 	sl.RLock()
@@ -61,9 +90,7 @@ func TestNewLeaderOrdersKeysByTheirUsesAtTheOldOne(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 			defer cancel()
 			leader := c.leader()
-			for i := range warmKeys {
-				c.change(ctx, slot.Of(warmKey(i)), func(tx *executor.Tx) { tx.Set(warmKey(i), []byte("v"), entry.TypeString, 0) })
-			}
+			c.fillWarm(ctx)
 			now := leader.replica.Executor().Clock().Now()
 			value := func(a store.Access) int { return -int(a.Idle(now + 3600_000)) }
 			uses := func(rank int) store.Access { return store.LRU(now - int64(warmKeys-rank)*60_000) }

@@ -343,6 +343,7 @@ func (d *dev) explain() {
 	}
 	fmt.Printf("\nTry:\n")
 	fmt.Printf("  redis-cli -c -p %d set foo bar\n", d.port)
+	fmt.Printf("  http://%s/ in a browser\n", d.addr(httpOffset, 1))
 	fmt.Printf("  %s cluster shards --addr %s\n", quoted(d.program), d.addr(grpcOffset, 1))
 	fmt.Printf("  grpcurl -plaintext -d '{\"key\":\"Zm9v\"}' %s holt.cache.v1.CacheService/Get\n", d.addr(grpcOffset, 1))
 	last := d.running[len(d.running)-1]

@@ -73,7 +73,7 @@ give --join then too where addresses change.`,
 	f.StringVar(&cfg.Listen.GRPC, "grpc", cfg.Listen.GRPC, "address for gRPC clients and for holt cluster")
 	f.StringVar(&cfg.Listen.Cluster, "cluster", cfg.Listen.Cluster, "address for other nodes")
 	f.StringVar(&cfg.Listen.Gossip, "gossip", cfg.Listen.Gossip, "address for gossip, tcp and udp")
-	f.StringVar(&cfg.Listen.HTTP, "http", cfg.Listen.HTTP, "address for health probes and metrics")
+	f.StringVar(&cfg.Listen.HTTP, "http", cfg.Listen.HTTP, "address for the dashboard, health probes and metrics")
 	f.StringVar(&advertise, "advertise", "", "host by which clients and other nodes reach this node, where it is not that of the addresses above")
 	f.StringVar(&cfg.Advertise.RESP, "advertise-resp", "", "host:port by which RESP clients reach this node")
 	f.StringVar(&cfg.Advertise.GRPC, "advertise-grpc", "", "host:port by which gRPC clients reach this node")

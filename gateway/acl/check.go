@@ -42,6 +42,14 @@ func (d Denial) Err() *apierr.Error {
 	return apierr.New(apierr.KindNoPermission, "this user has no permissions to access one of the channels used as arguments")
 }
 
+// InScript is what a script is told of it; empty where nothing is refused.
+func (d Denial) InScript() string {
+	return []string{
+		"", "can't run this command or subcommand", "can't access at least one of the keys mentioned in the command arguments",
+		"can't publish to the channel mentioned in the command",
+	}[d.Reason]
+}
+
 // DryRun is what ACL DRYRUN says of it.
 func (d Denial) DryRun() string {
 	switch d.Reason {

@@ -51,11 +51,7 @@ func bitFieldSpecs(p parser) []*Spec {
 }
 
 func (p parser) bitField(args [][]byte) (Call, error) {
-	keys, err := p.key(args)
-	if err != nil {
-		return Call{}, err
-	}
-	steps, err := p.parseFieldSteps(args[2:])
+	keys, steps, err := p.keyAndFieldSteps(args)
 	if err != nil {
 		return Call{}, err
 	}
@@ -65,11 +61,7 @@ func (p parser) bitField(args [][]byte) (Call, error) {
 }
 
 func (p parser) bitFieldReadOnly(args [][]byte) (Call, error) {
-	keys, err := p.key(args)
-	if err != nil {
-		return Call{}, err
-	}
-	steps, err := p.parseFieldSteps(args[2:])
+	keys, steps, err := p.keyAndFieldSteps(args)
 	if err != nil {
 		return Call{}, err
 	}
@@ -94,6 +86,13 @@ func fieldReply(results []ops.FieldResult, err error) resp.Value {
 		}
 	}
 	return resp.Array(replies...)
+}
+
+func (p parser) keyAndFieldSteps(args [][]byte) (keys [][]byte, steps []ops.FieldStep, err error) {
+	if keys, err = p.key(args); err == nil {
+		steps, err = p.parseFieldSteps(args[2:])
+	}
+	return keys, steps, err
 }
 
 // parseFieldSteps reads what follows the key. OVERFLOW is for all steps behind it.

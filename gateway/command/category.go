@@ -48,8 +48,9 @@ func categoryByName(name string) Category {
 	return 1 << i
 }
 
-// impliedBy is what the flags of a command alone say about its categories (Redis, server.c, setImplicitACLCategories).
-func impliedBy(f Flag) Category {
+// impliedBy is what the flags of a command say about its categories, beside those that it is given (Redis, server.c,
+// setImplicitACLCategories).
+func impliedBy(f Flag, of Category) Category {
 	implied := CatSlow
 	if f&Fast != 0 {
 		implied = CatFast
@@ -57,7 +58,7 @@ func impliedBy(f Flag) Category {
 	if f&Write != 0 {
 		implied |= CatWrite
 	}
-	if f&ReadOnly != 0 {
+	if f&ReadOnly != 0 && of&CatScripting == 0 {
 		implied |= CatRead
 	}
 	if f&Admin != 0 {

@@ -32,7 +32,7 @@ var ownSummary = map[string]string{
 // ownComplexity are the rows whose cost is described in our words.
 var ownComplexity = map[string]string{
 	"del": "strings only", "unlink": "strings only", "getrange": "shorter", "substr": "shorter",
-	"dump": "strings only", "restore": "strings only",
+	"dump": "strings and hashes only", "restore": "strings and hashes only",
 	"append": "no allocator doubles the space", "setrange": "no allocator doubles the space",
 }
 

@@ -9,6 +9,8 @@
 //
 // DIFFERENCES.md lists where replies differ from those of Redis. Beside that:
 //
+//   - A script that runs for more than 100 ms, or takes more than 256 MiB, ends with an error, and nothing of it is applied; Redis lets it run, and
+//     answers BUSY to others.
 //   - HRANDFIELD gives at most 1,048,576 fields that may repeat.
 //   - RESTORE checks IDLETIME and FREQ and does not use them: what eviction knows of a key begins anew.
 //   - OBJECT ENCODING tells how Redis would encode a value of these bytes if it was SET, or a hash of these fields if it was made of them;

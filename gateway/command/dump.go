@@ -22,9 +22,9 @@ func dumpSpecs(p parser) []*Spec {
 			KeySpecs: oneKey(KeyRO | KeyAccess),
 			Tips:     []string{"nondeterministic_output"},
 			Summary:  "Return a serialized version of the value stored at the specified key.",
-			Since:    "2.6.0", Complexity: "O(N) where N is the length of the value.",
+			Since:    "2.6.0", Complexity: "O(N) where N is the length of the value, of a hash with its fields.",
 			Arguments: []Arg{key()},
-			Parse:     p.readOf(1, dump),
+			Parse:     p.ofMany(p.readOf(1, dump)),
 		},
 		{
 			Name: "restore", Arity: -4, Flags: Write | DenyOOM, Categories: CatKeyspace | CatDangerous,
@@ -44,8 +44,7 @@ func dumpSpecs(p parser) []*Spec {
 }
 
 func dump(r ops.Reader, key []byte) (resp.Value, error) {
-	text, ok, err := ops.Dump(r, key)
-	return bulkOrNull(text, ok), err
+	return bulkOrNull(ops.Dump(r, key)), nil
 }
 
 func (p parser) restore(args [][]byte) (Call, error) {

@@ -9,7 +9,11 @@ import (
 )
 
 // parser makes calls of arguments; its methods are the Parse functions of the table.
-type parser struct{ limits Limits }
+type parser struct {
+	limits Limits
+	// table is the table whose rows they are, for scripts.
+	table *Table
+}
 
 // The errors of arguments; their texts are those of Redis.
 var (

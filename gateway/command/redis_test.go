@@ -2,16 +2,14 @@ package command
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"net"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/holtcache/holt/gateway/command/redistest"
 	"github.com/holtcache/holt/gateway/resp"
 )
 
@@ -21,56 +19,20 @@ type redisServer struct {
 	replies *resp.ReplyReader
 }
 
-// startRedis starts redis-server on a Unix socket. Without redis-server 7 the test is skipped.
+// startRedis starts a redis-server that takes values as long as those of the tests.
 func startRedis(t *testing.T, proto int) *redisServer {
 	t.Helper()
-	path, err := exec.LookPath("redis-server")
+	socket := redistest.Start(t, "--proto-max-bulk-len", fmt.Sprint(testLimits.ValueBytesMax))
+	conn, err := net.Dial("unix", socket)
 	if err != nil {
-		t.Skip("redis-server is not installed, so there is nothing to compare with: install Redis 7.0")
+		t.Fatal(err)
 	}
-	version, err := exec.Command(path, "--version").Output()
-	if err != nil || !strings.Contains(string(version), " v=7.0.") {
-		t.Skipf("redis-server is not 7.0, whose behaviour the table follows: %s", version)
-	}
-	dir := t.TempDir()
-	socket := filepath.Join(dir, "s")
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	server := exec.CommandContext(ctx, path, "--port", "0", "--unixsocket", socket, "--dir", dir, "--save", "",
-		"--appendonly", "no", "--rdbcompression", "no", "--proto-max-bulk-len", fmt.Sprint(testLimits.ValueBytesMax))
-	if err := server.Start(); err != nil {
-		cancel()
-		t.Fatalf("start redis-server: %v", err)
-	}
-	t.Cleanup(func() {
-		cancel() // kills it
-		_ = server.Wait()
-	})
-	conn := dialUnix(t, socket)
 	t.Cleanup(func() { _ = conn.Close() })
 	r := &redisServer{conn: conn, replies: resp.NewReplyReader(conn)}
 	if reply := r.do(t, "HELLO", fmt.Sprint(proto)); reply.IsError() {
 		t.Fatalf("HELLO: %s", reply.Str)
 	}
 	return r
-}
-
-// dialUnix connects as soon as somebody listens.
-func dialUnix(t *testing.T, socket string) net.Conn {
-	t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
-	for {
-		conn, err := net.Dial("unix", socket)
-		if err == nil {
-			return conn
-		}
-		select {
-		case <-deadline:
-			t.Fatalf("redis-server does not listen: %v", err)
-		case <-tick.C:
-		}
-	}
 }
 
 // do sends one command and waits for its reply.

@@ -27,6 +27,26 @@ func scriptingSpecs() []*Spec {
 			Since:   "2.6.0", Complexity: "Depends on subcommand.",
 			Subcommands: []*Spec{
 				{
+					Name: "exists", Arity: -3, Flags: NoScript, Categories: CatScripting,
+					Tips:    []string{"request_policy:all_shards", "response_policy:agg_logical_and"},
+					Summary: "Check existence of scripts in the script cache.",
+					Since:   "2.6.0", Complexity: "O(N) with N being the number of scripts to check (so checking a single script is an O(1) operation).",
+					Arguments: []Arg{text("sha1").repeated()},
+				},
+				{
+					Name: "kill", Arity: 2, Flags: NoScript | AllowBusy, Categories: CatScripting,
+					Tips:    []string{"request_policy:all_shards", "response_policy:one_succeeded"},
+					Summary: "Kill the script currently in execution.",
+					Since:   "2.6.0", Complexity: "O(1)",
+				},
+				{
+					Name: "load", Arity: 3, Flags: NoScript | Stale, Categories: CatScripting,
+					Tips:    []string{"request_policy:all_nodes", "response_policy:all_succeeded"},
+					Summary: "Load the specified Lua script into the script cache.",
+					Since:   "2.6.0", Complexity: "O(N) with N being the length in bytes of the script body.",
+					Arguments: []Arg{text("script")},
+				},
+				{
 					Name: "flush", Arity: -2, Flags: NoScript, Categories: CatScripting,
 					Tips:    []string{"request_policy:all_nodes", "response_policy:all_succeeded"},
 					Summary: "Remove all the scripts from the script cache.",

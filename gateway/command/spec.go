@@ -7,7 +7,7 @@ import (
 	"github.com/holtcache/holt/gateway/resp"
 )
 
-// Call is one parsed data command, ready to run. Exactly one of Read and Write is set. It refers to the arguments it
+// Call is one parsed data command, ready to run. Exactly one of Read, Write and Alone is set. It refers to the arguments it
 // was parsed from: they stay untouched until the reply is there.
 type Call struct {
 	Keys [][]byte
@@ -17,6 +17,20 @@ type Call struct {
 	Many bool
 	// Write answers a command that may write. An error reply means that nothing was changed.
 	Write func(ops.Tx) resp.Value
+	// Alone answers a command that has no keys this time, so that it can be run anywhere.
+	Alone func() resp.Value
+	// Guard, where set, is told by whoever runs the call what its script may run; it is set where the call runs a script.
+	Guard func(Guard)
+	// Forward, where set, is what is sent to another node that runs the command, instead of its arguments.
+	Forward [][]byte
+}
+
+// Guard decides what a script may run. It is asked by one goroutine after the other.
+type Guard interface {
+	// Refuses says why the script may not run a command, nothing where it may.
+	Refuses(spec *Spec, args [][]byte) (why string)
+	// Tried notes that the script has tried to, all the same.
+	Tried(spec *Spec, args [][]byte)
 }
 
 // Spec is one row of the table. Rows are immutable.
@@ -84,7 +98,7 @@ func (s *Spec) arityHolds(count int) bool {
 // derive fills in what follows from the literal of a row, for the row and its subcommands.
 func (s *Spec) derive(group string) {
 	s.Group = group
-	s.Categories |= impliedBy(s.Flags)
+	s.Categories |= impliedBy(s.Flags, s.Categories)
 	for _, k := range s.KeySpecs {
 		if k.CountAt != 0 {
 			s.Flags |= MovableKeys

@@ -108,9 +108,9 @@ func TestRetryLearnsWhatBecameOfAnUnknownOutcome(t *testing.T) {
 	key := []byte("n")
 	must[*cachev1.IncrementResponse](t)(n.cache.Increment(within(t, testTime), increment(key, nil)))
 	release := n.replica().hold(t)
-	_, err := n.server.serve(within(t, 50*time.Millisecond), increment(key, named(1, soon())))
+	_, err := n.server.serve(within(t, heldTime), increment(key, named(1, soon())))
 	expect(t, err, codes.Unknown, "unknown-outcome", unknown)
-	_, err = n.server.serve(within(t, 50*time.Millisecond), increment(key, named(1, soon())))
+	_, err = n.server.serve(within(t, heldTime), increment(key, named(1, soon())))
 	expect(t, err, codes.Unknown, "unknown-outcome", unknown)
 	release()
 	if got := must[*cachev1.IncrementResponse](t)(n.cache.Increment(within(t, testTime), increment(key, named(1, soon())))); got.GetIntValue() != 2 {

@@ -24,7 +24,7 @@ func someFacts() Facts {
 		Version: "v1", Node: "n1", Ready: true, Hits: 7, Misses: 2, MemoryUsed: 1 << 20, MemoryLimit: 2 << 20, Epoch: 9, Migrations: 1,
 		Nodes: map[string]int{"alive": 3, "dead": 1}, Transport: &transport.Stats{BytesSent: 5}, Log: &logstore.WALStats{Syncs: 6},
 		RESP: respserver.Stats{
-			Connections: 4, Commands: map[string]uint64{"get": 10, "client|list": 1}, Failed: map[string]uint64{"get": 1},
+			Connections: 4, Commands: map[string]uint64{"get": 10, "client|list": 1}, Ended: map[string]respserver.CommandStats{"get": {Failed: 1, Rejected: 5}},
 			Errors: map[string]uint64{"MOVED": 3},
 		},
 		Shards: []Shard{
@@ -32,10 +32,18 @@ func someFacts() Facts {
 			{ID: 2, Term: 4},
 		},
 	}
-	f.RESP.Latency.Counts[0] = 2 // below 1 µs
-	f.RESP.Latency.Counts[3] = 1 // 4 to 8 µs
-	f.RESP.Latency.Counts[len(f.RESP.Latency.Counts)-1] = 1
-	f.RESP.Latency.Total = 10 * time.Second
+	get := f.RESP.Ended["get"]
+	get.Took.Counts[0] = 2
+	for step := range get.Took.Counts {
+		if respserver.LatencyBound(step) == 32*time.Microsecond {
+			get.Took.Counts[step] = 1
+			get.Took.Counts[step+1] = 1
+			break
+		}
+	}
+	get.Took.Counts[len(get.Took.Counts)-1] = 1
+	get.Took.Total = 10 * time.Second
+	f.RESP.Ended["get"] = get
 	return f
 }
 
@@ -50,8 +58,10 @@ func TestScrapeShowsWhatTheNodeCounts(t *testing.T) {
 		`holt_build_info{node="n1",version="v1"} 1`, "holt_ready 1", "holt_loading 0", "holt_slot_map_epoch 9", `holt_nodes{state="dead"} 1`,
 		"holt_keyspace_hits_total 7", "holt_memory_limit_bytes 2.097152e+06", `holt_commands_total{command="client|list"} 1`,
 		`holt_commands_failed_total{command="get"} 1`, `holt_error_replies_total{error="MOVED"} 3`,
-		`holt_command_duration_seconds_bucket{le="1e-06"} 2`, `holt_command_duration_seconds_bucket{le="8e-06"} 3`,
-		`holt_command_duration_seconds_bucket{le="+Inf"} 4`, "holt_command_duration_seconds_sum 10",
+		`holt_command_duration_seconds_bucket{command="get",le="1.6e-05"} 2`, `holt_command_duration_seconds_bucket{command="get",le="3.2e-05"} 3`,
+		`holt_command_duration_seconds_bucket{command="get",le="6.4e-05"} 4`, `holt_command_duration_seconds_bucket{command="get",le="2.097152"} 4`,
+		`holt_command_duration_seconds_bucket{command="get",le="+Inf"} 5`, `holt_command_duration_seconds_sum{command="get"} 10`,
+		`holt_commands_rejected_total{command="get"} 5`,
 		`holt_shard_leader{shard="1"} 1`, `holt_shard_leader{shard="2"} 0`, `holt_shard_evaluated_total{shard="1"} 11`,
 		`holt_shard_last_snapshot_timestamp_seconds{shard="1"} 1.5`, `holt_shard_last_snapshot_duration_seconds{shard="1"} 0.25`,
 		"holt_transport_sent_bytes_total 5", "holt_log_syncs_total 6", "go_goroutines ", "process_resident_memory_bytes ",

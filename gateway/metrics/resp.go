@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/holtcache/holt/gateway/respserver"
 )
 
 // resp tells of the RESP port.
@@ -22,26 +24,35 @@ func (s sink) resp(f Facts) {
 	for name, n := range r.Commands {
 		s.counter("holt_commands_total", "Commands of RESP clients, by name.", n, label{"command", name})
 	}
-	for name, n := range r.Failed {
-		s.counter("holt_commands_failed_total", "Commands that were answered with an error, by name.", n, label{"command", name})
+	for name, st := range r.Ended {
+		s.counter("holt_commands_failed_total", "Commands that were run and answered with an error, by name.", st.Failed, label{"command", name})
+		s.counter("holt_commands_rejected_total", "Commands that were not run: sent elsewhere, not allowed, or wrong inside of MULTI; by name.", st.Rejected, label{"command", name})
+		s.latency(name, &st.Took)
 	}
 	for name, n := range r.Errors {
 		s.counter("holt_error_replies_total", "Error replies, by their first word.", n, label{"error", name})
 	}
-	s.latency(f)
 }
 
-// latency is a histogram of rounds. The server counts by powers of two of a microsecond.
-func (s sink) latency(f Facts) {
-	l := f.RESP.Latency
-	buckets := make(map[float64]uint64, len(l.Counts))
-	count := uint64(0)
-	for i, n := range l.Counts {
+// The buckets of a histogram end at powers of two of a microsecond. There is one histogram for each command of the table that was
+// called, so that they are few.
+const (
+	bucketFirst = 16 * time.Microsecond
+	bucketLast  = bucketFirst << 17 // 2 s, longer than anything waits for a commit
+)
+
+// latency is the histogram of one command. The server counts in finer steps, some of which end where the buckets do.
+func (s sink) latency(command string, l *respserver.Latency) {
+	buckets := map[float64]uint64{}
+	count, bound := uint64(0), bucketFirst
+	for step, n := range l.Counts {
 		count += n
-		if i < len(l.Counts)-1 { // the last one has no upper bound
-			buckets[(time.Microsecond << i).Seconds()] = count
+		if respserver.LatencyBound(step) == bound && bound <= bucketLast {
+			buckets[bound.Seconds()] = count
+			bound *= 2
 		}
 	}
-	desc, _ := describe("holt_command_duration_seconds", "How long a command's round took, from its begin to its replies being written.", nil)
-	s.out <- prometheus.MustNewConstHistogram(desc, count, l.Total.Seconds(), buckets)
+	desc, values := describe("holt_command_duration_seconds", "How long commands took, from being parsed to their reply being ready, by name; those of a pipeline that wait for one commit end together.",
+		[]label{{"command", command}})
+	s.out <- prometheus.MustNewConstHistogram(desc, count, l.Total.Seconds(), buckets, values...)
 }

@@ -3,7 +3,6 @@ package node
 import (
 	"cmp"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/holtcache/holt/gateway/router"
@@ -16,34 +15,18 @@ import (
 
 // cluster is what the protocol servers know the cluster by. Before this node belongs to one it is an empty view.
 type cluster struct {
-	self string
-
-	view     atomic.Pointer[router.View]
+	latestView
+	self     string
 	replicas atomic.Pointer[map[slot.ShardID]router.Replica]
-
-	mu      sync.Mutex // protects the fields below
-	changed chan struct{}
 }
 
 var _ router.Cluster = (*cluster)(nil)
 
 func newCluster(self string) *cluster {
-	c := &cluster{self: self, changed: make(chan struct{})}
-	empty, err := slot.NewMap(0, nil)
-	if err != nil {
-		panic(err) // no assignment, so nothing that could be wrong
-	}
-	c.view.Store(&router.View{Self: self, Map: empty})
+	c := &cluster{self: self}
+	c.init(self)
 	c.replicas.Store(&map[slot.ShardID]router.Replica{})
 	return c
-}
-
-func (c *cluster) View() *router.View { return c.view.Load() }
-
-func (c *cluster) Changed() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.changed
 }
 
 func (c *cluster) Replica(id slot.ShardID) (router.Replica, bool) {
@@ -126,11 +109,7 @@ func stageOf(m meta.Migration) router.MigrationStage {
 // publish makes a view the latest one and wakes those who wait for a change.
 func (c *cluster) publish(view *router.View, replicas map[slot.ShardID]router.Replica) {
 	c.replicas.Store(&replicas)
-	c.view.Store(view)
-	c.mu.Lock()
-	close(c.changed)
-	c.changed = make(chan struct{})
-	c.mu.Unlock()
+	c.show(view)
 }
 
 // hints is what a view takes from gossip.

@@ -3,8 +3,6 @@ package node
 import (
 	"cmp"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"github.com/holtcache/holt/gateway/router"
 	clusterv1 "github.com/holtcache/holt/proto/holt/cluster/v1"
@@ -12,38 +10,21 @@ import (
 )
 
 // elsewhere is a cluster as one who is no node of it knows it: by the slot maps that nodes tell.
-type elsewhere struct {
-	view atomic.Pointer[router.View]
-
-	mu      sync.Mutex // protects the field below
-	changed chan struct{}
-}
+type elsewhere struct{ latestView }
 
 var _ router.Cluster = (*elsewhere)(nil)
 
 func newElsewhere() *elsewhere {
-	e := &elsewhere{changed: make(chan struct{})}
-	empty, err := slot.NewMap(0, nil)
-	if err != nil {
-		panic(err) // no assignment, so nothing that could be wrong
-	}
-	e.view.Store(&router.View{Map: empty})
+	e := &elsewhere{}
+	e.init("")
 	return e
-}
-
-func (e *elsewhere) View() *router.View { return e.view.Load() }
-
-func (e *elsewhere) Changed() <-chan struct{} {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.changed
 }
 
 func (e *elsewhere) Replica(slot.ShardID) (router.Replica, bool) { return nil, false }
 
 // told takes a slot map, unless it is older than the one that is known. It is called by one goroutine at a time.
 func (e *elsewhere) told(m *clusterv1.SlotMap) {
-	before := e.view.Load()
+	before := e.View()
 	next, err := viewOf(m)
 	if err != nil || m.GetEpoch() < before.Map.Epoch() {
 		return
@@ -54,11 +35,7 @@ func (e *elsewhere) told(m *clusterv1.SlotMap) {
 			s.Leader, s.Term = known.Leader, known.Term // a node that has not heard of the newer term
 		}
 	}
-	e.view.Store(next)
-	e.mu.Lock()
-	close(e.changed)
-	e.changed = make(chan struct{})
-	e.mu.Unlock()
+	e.show(next)
 }
 
 // viewOf is what a slot map says.

@@ -75,7 +75,7 @@ func talkPlainly(t *testing.T, r *redis.Client) {
 			t.Fatalf("%s: %v", what, err)
 		}
 	}
-	must("FLUSHALL", r.FlushAll(ctx).Err())
+	await(t, "FLUSHALL finds all leaders", func() bool { return r.FlushAll(ctx).Err() == nil }) // one may change on the way
 	var pairs []any
 	var keys []string
 	for i := range 60 {

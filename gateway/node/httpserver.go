@@ -11,7 +11,7 @@ import (
 	"github.com/holtcache/holt/gateway/metrics"
 )
 
-// httpServer answers probes and scrapes: /healthz while the process runs, /readyz once every slot of the cluster is served, /metrics, and
+// httpServer answers people by the dashboard, probes and scrapes: /healthz while the process runs, /readyz once every slot of the cluster is served, /metrics, and
 // where it is asked for /debug/pprof.
 func (n *Node) httpServer() *http.Server {
 	mux := http.NewServeMux()
@@ -24,6 +24,7 @@ func (n *Node) httpServer() *http.Server {
 		fmt.Fprintln(w, "ok")
 	})
 	mux.Handle("GET /metrics", metrics.Handler(n.metricsFacts))
+	mux.Handle("/", n.dashboard())
 	if n.cfg.Profile {
 		for path, handler := range map[string]http.HandlerFunc{
 			"/debug/pprof/": pprof.Index, "/debug/pprof/cmdline": pprof.Cmdline, "/debug/pprof/profile": pprof.Profile,

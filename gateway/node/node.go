@@ -40,6 +40,7 @@ type Node struct {
 	listen  *listeners
 	nodes   *nodes
 	cluster *cluster
+	routes  *router.Router
 	access  *acl.Registry
 	users   knownUsers
 	// unprotected: protected mode is off.
@@ -78,7 +79,7 @@ func (n *Node) assemble() error {
 	n.nodes = newNodes(n.seam.dial)
 	n.nodes.resolve = n.resolve
 	n.cluster = newCluster(n.folder.NodeID())
-	routes := router.New(n.cluster)
+	n.routes = router.New(n.cluster)
 	table := command.NewTable(n.cfg.Limits)
 	n.access = acl.NewRegistry(table, n.cfg.Password, n.log)
 	n.beginUsers()
@@ -88,7 +89,7 @@ func (n *Node) assemble() error {
 		n.proxy = proxy.NewPool(proxy.Config{Dial: n.seam.upstream().dialRESP})
 	}
 	n.resp = respserver.New(respserver.Config{
-		Router: routes, Proxy: n.proxy, Table: table, Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
+		Router: n.routes, Proxy: n.proxy, Table: table, Protocol: resp.LimitsForValues(n.cfg.Limits.ValueBytesMax),
 		Limits: respserver.Limits{ClientsMax: n.cfg.ClientsMax, ClientsBytesMax: n.cfg.ClientsBytesMax}, Access: n.access, Users: userKeeper{n}, Protected: n.isProtected, Info: n.info, Slabs: n.slabs, Purge: purge, Settings: settings{n}, Saver: saver{n}, Operator: operator{admin{n}}, Logger: n.log,
 		Defaults:    func() (router.Ack, router.ReadMode) { d := n.defaults(); return d.Ack, d.ReadMode },
 		Loading:     n.load.active.Load,
@@ -96,7 +97,7 @@ func (n *Node) assemble() error {
 	})
 	var err error
 	n.grpc, err = grpcserver.New(grpcserver.Config{
-		Router: routes, Forward: n.nodes, Admin: admin{n}, Access: n.access, Protected: n.isProtected, Defaults: n.defaults, Loading: n.load.active.Load,
+		Router: n.routes, Forward: n.nodes, Admin: admin{n}, Access: n.access, Protected: n.isProtected, Defaults: n.defaults, Loading: n.load.active.Load,
 		Limits: grpcserver.Limits{Data: n.cfg.Limits}, Wall: n.cfg.Wall, Logger: n.log,
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -101,6 +102,9 @@ func openClusterBy(t *testing.T, count int, by []client.Option, change ...func(*
 	}
 	for _, n := range nodes {
 		awaitReady(t, n)
+		await(t, "node "+n.ID()[:8]+" knows every shard to be led by whom it shall be", func() bool { // none moves by itself any more
+			return !slices.ContainsFunc(n.cluster.View().Shards, func(s router.Shard) bool { return s.Leader != s.Preferred })
+		})
 	}
 	return nodes
 }

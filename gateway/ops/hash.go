@@ -132,6 +132,12 @@ const (
 	listpackBytesMax  = 64
 )
 
+// How Redis calls the two.
+const (
+	encodingListpack  = "listpack"
+	encodingHashTable = "hashtable"
+)
+
 func hashEncoding(r Reader, key []byte) string {
 	large := r.FieldCount(key) > listpackFieldsMax
 	if !large {
@@ -141,7 +147,7 @@ func hashEncoding(r Reader, key []byte) string {
 		})
 	}
 	if large {
-		return "hashtable"
+		return encodingHashTable
 	}
-	return "listpack"
+	return encodingListpack
 }

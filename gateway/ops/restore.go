@@ -19,12 +19,19 @@ var (
 )
 
 // Dump returns what a key holds in the form of Redis (redis.io/commands/dump).
-func Dump(r Reader, key []byte) ([]byte, bool, error) {
-	item, ok, err := getString(r, key)
-	if err != nil || !ok {
-		return nil, false, err
+func Dump(r Reader, key []byte) ([]byte, bool) {
+	item, ok := r.Get(key)
+	if !ok {
+		return nil, false
 	}
-	return rdb.AppendString(make([]byte, 0, len(item.Value)+16), item.Value), true, nil
+	if item.Type == entry.TypeString {
+		return rdb.AppendString(make([]byte, 0, len(item.Value)+16), item.Value), true
+	}
+	fields := func(yield func(name, value []byte) bool) { r.EachField(key, yield) }
+	if hashEncoding(r, key) == encodingListpack {
+		return rdb.AppendSmallHash(nil, fields), true
+	}
+	return rdb.AppendHash(nil, r.FieldCount(key), fields), true
 }
 
 // RestoreOptions are what RESTORE can ask beyond key and dump.
@@ -36,21 +43,20 @@ type RestoreOptions struct {
 	Replace bool
 }
 
-// Restore gives a key the value of a dump. An expiry that has already passed deletes the key
+// Restore gives a key the value of a dump; a hash may take as much in all as a value. An expiry that has already passed deletes the key
 // (redis.io/commands/restore).
 func Restore(tx Tx, limits Limits, key, dump []byte, opts RestoreOptions) error {
 	if _, taken := tx.Peek(key); taken && !opts.Replace {
 		return ErrKeyTaken
 	}
-	value, err := rdb.ReadString(dump, limits.ValueBytesMax)
+	value, typ, err := rdb.Read(dump, limits.ValueBytesMax)
 	switch {
 	case err == rdb.ErrChecksum:
 		return ErrDumpChecksum
+	case err == rdb.ErrTooLarge:
+		return ErrValueTooLarge
 	case err != nil:
 		return ErrDumpFormat
-	}
-	if err := limits.CheckValue(value); err != nil {
-		return err
 	}
 	at := opts.TTL
 	if at != 0 && !opts.Absolute {
@@ -63,6 +69,6 @@ func Restore(tx Tx, limits Limits, key, dump []byte, opts RestoreOptions) error 
 		tx.Delete(key)
 		return nil
 	}
-	tx.Set(key, value, entry.TypeString, at)
+	tx.Set(key, value, typ, at)
 	return nil
 }

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"github.com/holtcache/holt/proto/apierr"
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/entry"
 	"github.com/holtcache/holt/raftfsm/store"
@@ -66,4 +67,7 @@ type Tx interface {
 	Expire(key []byte, expireAt int64) bool
 	// Flush deletes all keys of the slots.
 	Flush(slots []slot.Range)
+	// Refuse answers the whole request, of which this may be a part, with an error, and nothing of it is applied. It is for what can't check
+	// before it writes.
+	Refuse(err *apierr.Error)
 }

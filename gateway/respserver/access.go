@@ -64,6 +64,29 @@ func (c *conn) followUsers() {
 	}
 }
 
+// guard makes a script run nothing that the connection's user may not run.
+func (c *conn) guard(call *command.Call) {
+	if call.Guard != nil {
+		call.Guard(&scriptGuard{c, c.user})
+	}
+}
+
+// scriptGuard are the rights of a script: those of its user at the moment when it came.
+type scriptGuard struct {
+	c    *conn
+	user *acl.User
+}
+
+var _ command.Guard = (*scriptGuard)(nil)
+
+func (g *scriptGuard) Refuses(spec *command.Spec, args [][]byte) string {
+	return g.user.Check(spec, args).InScript()
+}
+
+func (g *scriptGuard) Tried(spec *command.Spec, args [][]byte) {
+	g.c.server.cfg.Access.Denials.Add(acl.Denied{Denial: g.user.Check(spec, args), Context: "lua", User: g.user.Name(), Client: g.c.describe()})
+}
+
 // noteDenied notes for ACL LOG what the connection was refused.
 func (c *conn) noteDenied(d acl.Denial, user string) {
 	context := "toplevel"

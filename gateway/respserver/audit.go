@@ -12,6 +12,8 @@ import (
 // to the table later.
 var inspects = map[string]bool{
 	"acl|list": true, "acl|users": true, "acl|getuser": true, "acl|dryrun": true, "acl|load": true, "acl|save": true,
+	"slowlog|get": true, "slowlog|len": true,
+	"latency|doctor": true, "latency|histogram": true, "latency|history": true, "latency|latest": true,
 	"client|list": true, "client|no-evict": true, "config|get": true, "lastsave": true,
 	"cluster|replicas": true, "cluster|slaves": true, "cluster|getslotmigrations": true, "cluster|count-failure-reports": true,
 	"cluster|saveconfig": true,

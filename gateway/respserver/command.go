@@ -24,8 +24,12 @@ type row struct {
 	// ofCluster: it is so too once the node knows the cluster.
 	ofCluster bool
 
-	calls  atomic.Uint64
-	failed atomic.Uint64
+	// transaction: the slow log shows the commands of the transaction in its stead.
+	transaction bool
+	// calls counts commands that have begun, ended those that were run, rejected those that were not.
+	calls    atomic.Uint64
+	ended    counted
+	rejected atomic.Uint64
 }
 
 // newRows gives every command of the table its handler.
@@ -38,6 +42,7 @@ func newRows(table *command.Table) map[*command.Spec]*row {
 			r := &row{
 				spec: spec, handler: handlers[spec.Name], inRound: answeredInRound[spec.Name], atOnce: notQueued[spec.Name],
 				whileLoading: spec.Flag(command.Loading), ofCluster: ofCluster[spec.Name],
+				transaction: spec.Name == "exec",
 			}
 			if r.handler == nil {
 				r.handler = unsupported
@@ -167,7 +172,10 @@ func (c *conn) refuse(v resp.Value) {
 	if c.multi != nil {
 		c.multi.spoiled = true
 	}
-	c.reply(v)
+	if c.row != nil {
+		c.row.rejected.Add(1)
+	}
+	c.answer(v)
 }
 
 // other runs a command that is not about keys.
@@ -178,6 +186,7 @@ func (c *conn) other(r *row, args [][]byte) {
 	}
 	if !r.inRound {
 		c.settle()
+		c.tally.flush(c.id) // it may tell of them
 	}
 	c.reply(c.askEverywhere(r, args, r.handler(c, args)))
 }

@@ -62,6 +62,14 @@ type conn struct {
 
 	// arrived is when the commands at hand began to be run: their deadlines count from it.
 	arrived time.Time
+	// parsed is when the command at hand was, or the last one before it that the connection looked at the clock for; it counts
+	// from Server.started. What the command takes counts from it.
+	parsed time.Duration
+	// tally sums up the commands of the round that have ended; slowInRound is how many of them the slow log has kept.
+	tally       tally
+	slowInRound int
+	// unsampled is how many commands on keys are not looked at until one is.
+	unsampled int
 	// began is when the command that is not whole yet began to arrive; zero where there is none.
 	began   time.Time
 	entries []*entry // those of the round are entries[:used]
@@ -168,6 +176,7 @@ func (c *conn) end() {
 		c.server.cfg.Logger.Error("a RESP connection panicked and was closed; report this with the stack",
 			"client", c.remote, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 	}
+	c.tally.flush(c.id)
 	c.server.forget(c)
 	_ = c.nc.Close()
 	c.accountRead(0)

@@ -225,7 +225,7 @@ func TestReplyLimitAtTheEdge(t *testing.T) {
 	for i := range 100 {
 		c.want(fmt.Sprintf("HSET h f%02d %s", i, strings.Repeat("v", 50)), ":1")
 	}
-	for _, line := range []string{"HGETALL h", "HVALS h", "HRANDFIELD h 100 WITHVALUES", "HRANDFIELD h -100000", "HSCAN h 0 COUNT 1000", "HMGET h" + strings.Repeat(" f00", 200)} {
+	for _, line := range []string{"HGETALL h", "HVALS h", "HRANDFIELD h 100 WITHVALUES", "HRANDFIELD h -100000", "HSCAN h 0 COUNT 1000", "DUMP h", "HMGET h" + strings.Repeat(" f00", 200)} {
 		if got := c.do(line); got != tooLarge {
 			t.Errorf("%.20s: got %.120q", line, got)
 		}

@@ -52,6 +52,8 @@
 //     wait until the slot is served, then for TRYAGAIN.
 //   - Commands that only tell of the cluster are answered while the node loads its data, once it knows the
 //     cluster.
+//   - The times of SLOWLOG, LATENCY and INFO include what a write waits for its commit. Of a round the slow log keeps 8 commands at most, and
+//     there is no LATENCY GRAPH. latency-tracking is always on.
 //   - CLIENT UNPAUSE is not held back by CLIENT PAUSE.
 //   - ACL SETUSER and DELUSER are durable when they answer, and hold at all nodes; ACL SAVE and LOAD have no file. CONFIG GET
 //     requirepass does not show the password, of which only a hash is kept.

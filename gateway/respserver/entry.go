@@ -1,6 +1,8 @@
 package respserver
 
 import (
+	"time"
+
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/ops"
 	"github.com/holtcache/holt/gateway/resp"
@@ -15,6 +17,9 @@ type entry struct {
 	op     router.Op
 	row    *row
 	silent bool
+	// parsed is when the command was, as in conn; known: the reply was there at once, and the command has been observed.
+	parsed time.Duration
+	known  bool
 	// asked tells whether the client was sent here by ASK.
 	asked router.Asked
 	// flight is where the op went; nil for a reply that is known.
@@ -50,7 +55,7 @@ func (c *conn) newEntry() *entry {
 	}
 	e := c.entries[c.used]
 	c.used++
-	e.row, e.silent, e.asked = c.row, c.silent, c.asked
+	e.row, e.silent, e.asked, e.parsed = c.row, c.silent, c.asked, c.parsed
 	e.op.Command = c.args
 	return e
 }
@@ -127,6 +132,9 @@ func (e *entry) set(spec *command.Spec, call *command.Call) {
 	e.read, e.write, e.several = call.Read, call.Write, several(spec, call)
 	e.noTouch = e.c.leavesUntouched(spec)
 	e.op.ReadOnly = call.Read != nil
+	if call.Forward != nil {
+		e.op.Command = call.Forward
+	}
 }
 
 // several tells whether the reply of a call holds more than one value.

@@ -28,8 +28,12 @@ func (c *conn) exec() {
 	case !t.keyed && len(watch.keys) == 0:
 		c.settle()
 		v := resp.Array(make([]resp.Value, len(t.queued))...)
+		began := c.parsed
+		c.parse(t)
+		c.runAlone(t, v.Elems)
 		c.runOthers(t, v.Elems)
 		c.reply(v)
+		c.finishedExec(t, began, c.parsed, &v)
 		return
 	case !t.keyed:
 		t.slot = watch.slot
@@ -68,20 +72,29 @@ func (c *conn) watchedAt(watch watchList) bool {
 	return by == watch.by
 }
 
-// prepare parses the commands on keys, and registers for tracking what they read.
-func (c *conn) prepare(e *entry) {
-	t := e.exec
+// parse parses the commands that may be on keys.
+func (c *conn) parse(t *transaction) {
 	for i := range t.queued {
 		q := &t.queued[i]
 		if q.row.spec.Parse == nil || q.err != nil {
 			continue
 		}
-		if q.call, q.err = q.row.spec.Parse(q.args); q.err != nil {
-			continue
+		if q.call, q.err = q.row.spec.Parse(q.args); q.err == nil {
+			c.guard(&q.call)
 		}
-		if q.call.Read != nil {
+	}
+}
+
+// prepare parses the commands on keys, and registers for tracking what they read.
+func (c *conn) prepare(e *entry) {
+	c.parse(e.exec)
+	for i := range e.exec.queued {
+		q := &e.exec.queued[i]
+		switch {
+		case q.row.spec.Parse == nil, q.err != nil, q.call.Alone != nil:
+		case q.call.Read != nil:
 			c.register(q.call.Keys)
-		} else {
+		default:
 			c.noteOwn(e, q.call.Keys)
 		}
 	}
@@ -91,7 +104,12 @@ func (c *conn) prepare(e *entry) {
 func (t *transaction) block() [][][]byte {
 	block := make([][][]byte, 0, len(t.queued))
 	for i := range t.queued {
-		block = append(block, t.queued[i].args)
+		q := &t.queued[i]
+		if q.call.Forward != nil {
+			block = append(block, q.call.Forward)
+		} else {
+			block = append(block, q.args)
+		}
 	}
 	return block
 }
@@ -107,6 +125,19 @@ func (c *conn) runOthers(t *transaction, replies []resp.Value) {
 			replies[i] = errorReply(q.err)
 		default:
 			replies[i] = q.row.handler(c, q.args)
+		}
+	}
+}
+
+// runAlone runs the commands that could be on keys, and that have none this time.
+func (c *conn) runAlone(t *transaction, replies []resp.Value) {
+	for i := range t.queued {
+		switch q := &t.queued[i]; {
+		case q.row.spec.Parse == nil:
+		case q.err != nil:
+			replies[i] = errorReply(q.err)
+		default:
+			replies[i] = q.call.Alone()
 		}
 	}
 }
@@ -141,6 +172,8 @@ func (q *queuedCommand) run(tx ops.Tx, reads ops.Reader, limitBytes int) resp.Va
 		return errorReply(q.err)
 	case q.call.Write != nil:
 		return q.call.Write(tx)
+	case q.call.Alone != nil:
+		return q.call.Alone()
 	case several(q.row.spec, &q.call):
 		return readLimited(reads, q.call.Read, limitBytes)
 	}

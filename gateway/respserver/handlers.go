@@ -19,6 +19,10 @@ func allHandlers() map[string]handler {
 		"memory|doctor": (*conn).memoryDoctor, "memory|stats": (*conn).memoryStats, "memory|purge": (*conn).memoryPurge,
 		"memory|malloc-stats": (*conn).mallocStats,
 		"function|flush":      (*conn).scriptFlush, "script|flush": (*conn).scriptFlush,
+		"script|load": (*conn).scriptLoad, "script|exists": (*conn).scriptExists, "script|kill": (*conn).scriptKill,
+		"slowlog|get": (*conn).slowLogGet, "slowlog|len": (*conn).slowLogLen, "slowlog|reset": (*conn).slowLogReset,
+		"latency|doctor": (*conn).latencyDoctor, "latency|histogram": (*conn).latencyHistogram, "latency|history": (*conn).latencyHistory,
+		"latency|latest": (*conn).latencyLatest, "latency|reset": (*conn).latencyReset,
 	}
 	for _, more := range []map[string]handler{clientHandlers(), clusterHandlers(), clusterAdminHandlers(), aclHandlers()} {
 		for name, h := range more {
@@ -28,7 +32,7 @@ func allHandlers() map[string]handler {
 	for _, name := range []string{"command", "command|count", "command|info", "command|docs", "command|list", "command|getkeys", "command|getkeysandflags"} {
 		handlers[name] = func(c *conn, args [][]byte) resp.Value { return c.server.cfg.Table.CommandReply(args) }
 	}
-	for _, parent := range []string{"acl", "client", "cluster", "command", "config", "function", "memory", "object", "script"} {
+	for _, parent := range []string{"acl", "client", "cluster", "command", "config", "function", "latency", "memory", "object", "script", "slowlog"} {
 		if handlers[parent] == nil {
 			handlers[parent] = missingSubcommand
 		}

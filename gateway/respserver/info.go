@@ -1,7 +1,6 @@
 package respserver
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -45,6 +44,7 @@ var infoSections = []infoSection{
 	{name: "Modules", write: func(*conn, *InfoFacts, *infoText) {}}, // there are none
 	{name: "Commandstats", onDemand: true, write: infoCommandStats},
 	{name: "Errorstats", write: infoErrorStats},
+	{name: "Latencystats", onDemand: true, write: infoLatencyStats},
 	{name: "Cluster", write: infoCluster},
 	{name: "Keyspace", write: infoKeyspace},
 }
@@ -167,15 +167,29 @@ func infoCPU(_ *conn, f *InfoFacts, t *infoText) {
 }
 
 func infoCommandStats(c *conn, _ *InfoFacts, t *infoText) {
-	var rows []*row
-	for _, r := range c.server.rows {
-		if r.calls.Load() > 0 {
-			rows = append(rows, r)
-		}
+	ended := c.server.Stats().Ended
+	for _, name := range slices.Sorted(maps.Keys(ended)) {
+		st := ended[name]
+		calls, took := st.Took.Count(), st.Took.Total.Microseconds()
+		t.add("cmdstat_"+name, fmt.Sprintf("calls=%d,usec=%d,usec_per_call=%.2f,rejected_calls=%d,failed_calls=%d",
+			calls, took, float64(took)/float64(max(calls, 1)), st.Rejected, st.Failed))
 	}
-	slices.SortFunc(rows, func(a, b *row) int { return cmp.Compare(a.spec.Name, b.spec.Name) })
-	for _, r := range rows {
-		t.add("cmdstat_"+r.spec.Name, fmt.Sprintf("calls=%d,rejected_calls=0,failed_calls=%d", r.calls.Load(), r.failed.Load()))
+}
+
+// latencyQuantiles are the shares of commands that INFO tells the time of.
+var latencyQuantiles = []struct {
+	name  string
+	share float64
+}{{"p50", 0.5}, {"p99", 0.99}, {"p99.9", 0.999}}
+
+func infoLatencyStats(c *conn, _ *InfoFacts, t *infoText) {
+	for _, r := range c.server.calledRows() {
+		took, _ := r.ended.sum()
+		var fields []string
+		for _, q := range latencyQuantiles {
+			fields = append(fields, fmt.Sprintf("%s=%.3f", q.name, float64(took.Quantile(q.share))/float64(time.Microsecond)))
+		}
+		t.add("latency_percentiles_usec_"+r.spec.Name, strings.Join(fields, ","))
 	}
 }
 

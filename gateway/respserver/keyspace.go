@@ -84,7 +84,7 @@ func (c *conn) time([][]byte) resp.Value {
 		resp.BulkString(strconv.FormatInt(int64(now.Nanosecond()/1000), 10)))
 }
 
-// scriptFlush answers FUNCTION FLUSH and SCRIPT FLUSH, with which test suites begin: there are none to delete.
+// scriptFlush answers FUNCTION FLUSH and SCRIPT FLUSH, with which test suites begin. There are no functions to delete.
 func (c *conn) scriptFlush(args [][]byte) resp.Value {
 	if len(args) > 3 && word(args[0], "FUNCTION") {
 		return subcommandSyntax(args)
@@ -94,6 +94,9 @@ func (c *conn) scriptFlush(args [][]byte) resp.Value {
 			return errorReply(apierr.New(apierr.KindInvalid, "SCRIPT FLUSH only support SYNC|ASYNC option"))
 		}
 		return errorReply(apierr.New(apierr.KindInvalid, "FUNCTION FLUSH only supports SYNC|ASYNC option"))
+	}
+	if word(args[0], "SCRIPT") {
+		c.server.cfg.Table.Scripts().Flush()
 	}
 	return resp.OK()
 }

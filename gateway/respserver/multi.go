@@ -82,9 +82,9 @@ func (c *conn) queue(r *row, args [][]byte) {
 	t := c.multi
 	t.queued = append(t.queued, queuedCommand{row: r, args: copyArgs(args)})
 	t.others = t.others || r.spec.Parse == nil
-	t.writes = t.writes || r.spec.Flag(command.Write)
+	t.writes = t.writes || r.spec.Flag(command.Write) || r.spec.Flag(command.MayWrite)
 	c.queued.Add(1)
-	c.reply(queuedReply)
+	c.answer(queuedReply)
 }
 
 func (c *conn) queueErr(r *row, args [][]byte) error {

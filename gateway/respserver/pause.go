@@ -95,7 +95,7 @@ func (c *conn) awaitPause(p *pause, r *row) {
 		}
 	}
 	if waited {
-		c.arrived = time.Now()
+		c.resumed()
 	}
 }
 
@@ -108,5 +108,5 @@ func (c *conn) heldBy(p *pause, r *row) bool {
 	case r.spec.Name == "exec":
 		return c.multi != nil && c.multi.writes
 	}
-	return r.spec.Flag(command.Write)
+	return r.spec.Flag(command.Write) || r.spec.Flag(command.MayWrite)
 }

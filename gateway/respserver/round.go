@@ -16,8 +16,8 @@ func (c *conn) round() (more bool) {
 	c.lastActive.Store(c.arrived.UnixNano())
 	c.out.begin()
 	c.budget.Store(int64(c.server.limits.OutputBufferBytesMax))
-	c.runs = 0
-	started := c.arrived
+	c.runs, c.slowInRound = 0, 0
+	c.parsed = c.arrived.Sub(c.server.started)
 	for more = true; more && !c.closing && c.runs < c.server.limits.PipelineMax; {
 		args, ok, err := c.reader.Next()
 		switch {
@@ -35,15 +35,15 @@ func (c *conn) round() (more bool) {
 	}
 	c.settle()
 	c.reader.Release()
+	// Before the replies: whoever has seen them finds their commands and reads counted.
+	c.tally.flush(c.id)
+	c.server.stats.lookups.add(c.id, c.lookups)
 	c.accountRead(c.reader.Held())
-	c.server.stats.lookups.add(c.id, c.lookups) // before the replies: whoever has seen them finds their reads counted
 	c.lookups = ops.Lookups{}
 	if !c.out.finish() {
 		c.closing = true
 	}
-	ended := time.Now()
-	c.server.stats.latency.add(ended.Sub(started), c.runs)
-	c.server.stats.rate.add(ended, c.runs)
+	c.server.stats.rate.add(c.arrived, c.runs)
 	return more && !c.closing && !c.server.isStopping()
 }
 
@@ -60,7 +60,7 @@ func (c *conn) refuseProtocol(err error) {
 	}
 	var protocol *resp.ProtocolError
 	if errors.As(err, &protocol) {
-		c.emit(protocol.Reply(), false, nil)
+		c.emit(protocol.Reply(), false)
 	}
 	c.out.finish()
 	c.linger()
@@ -83,13 +83,10 @@ func (c *conn) linger() {
 	_, _ = io.CopyN(io.Discard, c.nc, lingerBytesMax)
 }
 
-// emit writes the reply to a command of r behind those before it; r is nil where there is no such command.
-func (c *conn) emit(v resp.Value, silent bool, r *row) {
+// emit writes a reply behind those before it.
+func (c *conn) emit(v resp.Value, silent bool) {
 	if v.IsError() {
 		c.server.stats.countError(v.Str)
-		if r != nil {
-			r.failed.Add(1)
-		}
 	}
 	if silent {
 		return
@@ -105,30 +102,40 @@ func (c *conn) emit(v resp.Value, silent bool, r *row) {
 	case !c.authed() && len(c.out.buf) > c.server.limits.UnauthenticatedOutputMax:
 		c.closing = true // CVE-2025-21605
 		c.server.stats.outputCuts.Add(1)
-	case len(c.out.buf) >= flushBytes && !c.out.flush():
+	case len(c.out.buf) < flushBytes:
+	case c.out.flush():
+		c.parsed = c.server.clock() // a client that is slow to read makes no command slow
+	default:
 		c.closing = true
 	}
 }
 
-// reply answers the command at hand.
+// reply answers the command at hand, which has waited for nobody.
 func (c *conn) reply(v resp.Value) {
+	c.finishedAtOnce(&v)
+	c.answer(v)
+}
+
+// answer writes the reply to the command at hand, or lets it wait for those before it.
+func (c *conn) answer(v resp.Value) {
 	if c.used == 0 {
 		c.emitNow(v)
 		return
 	}
 	c.charge(&v)
-	c.newEntry().reply = v
+	e := c.newEntry()
+	e.reply, e.known = v, true
 }
 
 // emitNow writes the reply to the command at hand, behind which none waits. A large one counts until the client has taken it.
 func (c *conn) emitNow(v resp.Value) {
 	if v.IsError() || len(v.Str) < heldReplyMin && len(v.Elems) == 0 {
-		c.emit(v, c.silent, c.row)
+		c.emit(v, c.silent)
 		return
 	}
 	if !c.accountReply(sizeOf(&v)) {
 		v = errorReply(errClientsFull)
 	}
-	c.emit(v, c.silent, c.row)
+	c.emit(v, c.silent)
 	c.releaseReplies()
 }

@@ -32,6 +32,12 @@ func (c *conn) data(spec *command.Spec, args [][]byte) {
 		c.reply(errorReply(err))
 		return
 	}
+	c.guard(&call)
+	if call.Alone != nil {
+		c.settle()
+		c.reply(call.Alone())
+		return
+	}
 	s, crossed := slotOf(call.Keys)
 	if crossed != nil {
 		if !c.split(spec, args) {
@@ -39,6 +45,7 @@ func (c *conn) data(spec *command.Spec, args [][]byte) {
 		}
 		return
 	}
+	c.sample(call.Keys)
 	if call.Read != nil {
 		c.register(call.Keys)
 		if v, known := c.read(spec, &call, s, true); known {

@@ -93,7 +93,7 @@ func (c *conn) keys(args [][]byte) resp.Value {
 				continue
 			}
 			keys = append(keys, resp.Bulk(f.key))
-			if left -= len(f.key) + valueOverheadBytes; left < 0 {
+			if left -= len(f.key) + ops.ValueOverheadBytes; left < 0 {
 				return tooLarge(c.server.limits.OutputBufferBytesMax)
 			}
 		}

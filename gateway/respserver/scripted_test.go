@@ -34,6 +34,7 @@ func (r *scriptedReplica) Now() int64                       { return 0 }
 func (r *scriptedReplica) Delete([]byte) bool               { return false }
 func (r *scriptedReplica) Expire([]byte, int64) bool        { return false }
 func (r *scriptedReplica) Flush([]slot.Range)               {}
+func (r *scriptedReplica) Refuse(*apierr.Error)             {}
 func (r *scriptedReplica) Patch([]byte, int, []byte) uint64 { return 0 }
 
 func (r *scriptedReplica) Holds(slot.ID) bool                        { return false }

@@ -21,6 +21,8 @@ type Server struct {
 	tracking *tracking
 	topology topology
 	stats    counters
+	observer observer
+	hot      hotKeys
 	pauses   pauses
 	started  time.Time
 	lastID   atomic.Int64
@@ -56,6 +58,7 @@ func New(cfg Config) *Server {
 		listeners: map[net.Listener]struct{}{},
 		stop:      make(chan struct{}),
 	}
+	s.observer.init()
 	s.stats.base.Store(&statsBase{})
 	s.tracking = newTracking(s.limits.TrackingBytesMax)
 	cfg.Access.Watch(s.usersChanged)

@@ -102,6 +102,7 @@ func (c *conn) authenticate(name, password, command []byte) *apierr.Error {
 		case <-time.After(authDelay):
 		case <-c.server.stop:
 		}
+		c.resumed()
 		return err
 	}
 	c.users, c.login = users, loginOf(u, password)

@@ -134,8 +134,8 @@ func TestInfoHasWhatClientsLookFor(t *testing.T) {
 		t.Errorf("INFO commandstats: %q", got)
 	}
 	c.want("SET a", "-ERR wrong number of arguments for 'set' command", "INCR a x", "-ERR wrong number of arguments for 'incr' command", "SET a 1 EX 0", "-ERR invalid expire time in 'set' command")
-	if st := f.server.Stats(); st.Failed["set"] != 1 || st.Commands["set"] != 2 {
-		t.Errorf("%d of %d SETs failed, want 1 of 2", st.Failed["set"], st.Commands["set"])
+	if st := f.server.Stats(); st.Ended["set"].Failed != 1 || st.Commands["set"] != 2 {
+		t.Errorf("%d of %d SETs failed, want 1 of 2", st.Ended["set"].Failed, st.Commands["set"])
 	}
 	c.want("CONFIG RESETSTAT", "+OK")
 	if got := c.do("INFO commandstats"); strings.Contains(got, "cmdstat_set:") {

@@ -46,6 +46,7 @@ func (s *Server) settings() []Setting {
 	if s.cfg.Settings != nil {
 		list = s.cfg.Settings.List()
 	}
+	list = append(list, s.observer.settings()...)
 	for _, fixed := range s.fixedSettings() {
 		if !slices.ContainsFunc(list, func(x Setting) bool { return x.Name == fixed.Name }) {
 			list = append(list, fixed)
@@ -73,6 +74,8 @@ func (s *Server) fixedSettings() []Setting {
 		{"min-replicas-max-lag", "1"}, // seconds; a leader that hears of no quorum stops before
 		{"cluster-require-full-coverage", "no"},
 		{"notify-keyspace-events", ""},
+		{"latency-tracking", "yes"},
+		{"latency-tracking-info-percentiles", "50 99 99.9"},
 		{"enable-debug-command", map[bool]string{false: "no", true: "yes"}[s.cfg.EnableDebug]},
 		{"maxclients", strconv.Itoa(s.limits.ClientsMax)},
 		{"maxmemory-clients", strconv.Itoa(s.limits.ClientsBytesMax)},
@@ -144,6 +147,7 @@ func (s *Server) setSettings(ctx context.Context, wanted []Setting, given []stri
 		live = s.cfg.Settings.List()
 	}
 	var changes []Setting
+	var own []func()
 	for i, w := range wanted {
 		named := func(x Setting) bool { return x.Name == w.Name }
 		at := slices.IndexFunc(list, named)
@@ -154,20 +158,28 @@ func (s *Server) setSettings(ctx context.Context, wanted []Setting, given []stri
 			return refusedSetting(w.Name, errTwice)
 		case slices.ContainsFunc(live, named):
 			changes = append(changes, w)
+		case slices.ContainsFunc(ownSettings, func(x ownSetting) bool { return x.name == w.Name }):
+			apply, err := s.observer.prepare(w)
+			if err != nil {
+				return refusedSetting(w.Name, err)
+			}
+			own = append(own, apply)
 		case list[at].Value != w.Value:
 			return refusedSetting(w.Name, ErrNotSettable)
 		}
 	}
-	if len(changes) == 0 {
-		return nil
+	if len(changes) > 0 {
+		err := s.cfg.Settings.Set(ctx, changes)
+		var one *SettingError
+		switch {
+		case errors.As(err, &one):
+			return refusedSetting(one.Name, one.Err)
+		case err != nil:
+			return refusedSetting(changes[0].Name, err)
+		}
 	}
-	err := s.cfg.Settings.Set(ctx, changes)
-	var one *SettingError
-	switch {
-	case errors.As(err, &one):
-		return refusedSetting(one.Name, one.Err)
-	case err != nil:
-		return refusedSetting(changes[0].Name, err)
+	for _, apply := range own {
+		apply()
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ func (c *conn) settle() {
 		return
 	}
 	c.complete()
+	ended := c.server.clock()
 	if c.track.noLoop {
 		c.settleOwn()
 	}
@@ -24,7 +25,14 @@ func (c *conn) settle() {
 		if e.part {
 			continue // with the entry that joins it
 		}
-		c.emit(e.answer(), e.silent, e.row)
+		v := e.answer()
+		if !e.known {
+			c.finished(e.row, e.op.Command, e.parsed, ended, &v)
+			if e.exec != nil {
+				c.finishedExec(e.exec, e.parsed, ended, &v)
+			}
+		}
+		c.emit(v, e.silent)
 		for _, part := range e.parts {
 			part.reset()
 		}
@@ -33,7 +41,7 @@ func (c *conn) settle() {
 	c.used = 0
 	c.budget.Store(int64(c.server.limits.OutputBufferBytesMax))
 	c.behind.settled(c.releaseReplies())
-	c.arrived = time.Now()
+	c.resumed()
 }
 
 // complete returns when every op of the round has its answer, having routed again what came to the wrong replica.

@@ -2,7 +2,6 @@ package respserver
 
 import (
 	"bytes"
-	"math/bits"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,41 +19,16 @@ type Stats struct {
 	ProtocolErrors uint64
 	AuthFailures   uint64
 	Panics         uint64
-	// Commands counts commands by name, Failed those of them that were answered with an error, Errors all error replies
-	// by their first word.
-	Commands, Failed map[string]uint64
-	Errors           map[string]uint64
-	Latency          Latency
+	// Commands counts commands by name when they begin; Errors counts all error replies by their first word.
+	Commands map[string]uint64
+	Errors   map[string]uint64
+	// Ended are the commands that have ended, by name.
+	Ended map[string]CommandStats
 	// Lookups are the keys that reads have looked for.
 	Lookups ops.Lookups
 	// TrackingBytes is about what the table of tracked keys takes, Tracking how many connections have tracking on.
 	TrackingBytes int64
 	Tracking      int64
-}
-
-// Latency counts commands by how long their round took, from its begin to its replies being written: Counts[i] is how
-// many took less than 2^i microseconds and not less than half of that; the last one holds all that took longer.
-type Latency struct {
-	Counts [latencySteps]uint64
-	// Total is the sum over all rounds.
-	Total time.Duration
-}
-
-// latencySteps reach to 2^23 microseconds, 8 s: far beyond router.CommitMax.
-const latencySteps = 24
-
-type latency struct {
-	counts [latencySteps]atomic.Uint64
-	total  atomic.Int64
-}
-
-func (l *latency) add(d time.Duration, commands int) {
-	if commands == 0 {
-		return
-	}
-	step := min(bits.Len64(uint64(d/time.Microsecond)), latencySteps-1)
-	l.counts[step].Add(uint64(commands))
-	l.total.Add(int64(d))
 }
 
 // rate counts commands by the second. Rounds of different connections may lose each other's counts at the turn of a second.
@@ -84,12 +58,20 @@ func (r *rate) last(now time.Time) int64 {
 // errorPrefixesMax bounds the table of error counts; there are fewer prefixes than that in proto/apierr.
 const errorPrefixesMax = 64
 
+// CommandStats is what was counted of one command.
+type CommandStats struct {
+	// Took counts those that were run, Failed those of them that were answered with an error.
+	Took   Latency
+	Failed uint64
+	// Rejected counts those that were not run: sent elsewhere, not allowed, or wrong inside of MULTI.
+	Rejected uint64
+}
+
 type counters struct {
 	accepted, closed, refused    atomic.Uint64
 	broken, timedOut, outputCuts atomic.Uint64
 	protocolErrors, authFailures atomic.Uint64
 	panics                       atomic.Uint64
-	latency                      latency
 	rate                         rate
 	received, sent               atomic.Uint64 // bytes
 	lastWarning                  atomic.Int64  // Unix nanoseconds
@@ -131,7 +113,7 @@ func (s *Server) Stats() Stats {
 	st := Stats{
 		Accepted: c.accepted.Load(), Refused: c.refused.Load(), Broken: c.broken.Load(), TimedOut: c.timedOut.Load(),
 		OutputCuts: c.outputCuts.Load(), ProtocolErrors: c.protocolErrors.Load(), AuthFailures: c.authFailures.Load(),
-		Panics: c.panics.Load(), Commands: map[string]uint64{}, Failed: map[string]uint64{}, Errors: map[string]uint64{},
+		Panics: c.panics.Load(), Commands: map[string]uint64{}, Errors: map[string]uint64{}, Ended: map[string]CommandStats{},
 		TrackingBytes: s.tracking.bytes.Load(), Tracking: s.tracking.active.Load(),
 		Lookups: c.lookups.sum(),
 	}
@@ -142,19 +124,21 @@ func (s *Server) Stats() Stats {
 		if n := r.calls.Load(); n > 0 {
 			st.Commands[spec.Name] = n
 		}
-		if n := r.failed.Load(); n > 0 {
-			st.Failed[spec.Name] = n
+		if ended := r.stats(); ended != (CommandStats{}) {
+			st.Ended[spec.Name] = ended
 		}
 	}
-	for i := range st.Latency.Counts {
-		st.Latency.Counts[i] = c.latency.counts[i].Load()
-	}
-	st.Latency.Total = time.Duration(c.latency.total.Load())
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for prefix, n := range c.errors {
 		st.Errors[prefix] = n
 	}
+	return st
+}
+
+func (r *row) stats() (st CommandStats) {
+	st.Took, st.Failed = r.ended.sum()
+	st.Rejected = r.rejected.Load()
 	return st
 }
 
@@ -164,13 +148,10 @@ func (s *Server) resetStats() {
 	for _, n := range []*atomic.Uint64{&c.accepted, &c.refused, &c.broken, &c.timedOut, &c.outputCuts, &c.protocolErrors, &c.authFailures, &c.panics, &c.received, &c.sent} {
 		n.Store(0)
 	}
-	for i := range c.latency.counts {
-		c.latency.counts[i].Store(0)
-	}
-	c.latency.total.Store(0)
 	for _, r := range s.rows {
 		r.calls.Store(0)
-		r.failed.Store(0)
+		r.rejected.Store(0)
+		r.ended.reset()
 	}
 	c.mu.Lock()
 	c.errors = nil

@@ -77,7 +77,7 @@ func (c *conn) awaitAcknowledged(timeout time.Duration, look acknowledgement) re
 	c.waiting.Store(true)
 	defer func() {
 		c.waiting.Store(false)
-		c.arrived = time.Now()
+		c.resumed()
 	}()
 	var over <-chan time.Time
 	if timeout > 0 {

@@ -34,6 +34,7 @@ const (
 	KindNotFound
 	KindExists
 	KindShutdown
+	KindNoScript
 	KindInternal
 	kindEnd
 )
@@ -81,6 +82,7 @@ var table = [kindEnd]Row{
 	KindNotFound:       {"not-found", codes.NotFound, "ERR", false, OutcomeNotApplied, "The node, shard or key that was named does not exist."},
 	KindExists:         {"exists", codes.AlreadyExists, "ERR", false, OutcomeNotApplied, "What was to be created exists already."},
 	KindShutdown:       {"shutdown", codes.Unavailable, "CLUSTERDOWN", true, OutcomeNotApplied, "The node is shutting down."},
+	KindNoScript:       {"no-script", codes.NotFound, "NOSCRIPT", false, OutcomeNotApplied, "The node knows no script of this name; send the script itself."},
 	KindInternal:       {"internal", codes.Internal, "ERR", false, OutcomeUnknown, "A fault of Holt's own."},
 }
 

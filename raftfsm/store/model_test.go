@@ -267,7 +267,7 @@ func TestStoreAndItsCapturesEqualAPlainMap(t *testing.T) {
 	for i := range m.slots {
 		ids[slot.Of(fmt.Appendf(nil, "{%d}", i))] = true
 	}
-	for round := 0; round < 30 || moved == 0 && round < 300; round++ { // some seeds leave few holes
+	for round := 0; round < captureRounds || moved == 0 && round < 300; round++ { // some seeds leave few holes
 		deletions := []int{5, 40, 79}[round%3]
 		c := m.store.Capture()
 		want, got := contents(m.store), map[string]string{}

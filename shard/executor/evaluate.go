@@ -162,6 +162,9 @@ func (e *Executor) do(r *Request) (err *apierr.Error) {
 	}()
 	before := e.version
 	r.Do(&e.tx)
+	if e.tx.refused != nil {
+		return e.tx.refused
+	}
 	if n := e.version - before; n > e.versionsMax {
 		return apierr.New(apierr.KindTooLarge, "shard %d: the request makes %d changes, at most %d fit (limit versionsMax); not applied", e.cfg.Shard, n, e.versionsMax)
 	}

@@ -185,6 +185,32 @@ func TestBatchesAreClosedBeforeTheirVersionsReachTheGap(t *testing.T) {
 	}
 }
 
+// What refuses itself may have written before: the next request does not see it, nor does anybody later.
+func TestRequestThatRefusesItselfChangesNothing(t *testing.T) {
+	b := newLeader(t)
+	b.set("k", "before")
+	b.driver.Step()
+	a := b.submit("k", func(tx *Tx) {
+		tx.Set([]byte("k"), []byte("after"), entry.TypeString, 0)
+		tx.Delete([]byte("{k}other"))
+		tx.Refuse(apierr.New(apierr.KindTooLarge, "the script took too long"))
+		tx.Set([]byte("{k}more"), []byte("v"), entry.TypeString, 0)
+	})
+	var seen string
+	next := b.submit("k", func(tx *Tx) {
+		item, _ := tx.Get([]byte("k"))
+		seen = string(item.Value)
+		tx.Set([]byte("{k}seen"), item.Value, entry.TypeString, 0)
+	})
+	b.driver.Step()
+	b.wantOutcome("a request that refuses itself", a, apierr.OutcomeNotApplied)
+	b.commitAll()
+	b.wantApplied("the next request", next)
+	if k, more := b.stored("k"), b.stored("{k}more"); seen != "before" || k != "before" || more != "" {
+		t.Errorf("the next request sees %q; k is %q and more is %q behind it", seen, k, more)
+	}
+}
+
 func TestRequestThatPanicsIsRefusedAndChangesNothing(t *testing.T) {
 	b := newLeader(t)
 	a := b.submit("k", func(tx *Tx) {

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"github.com/holtcache/holt/proto/apierr"
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/entry"
 	"github.com/holtcache/holt/raftfsm/session"
@@ -26,6 +27,8 @@ type Tx struct {
 	done *entry.Effect
 	// alone tells that the writes go into a batch of their own: composed with those of others they could become too large.
 	alone bool
+	// refused, where set, is why nothing of the request is applied.
+	refused *apierr.Error
 	// peeks tells that a look at a key is no use of it.
 	peeks bool
 }
@@ -58,6 +61,7 @@ type write struct {
 
 func (tx *Tx) reset(r *Request, now int64) {
 	tx.slot, tx.now, tx.saw, tx.done, tx.alone = r.Slot, now, BatchID{}, nil, false
+	tx.refused = nil
 	clear(tx.writes)
 	tx.writes = tx.writes[:0]
 	clear(tx.works)
@@ -227,6 +231,9 @@ func (tx *Tx) Flush(slots []slot.Range) {
 		tx.writes = append(tx.writes, write{drop: slots, effect: entry.Effect{Version: tx.nextVersion()}})
 	}
 }
+
+// Refuse answers the request with an error. Nothing that it has changed is applied.
+func (tx *Tx) Refuse(err *apierr.Error) { tx.refused = err }
 
 func (tx *Tx) nextVersion() uint64 {
 	tx.e.version++

@@ -131,9 +131,14 @@ func (h *Host) reopen(id slot.ShardID) error {
 	return h.openReplica(id, mark)
 }
 
-// removeGroup deletes what the folder holds of a group, its log closed. The tombstone comes first, and keeps where the log
-// ended; term and vote stay too: for the votes of the group this node is as if it had its log still.
+// removeGroup deletes what the folder holds of a group, its log closed.
 func (f *Folder) removeGroup(id slot.ShardID) error {
+	return f.bury(id, func() (index, term uint64, err error) { return f.endOf(id) })
+}
+
+// bury deletes what the folder holds of a group. The tombstone comes first, and keeps where the log ended; term and vote stay too:
+// for the votes of the group this node is as if it had its log still.
+func (f *Folder) bury(id slot.ShardID, end func() (index, term uint64, err error)) error {
 	name := groupName(id)
 	mark, err := f.mark(name)
 	if err != nil {
@@ -143,7 +148,7 @@ func (f *Folder) removeGroup(id slot.ShardID) error {
 		return fmt.Errorf("shard %d has no mark in %s", id, f.path("stable.db"))
 	}
 	if mark.Phase != storagev1.GroupPhase_GROUP_PHASE_REMOVED {
-		index, term, err := f.endOf(id)
+		index, term, err := end()
 		if err != nil {
 			return fmt.Errorf("where the log of shard %d ends: %w", id, err)
 		}

@@ -31,7 +31,7 @@ func (h *Host) drive(r *shard.Replica) {
 	h.stopDriving(r.Group()) // of a replica that was here before
 	ctx, cancel := context.WithCancel(h.ctx)
 	d := driving{cancel: cancel, done: make(chan struct{}), Driver: migration.New(migration.Config{
-		Group: groupOf{r}, Meta: h, Wire: &migrationWire{h: h}, Permits: h.permits, Hook: h.cfg.MigrationHook, Logger: h.cfg.Logger,
+		Group: GroupOf(r), Meta: h, Wire: &migrationWire{h: h}, Permits: h.permits, Hook: h.cfg.MigrationHook, Logger: h.cfg.Logger,
 	})}
 	h.mu.Lock()
 	h.drivers[r.Group()] = d
@@ -64,13 +64,12 @@ func (h *Host) stopAllDriving() {
 	}
 }
 
-// groupOf is a replica as its driver acts on it.
+// GroupOf is a replica as the driver of its migrations acts on it.
+func GroupOf(r *shard.Replica) migration.Group { return groupOf{r} }
+
 type groupOf struct{ r *shard.Replica }
 
-var (
-	_ migration.Group = groupOf{}
-	_ migration.Meta  = (*Host)(nil)
-)
+var _ migration.Meta = (*Host)(nil)
 
 func (g groupOf) Shard() slot.ShardID      { return g.r.Group() }
 func (g groupOf) Serving() (uint64, bool)  { return g.r.Executor().Serving() }

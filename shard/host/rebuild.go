@@ -130,20 +130,5 @@ func (h *Host) proposeStep(ctx context.Context, command *storagev1.MetaCommand) 
 
 // removeDamaged deletes what the folder holds of a group whose log cannot be read. The tombstone says where the log may have ended.
 func (f *Folder) removeDamaged(id slot.ShardID, end transport.LogEnd) error {
-	name := groupName(id)
-	mark, err := f.mark(name)
-	if err != nil {
-		return err
-	}
-	if mark == nil {
-		return fmt.Errorf("shard %d has no mark in %s", id, f.path("stable.db"))
-	}
-	if end.Term > mark.LastTerm || end.Term == mark.LastTerm && end.Index > mark.LastIndex {
-		mark.LastTerm, mark.LastIndex = end.Term, end.Index
-	}
-	mark.Phase = storagev1.GroupPhase_GROUP_PHASE_REMOVED
-	if err := f.setMark(name, mark); err != nil {
-		return err
-	}
-	return f.deleteGroup(id)
+	return f.bury(id, func() (uint64, uint64, error) { return end.Index, end.Term, nil })
 }

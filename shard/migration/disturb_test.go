@@ -130,6 +130,15 @@ func TestMigrationIsResumedWhereTheTargetsLeaderMoved(t *testing.T) {
 	}
 }
 
+// holdFinal lets all of a migration arrive but its final chunk, which stays in the log of the target.
+func (w *world) holdFinal(id uint64, target *group) {
+	w.at(StepFrozen, func(r *replica) {
+		q := queueOf(r, id)
+		w.await("all that is queued has arrived", func() bool { waiting, _ := q.waiting(); return waiting == 0 })
+		target.hold()
+	})
+}
+
 // A new leader of the source knows nothing of what its predecessor has sent, so it begins anew and the target forgets.
 // The stream on which it came hears nothing of it any more, so the next one has to say so.
 func TestFinalChunkThatIsAppliedBehindItsStreamIsNoticed(t *testing.T) {
@@ -137,11 +146,7 @@ func TestFinalChunkThatIsAppliedBehindItsStreamIsNoticed(t *testing.T) {
 	want := w.fill(500)
 	const id = 1
 	target := w.groups[2]
-	w.at(StepFrozen, func(r *replica) {
-		q := queueOf(r, id)
-		w.await("all that is queued has arrived", func() bool { waiting, _ := q.waiting(); return waiting == 0 })
-		target.hold()
-	})
+	w.holdFinal(id, target)
 	w.at(StepFinalSent, func(*replica) {
 		w.spawn(func(context.Context) {
 			w.await("the final chunk is in the log", func() bool {
@@ -177,11 +182,7 @@ func TestStreamEndsWithTheLeadershipOfTheTarget(t *testing.T) {
 	want := w.fill(500)
 	const id = 1
 	target := w.groups[2]
-	w.at(StepFrozen, func(r *replica) {
-		q := queueOf(r, id)
-		w.await("all that is queued has arrived", func() bool { waiting, _ := q.waiting(); return waiting == 0 })
-		target.hold()
-	})
+	w.holdFinal(id, target)
 	w.at(StepFinalSent, func(*replica) {
 		w.spawn(func(context.Context) {
 			w.await("the final chunk is lost", func() bool {

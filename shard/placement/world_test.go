@@ -3,6 +3,7 @@ package placement
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -18,7 +19,12 @@ import (
 	"github.com/holtcache/holt/raftfsm/meta"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", checksDefault); err != nil { // what the command line says counts more
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // catchUpTime is how long a learner takes until it has caught up.
 const catchUpTime = 700 * time.Millisecond

@@ -31,6 +31,7 @@ var libraries = []library{
 	{prefix: "google.golang.org/protobuf", homes: []string{"proto/...", "raftfsm", "raftfsm/meta", "shard/host", "gateway/grpcserver", "gateway/router", "gateway/client", "gateway/node"}},
 	{prefix: "github.com/prometheus/client_golang", homes: []string{"gateway/metrics"}},
 	{prefix: "github.com/klauspost/compress", homes: []string{"raftfsm"}},
+	{prefix: "github.com/yuin/gopher-lua", homes: []string{"gateway/script"}},
 	{prefix: "github.com/spf13/cobra", homes: []string{"cmd/holt"}},
 	{prefix: "github.com/spf13/pflag", homes: []string{"cmd/holt"}},
 	{prefix: "go.yaml.in/yaml", homes: []string{"cmd/holt"}},

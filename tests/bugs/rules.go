@@ -55,6 +55,7 @@ var rules = []rule{
 	{"DESIGN 7", "the highest term says who leads, and plans count for the epoch that they were made for", ""},
 	{"DESIGN 8", "a leader that is gone is replaced at once, by one candidate", ""},
 	{"users", "whoever does something is asked whether he may, by the latest users that are known, and nobody may where none are", ""},
+	{"scripts", "a script does what its user may do, in one slot, whole or not at all where it goes over a limit, and leaves nothing to the next", ""},
 	{"members", "replicas come and go one change at a time, caught up before they vote; one that is gone says nothing and begins nothing", ""},
 	{"nodes", "a node that is to leave goes on leaving when it starts again", ""},
 	{"upgrade", "what an older program does not know stops it before it does harm, and only what it does not know", ""},

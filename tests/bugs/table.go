@@ -42,6 +42,7 @@ var directedBugs = slices.Concat(
 	routeBugs,
 	sessionBugs,
 	userBugs,
+	scriptBugs,
 	fieldBugs,
 )
 

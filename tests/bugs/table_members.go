@@ -39,7 +39,7 @@ var memberBugs = []bug{
 	{"slotsOfAnEmptyShard", "24", []edit{{hostPkg + "/groups.go", "if !ok || s.Phase != meta.ShardCreating {\n		return nil", "if !ok {\n		return nil"}}, hostPkg, "^TestSlotsComeFromTheStateOnlyWhileTheShardIsCreated$"},
 
 	{"deletesADamagedVoter", "29", []edit{{hostPkg + "/rebuild.go", "	if err := h.checkLeft(id, leader); err != nil {\n		return err\n	}\n", ""}}, hostPkg, "^TestDamagedReplicaStays"},
-	{"votesAsIfNothingWasLost", "29", []edit{{hostPkg + "/rebuild.go", "		mark.LastTerm, mark.LastIndex = end.Term, end.Index\n", ""}}, hostPkg, "^TestDamagedReplicaStays"},
+	{"votesAsIfNothingWasLost", "29", []edit{{hostPkg + "/rebuild.go", "return end.Index, end.Term, nil", "return 0, 0, nil"}}, hostPkg, "^TestDamagedReplicaStays"},
 	{"settledOnTheWay", "members", []edit{{placementPkg + "/place.go", "		delete(c.settled, m.shard)", "		// delete(c.settled, m.shard)"}}, placementPkg, "^TestReplicaThatHasLeftByItself"},
 	{"takesTheAddressOfALivingNode", "members", []edit{{hostPkg + "/metaview.go", "n.State != gossip.StateAlive || !registered", "n.State == gossip.StateAlive || !registered"}},
 		hostPkg, "^TestRegistrationDoesNotTake"},

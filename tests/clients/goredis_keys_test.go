@@ -34,7 +34,28 @@ func checkKeys(ctx context.Context, t *testing.T, client *redis.ClusterClient) {
 	if err := client.RestoreReplace(ctx, "{k}restored", 0, dump).Err(); err != nil || client.Get(ctx, "{k}restored").Val() != "*" {
 		t.Errorf("RESTORE: %v", err)
 	}
+	checkScripts(ctx, t, client)
 	checkScan(ctx, t, client)
+}
+
+// checkScripts releases locks as lock libraries do: by EVALSHA, and by EVAL at nodes that do not know the script.
+func checkScripts(ctx context.Context, t *testing.T, client *redis.ClusterClient) {
+	t.Helper()
+	release := redis.NewScript(`if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("DEL", KEYS[1]) else return 0 end`)
+	for i := range 6 {
+		key := fmt.Sprint("lock:", i)
+		if err := client.Set(ctx, key, "mine", 0).Err(); err != nil {
+			t.Errorf("SET: %v", err)
+		}
+		for _, step := range []struct {
+			token string
+			want  int
+		}{{"theirs", 0}, {"mine", 1}, {"mine", 0}} {
+			if got, err := release.Run(ctx, client, []string{key}, step.token).Int(); got != step.want || err != nil {
+				t.Errorf("the release of %s by %q: got %d, %v", key, step.token, got, err)
+			}
+		}
+	}
 }
 
 // checkScan goes through the keys of every node: each key is at one of them, and found.

@@ -81,6 +81,17 @@ func TestPlainToolsWorkThroughAGateway(t *testing.T) {
 	if got := strings.Join(strings.Fields(string(out)), " "); err != nil || got != "OK OK 1 2 3 4 2 OK QUEUED QUEUED 4 5 2" {
 		t.Errorf("redis-cli without -c: %q, %v", got, err)
 	}
+	// The gateway alone has been sent the script, and runs it wherever its keys are.
+	const incr, sha = "return redis.call('incr', KEYS[1])", "2bab3b661081db58bd2341920e0ba7cf5dc77b25"
+	script = exec.CommandContext(t.Context(), cli, "-p", at)
+	script.Stdin = strings.NewReader(strings.ReplaceAll("script load \""+incr+"\"\nscript exists SHA\nevalsha SHA 1 e\nevalsha SHA 1 f\nevalsha SHA 1 g\nevalsha_ro SHA 1 g\n"+
+		"multi\nevalsha SHA 1 g\nget g\nexec\nmulti\neval \"return 7\" 0\nexec\neval \"return redis.call('get', KEYS[1])\" 1 g\nscript flush\nevalsha SHA 1 e\n", "SHA", sha))
+	out, err = script.CombinedOutput()
+	want := sha + " 1 1 1 1 ERR Write commands are not allowed from read-only scripts. script: " + sha + ", on @user_script:1. " +
+		"OK QUEUED QUEUED 2 2 OK QUEUED 7 2 OK NOSCRIPT No matching script. Please use EVAL."
+	if got := strings.Join(strings.Fields(string(out)), " "); err != nil || got != want {
+		t.Errorf("scripts through a gateway: %v\n got %q\nwant %q", err, got, want)
+	}
 	for _, pipeline := range []string{"1", "16"} {
 		out := run(t, benchmark, "-p", at, "-t", "set,get,incr,mset", "-n", "3000", "-c", "20", "-P", pipeline, "-r", "10000", "-q")
 		if lower := strings.ToLower(out); strings.Contains(lower, "error") || strings.Count(out, "requests per second") < 4 {

@@ -13,11 +13,9 @@ import (
 
 	storagev1 "github.com/holtcache/holt/proto/holt/storage/v1"
 	"github.com/holtcache/holt/proto/slot"
-	"github.com/holtcache/holt/raftfsm"
 	"github.com/holtcache/holt/raftfsm/meta"
-	"github.com/holtcache/holt/raftfsm/store"
 	"github.com/holtcache/holt/shard"
-	"github.com/holtcache/holt/shard/executor"
+	"github.com/holtcache/holt/shard/host"
 	"github.com/holtcache/holt/shard/migration"
 )
 
@@ -82,7 +80,7 @@ func (w *moveWorld) worlds() []*raftWorld { return []*raftWorld{w.meta, w.groups
 func (w *moveWorld) drive(n *raftNode) {
 	m := &moveMeta{w: w, n: n, changed: make(chan struct{}), newest: meta.New().State()}
 	d := migration.New(migration.Config{
-		Group: moveGroup{n.replica}, Meta: m, Wire: moveWire{w, n}, Limits: w.limits, Logger: slog.New(slog.DiscardHandler),
+		Group: host.GroupOf(n.replica), Meta: m, Wire: moveWire{w, n}, Limits: w.limits, Logger: slog.New(slog.DiscardHandler),
 		Hook: func(s migration.Step, _ uint64, _ slot.ShardID) { w.atStep(n, s) },
 	})
 	w.mu.Lock()
@@ -182,25 +180,6 @@ func (w *moveWorld) close() {
 	}
 	w.meta.close()
 	w.streams.Wait()
-}
-
-// moveGroup is a replica as its driver acts on it.
-type moveGroup struct{ r *shard.Replica }
-
-var _ migration.Group = moveGroup{}
-
-func (g moveGroup) Shard() slot.ShardID      { return g.r.Group() }
-func (g moveGroup) Serving() (uint64, bool)  { return g.r.Executor().Serving() }
-func (g moveGroup) State() raftfsm.State     { return g.r.State() }
-func (g moveGroup) Store() *store.Store      { return g.r.Store() }
-func (g moveGroup) Changed() <-chan struct{} { return g.r.Executor().Changed() }
-
-func (g moveGroup) Control(ctx context.Context, c executor.Control) error {
-	return g.r.Executor().Control(ctx, c)
-}
-
-func (g moveGroup) AddTap(ranges []slot.Range, t executor.Tap) (remove func()) {
-	return g.r.Executor().AddTap(ranges, t)
 }
 
 // ownerOf is the shard that serves a slot, as far as some node of the meta group knows.

@@ -57,12 +57,6 @@ var Differences = []Difference{
 		Reason: "Arguments are checked before the key is looked at, so a wrong one is refused where Redis answers that there is no key, or that it holds another type.",
 	},
 	{
-		Rows:    []string{"dump"},
-		Example: []string{"DUMP", keyHash},
-		Got:     `-WRONGTYPE .*`, Want: `\$.*`,
-		Reason: "Only strings are dumped.",
-	},
-	{
 		Rows:    []string{"client|tracking"},
 		Example: []string{"CLIENT", "TRACKING", "ON", "BCAST"},
 		Got:     `-ERR .*`, Want: anyReply,
@@ -99,6 +93,30 @@ var Differences = []Difference{
 		Reason: "All arguments are checked before any counts.",
 	},
 	{
+		Rows:    []string{"eval", "eval_ro", "script|load"},
+		Example: []string{"EVAL", "hello", "0"},
+		Got:     `-ERR Error compiling script .*`, Want: `-ERR Error compiling script .*`,
+		Reason: "The compiler of Lua words its errors otherwise.",
+	},
+	{
+		Rows:    []string{"eval", "eval_ro"},
+		Example: []string{"EVAL", "return nil + 1", "0"},
+		Got:     `-ERR user_script:\d+: (cannot|attempt) .*`, Want: `-ERR user_script:\d+: attempt .*`,
+		Reason: "So does the machine that runs it, as to what can't be done with a value.",
+	},
+	{
+		Rows:    []string{"eval", "eval_ro"},
+		Example: []string{"EVAL", "return redis.call('GET', '" + keyText + "')", "0"},
+		Got:     `-ERR Script attempted to access a non local key in a cluster node .*`, Want: anyReply,
+		Reason: "A script uses keys of the slot of the keys that it is given, and none where it is given none.",
+	},
+	{
+		Rows:    []string{"eval", "eval_ro"},
+		Example: []string{"EVAL", "return redis.call('LASTSAVE')", "0"},
+		Got:     `-ERR This Redis command is not allowed from script .*`, Want: anyReply,
+		Reason: "Beside commands on keys scripts may call ECHO, PING and TIME only.",
+	},
+	{
 		Rows:    []string{"acl|setuser"},
 		Example: []string{"ACL", "SETUSER", "somebody", "a\x00b"},
 		When:    `.*\x00.*`,
@@ -118,7 +136,7 @@ var Differences = []Difference{
 // reason why they cannot be equal. Rows whose tips say that their output is not deterministic need not be named.
 var ErrorsOnly = map[string]string{
 	"acl|help": helpIsOurs, "client|help": helpIsOurs, "cluster|help": helpIsOurs, "command|help": helpIsOurs, "config|help": helpIsOurs,
-	"debug": helpIsOurs, "function|help": helpIsOurs, "memory|help": helpIsOurs, "object|help": helpIsOurs, "script|help": helpIsOurs,
+	"debug": helpIsOurs, "function|help": helpIsOurs, "latency|help": helpIsOurs, "memory|help": helpIsOurs, "object|help": helpIsOurs, "script|help": helpIsOurs, "slowlog|help": helpIsOurs,
 	"cluster|info": clusterFacts, "cluster|nodes": clusterFacts, "cluster|slots": clusterFacts, "cluster|shards": clusterFacts,
 	"cluster|myid": clusterFacts, "cluster|links": clusterFacts,
 	"config|get": "there are other settings",

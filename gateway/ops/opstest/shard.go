@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/holtcache/holt/proto/apierr"
 	"github.com/holtcache/holt/proto/slot"
 	"github.com/holtcache/holt/raftfsm/entry"
 	"github.com/holtcache/holt/raftfsm/store"
@@ -21,6 +22,9 @@ type Shard struct {
 	Facts store.Usage
 	// Journal names every change, in order: set, patch, setfield, deletefield, delete, expire, flush.
 	Journal []string
+
+	// Refused is the error of Refuse. What was changed stays: who drives the shard looks at it.
+	Refused *apierr.Error
 
 	version uint64
 	lent    [][]byte
@@ -55,6 +59,9 @@ func (s *Shard) Spoil() {
 	}
 	s.lent = nil
 }
+
+// Refuse notes the error.
+func (s *Shard) Refuse(err *apierr.Error) { s.Refused = err }
 
 func (s *Shard) Now() int64 { return s.Clock() }
 

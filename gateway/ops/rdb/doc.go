@@ -5,5 +5,7 @@
 //
 // # Divergences
 //
-// Strings are never compressed when they are written; compressed ones are read.
+// Strings are never compressed when they are written; compressed ones are read. The fields of a hash come in the order in
+// which it is kept: as long as they are few that of Redis, then another one. Listpacks and ziplists are always checked whole
+// when they are read, as Redis does with sanitize-dump-payload.
 package rdb

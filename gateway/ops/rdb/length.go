@@ -35,6 +35,9 @@ func appendLength(dst []byte, n int) []byte {
 type reader struct {
 	rest []byte
 	bad  bool
+	// large tells that it is bad since a value is longer than bytesMax.
+	large    bool
+	bytesMax int
 }
 
 func (r *reader) take(n uint64) []byte {

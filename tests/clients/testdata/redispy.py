@@ -3,6 +3,8 @@ import sys
 
 import redis
 from redis.cluster import RedisCluster
+from redis.exceptions import LockError
+from redis.lock import Lock
 
 client = RedisCluster(host="127.0.0.1", port=int(sys.argv[1]))
 for i in range(100):
@@ -22,4 +24,20 @@ try:
     sys.exit("INCR of a text succeeded")
 except redis.ResponseError as err:
     assert "not an integer" in str(err), err
+# Locks are released by script, at whichever node leads the slot.
+for i in range(6):
+    lock, other = Lock(client, f"lock:{i}", timeout=100), Lock(client, f"lock:{i}", timeout=100)
+    assert lock.acquire(blocking=False) and not other.acquire(blocking=False), i
+    assert lock.extend(100) and lock.reacquire(), i
+    assert 90_000 < client.pttl(f"lock:{i}") <= 100_000, i
+    other.local.token = b"another"
+    try:
+        other.release()
+        sys.exit("a lock was released by somebody who does not hold it")
+    except LockError:
+        pass
+    lock.release()
+    assert client.get(f"lock:{i}") is None, i
+add = client.register_script("return redis.call('INCRBY', KEYS[1], ARGV[1]) + 1")
+assert [add(keys=[f"added:{i}"], args=[i]) for i in range(6)] == [1, 2, 3, 4, 5, 6]
 print("redis-py", redis.__version__, "works")

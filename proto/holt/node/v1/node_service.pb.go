@@ -26,7 +26,8 @@ var File_holt_node_v1_node_service_proto protoreflect.FileDescriptor
 
 const file_holt_node_v1_node_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fholt/node/v1/node_service.proto\x12\fholt.node.v1\x1a\x1aholt/node/v1/forward.proto\x1a\x17holt/node/v1/join.proto\x1a\x17holt/node/v1/meta.proto\x1a\x1cholt/node/v1/migration.proto\x1a\x1aholt/node/v1/replica.proto2\xec\b\n" +
+	"\x1fholt/node/v1/node_service.proto\x12\fholt.node.v1\x1a\x1aholt/node/v1/forward.proto\x1a\x17holt/node/v1/join.proto\x1a\x17holt/node/v1/meta.proto\x1a\x1cholt/node/v1/migration.proto\x1a\x1aholt/node/v1/replica.proto\x1a\x19holt/node/v1/report.proto2\x88\n" +
+	"\n" +
 	"\vNodeService\x12=\n" +
 	"\x04Join\x12\x19.holt.node.v1.JoinRequest\x1a\x1a.holt.node.v1.JoinResponse\x12R\n" +
 	"\vProposeMeta\x12 .holt.node.v1.ProposeMetaRequest\x1a!.holt.node.v1.ProposeMetaResponse\x12I\n" +
@@ -40,7 +41,9 @@ const file_holt_node_v1_node_service_proto_rawDesc = "" +
 	"\x0eListMigrations\x12#.holt.node.v1.ListMigrationsRequest\x1a$.holt.node.v1.ListMigrationsResponse\x12X\n" +
 	"\rChangeMembers\x12\".holt.node.v1.ChangeMembersRequest\x1a#.holt.node.v1.ChangeMembersResponse\x12X\n" +
 	"\rGetController\x12\".holt.node.v1.GetControllerRequest\x1a#.holt.node.v1.GetControllerResponse\x12R\n" +
-	"\vGetVersions\x12 .holt.node.v1.GetVersionsRequest\x1a!.holt.node.v1.GetVersionsResponseB5Z3github.com/holtcache/holt/proto/holt/node/v1;nodev1b\x06proto3"
+	"\vGetVersions\x12 .holt.node.v1.GetVersionsRequest\x1a!.holt.node.v1.GetVersionsResponse\x12L\n" +
+	"\tGetReport\x12\x1e.holt.node.v1.GetReportRequest\x1a\x1f.holt.node.v1.GetReportResponse\x12L\n" +
+	"\tLookUpKey\x12\x1e.holt.node.v1.LookUpKeyRequest\x1a\x1f.holt.node.v1.LookUpKeyResponseB5Z3github.com/holtcache/holt/proto/holt/node/v1;nodev1b\x06proto3"
 
 var file_holt_node_v1_node_service_proto_goTypes = []any{
 	(*JoinRequest)(nil),                // 0: holt.node.v1.JoinRequest
@@ -56,19 +59,23 @@ var file_holt_node_v1_node_service_proto_goTypes = []any{
 	(*ChangeMembersRequest)(nil),       // 10: holt.node.v1.ChangeMembersRequest
 	(*GetControllerRequest)(nil),       // 11: holt.node.v1.GetControllerRequest
 	(*GetVersionsRequest)(nil),         // 12: holt.node.v1.GetVersionsRequest
-	(*JoinResponse)(nil),               // 13: holt.node.v1.JoinResponse
-	(*ProposeMetaResponse)(nil),        // 14: holt.node.v1.ProposeMetaResponse
-	(*ReadMetaResponse)(nil),           // 15: holt.node.v1.ReadMetaResponse
-	(*WatchMetaResponse)(nil),          // 16: holt.node.v1.WatchMetaResponse
-	(*ForwardResponse)(nil),            // 17: holt.node.v1.ForwardResponse
-	(*TransferLeadershipResponse)(nil), // 18: holt.node.v1.TransferLeadershipResponse
-	(*GetReplicaStatusResponse)(nil),   // 19: holt.node.v1.GetReplicaStatusResponse
-	(*CarryMigrationResponse)(nil),     // 20: holt.node.v1.CarryMigrationResponse
-	(*GetSlotUsageResponse)(nil),       // 21: holt.node.v1.GetSlotUsageResponse
-	(*ListMigrationsResponse)(nil),     // 22: holt.node.v1.ListMigrationsResponse
-	(*ChangeMembersResponse)(nil),      // 23: holt.node.v1.ChangeMembersResponse
-	(*GetControllerResponse)(nil),      // 24: holt.node.v1.GetControllerResponse
-	(*GetVersionsResponse)(nil),        // 25: holt.node.v1.GetVersionsResponse
+	(*GetReportRequest)(nil),           // 13: holt.node.v1.GetReportRequest
+	(*LookUpKeyRequest)(nil),           // 14: holt.node.v1.LookUpKeyRequest
+	(*JoinResponse)(nil),               // 15: holt.node.v1.JoinResponse
+	(*ProposeMetaResponse)(nil),        // 16: holt.node.v1.ProposeMetaResponse
+	(*ReadMetaResponse)(nil),           // 17: holt.node.v1.ReadMetaResponse
+	(*WatchMetaResponse)(nil),          // 18: holt.node.v1.WatchMetaResponse
+	(*ForwardResponse)(nil),            // 19: holt.node.v1.ForwardResponse
+	(*TransferLeadershipResponse)(nil), // 20: holt.node.v1.TransferLeadershipResponse
+	(*GetReplicaStatusResponse)(nil),   // 21: holt.node.v1.GetReplicaStatusResponse
+	(*CarryMigrationResponse)(nil),     // 22: holt.node.v1.CarryMigrationResponse
+	(*GetSlotUsageResponse)(nil),       // 23: holt.node.v1.GetSlotUsageResponse
+	(*ListMigrationsResponse)(nil),     // 24: holt.node.v1.ListMigrationsResponse
+	(*ChangeMembersResponse)(nil),      // 25: holt.node.v1.ChangeMembersResponse
+	(*GetControllerResponse)(nil),      // 26: holt.node.v1.GetControllerResponse
+	(*GetVersionsResponse)(nil),        // 27: holt.node.v1.GetVersionsResponse
+	(*GetReportResponse)(nil),          // 28: holt.node.v1.GetReportResponse
+	(*LookUpKeyResponse)(nil),          // 29: holt.node.v1.LookUpKeyResponse
 }
 var file_holt_node_v1_node_service_proto_depIdxs = []int32{
 	0,  // 0: holt.node.v1.NodeService.Join:input_type -> holt.node.v1.JoinRequest
@@ -84,21 +91,25 @@ var file_holt_node_v1_node_service_proto_depIdxs = []int32{
 	10, // 10: holt.node.v1.NodeService.ChangeMembers:input_type -> holt.node.v1.ChangeMembersRequest
 	11, // 11: holt.node.v1.NodeService.GetController:input_type -> holt.node.v1.GetControllerRequest
 	12, // 12: holt.node.v1.NodeService.GetVersions:input_type -> holt.node.v1.GetVersionsRequest
-	13, // 13: holt.node.v1.NodeService.Join:output_type -> holt.node.v1.JoinResponse
-	14, // 14: holt.node.v1.NodeService.ProposeMeta:output_type -> holt.node.v1.ProposeMetaResponse
-	15, // 15: holt.node.v1.NodeService.ReadMeta:output_type -> holt.node.v1.ReadMetaResponse
-	16, // 16: holt.node.v1.NodeService.WatchMeta:output_type -> holt.node.v1.WatchMetaResponse
-	17, // 17: holt.node.v1.NodeService.Forward:output_type -> holt.node.v1.ForwardResponse
-	18, // 18: holt.node.v1.NodeService.TransferLeadership:output_type -> holt.node.v1.TransferLeadershipResponse
-	19, // 19: holt.node.v1.NodeService.GetReplicaStatus:output_type -> holt.node.v1.GetReplicaStatusResponse
-	20, // 20: holt.node.v1.NodeService.CarryMigration:output_type -> holt.node.v1.CarryMigrationResponse
-	21, // 21: holt.node.v1.NodeService.GetSlotUsage:output_type -> holt.node.v1.GetSlotUsageResponse
-	22, // 22: holt.node.v1.NodeService.ListMigrations:output_type -> holt.node.v1.ListMigrationsResponse
-	23, // 23: holt.node.v1.NodeService.ChangeMembers:output_type -> holt.node.v1.ChangeMembersResponse
-	24, // 24: holt.node.v1.NodeService.GetController:output_type -> holt.node.v1.GetControllerResponse
-	25, // 25: holt.node.v1.NodeService.GetVersions:output_type -> holt.node.v1.GetVersionsResponse
-	13, // [13:26] is the sub-list for method output_type
-	0,  // [0:13] is the sub-list for method input_type
+	13, // 13: holt.node.v1.NodeService.GetReport:input_type -> holt.node.v1.GetReportRequest
+	14, // 14: holt.node.v1.NodeService.LookUpKey:input_type -> holt.node.v1.LookUpKeyRequest
+	15, // 15: holt.node.v1.NodeService.Join:output_type -> holt.node.v1.JoinResponse
+	16, // 16: holt.node.v1.NodeService.ProposeMeta:output_type -> holt.node.v1.ProposeMetaResponse
+	17, // 17: holt.node.v1.NodeService.ReadMeta:output_type -> holt.node.v1.ReadMetaResponse
+	18, // 18: holt.node.v1.NodeService.WatchMeta:output_type -> holt.node.v1.WatchMetaResponse
+	19, // 19: holt.node.v1.NodeService.Forward:output_type -> holt.node.v1.ForwardResponse
+	20, // 20: holt.node.v1.NodeService.TransferLeadership:output_type -> holt.node.v1.TransferLeadershipResponse
+	21, // 21: holt.node.v1.NodeService.GetReplicaStatus:output_type -> holt.node.v1.GetReplicaStatusResponse
+	22, // 22: holt.node.v1.NodeService.CarryMigration:output_type -> holt.node.v1.CarryMigrationResponse
+	23, // 23: holt.node.v1.NodeService.GetSlotUsage:output_type -> holt.node.v1.GetSlotUsageResponse
+	24, // 24: holt.node.v1.NodeService.ListMigrations:output_type -> holt.node.v1.ListMigrationsResponse
+	25, // 25: holt.node.v1.NodeService.ChangeMembers:output_type -> holt.node.v1.ChangeMembersResponse
+	26, // 26: holt.node.v1.NodeService.GetController:output_type -> holt.node.v1.GetControllerResponse
+	27, // 27: holt.node.v1.NodeService.GetVersions:output_type -> holt.node.v1.GetVersionsResponse
+	28, // 28: holt.node.v1.NodeService.GetReport:output_type -> holt.node.v1.GetReportResponse
+	29, // 29: holt.node.v1.NodeService.LookUpKey:output_type -> holt.node.v1.LookUpKeyResponse
+	15, // [15:30] is the sub-list for method output_type
+	0,  // [0:15] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -114,6 +125,7 @@ func file_holt_node_v1_node_service_proto_init() {
 	file_holt_node_v1_meta_proto_init()
 	file_holt_node_v1_migration_proto_init()
 	file_holt_node_v1_replica_proto_init()
+	file_holt_node_v1_report_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

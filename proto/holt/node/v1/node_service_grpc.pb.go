@@ -34,6 +34,8 @@ const (
 	NodeService_ChangeMembers_FullMethodName      = "/holt.node.v1.NodeService/ChangeMembers"
 	NodeService_GetController_FullMethodName      = "/holt.node.v1.NodeService/GetController"
 	NodeService_GetVersions_FullMethodName        = "/holt.node.v1.NodeService/GetVersions"
+	NodeService_GetReport_FullMethodName          = "/holt.node.v1.NodeService/GetReport"
+	NodeService_LookUpKey_FullMethodName          = "/holt.node.v1.NodeService/LookUpKey"
 )
 
 // NodeServiceClient is the client API for NodeService service.
@@ -70,6 +72,10 @@ type NodeServiceClient interface {
 	GetController(ctx context.Context, in *GetControllerRequest, opts ...grpc.CallOption) (*GetControllerResponse, error)
 	// GetVersions tells what this node's build knows. A build that does not answer knows what every build does.
 	GetVersions(ctx context.Context, in *GetVersionsRequest, opts ...grpc.CallOption) (*GetVersionsResponse, error)
+	// GetReport tells how this node is doing.
+	GetReport(ctx context.Context, in *GetReportRequest, opts ...grpc.CallOption) (*GetReportResponse, error)
+	// LookUpKey tells what is known of a key here, without being a use of it. It never asks another node.
+	LookUpKey(ctx context.Context, in *LookUpKeyRequest, opts ...grpc.CallOption) (*LookUpKeyResponse, error)
 }
 
 type nodeServiceClient struct {
@@ -222,6 +228,26 @@ func (c *nodeServiceClient) GetVersions(ctx context.Context, in *GetVersionsRequ
 	return out, nil
 }
 
+func (c *nodeServiceClient) GetReport(ctx context.Context, in *GetReportRequest, opts ...grpc.CallOption) (*GetReportResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetReportResponse)
+	err := c.cc.Invoke(ctx, NodeService_GetReport_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *nodeServiceClient) LookUpKey(ctx context.Context, in *LookUpKeyRequest, opts ...grpc.CallOption) (*LookUpKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(LookUpKeyResponse)
+	err := c.cc.Invoke(ctx, NodeService_LookUpKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // NodeServiceServer is the server API for NodeService service.
 // All implementations must embed UnimplementedNodeServiceServer
 // for forward compatibility.
@@ -256,6 +282,10 @@ type NodeServiceServer interface {
 	GetController(context.Context, *GetControllerRequest) (*GetControllerResponse, error)
 	// GetVersions tells what this node's build knows. A build that does not answer knows what every build does.
 	GetVersions(context.Context, *GetVersionsRequest) (*GetVersionsResponse, error)
+	// GetReport tells how this node is doing.
+	GetReport(context.Context, *GetReportRequest) (*GetReportResponse, error)
+	// LookUpKey tells what is known of a key here, without being a use of it. It never asks another node.
+	LookUpKey(context.Context, *LookUpKeyRequest) (*LookUpKeyResponse, error)
 	mustEmbedUnimplementedNodeServiceServer()
 }
 
@@ -304,6 +334,12 @@ func (UnimplementedNodeServiceServer) GetController(context.Context, *GetControl
 }
 func (UnimplementedNodeServiceServer) GetVersions(context.Context, *GetVersionsRequest) (*GetVersionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetVersions not implemented")
+}
+func (UnimplementedNodeServiceServer) GetReport(context.Context, *GetReportRequest) (*GetReportResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetReport not implemented")
+}
+func (UnimplementedNodeServiceServer) LookUpKey(context.Context, *LookUpKeyRequest) (*LookUpKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method LookUpKey not implemented")
 }
 func (UnimplementedNodeServiceServer) mustEmbedUnimplementedNodeServiceServer() {}
 func (UnimplementedNodeServiceServer) testEmbeddedByValue()                     {}
@@ -542,6 +578,42 @@ func _NodeService_GetVersions_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NodeService_GetReport_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetReportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).GetReport(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_GetReport_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).GetReport(ctx, req.(*GetReportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NodeService_LookUpKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LookUpKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).LookUpKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_LookUpKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).LookUpKey(ctx, req.(*LookUpKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // NodeService_ServiceDesc is the grpc.ServiceDesc for NodeService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -592,6 +664,14 @@ var NodeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetVersions",
 			Handler:    _NodeService_GetVersions_Handler,
+		},
+		{
+			MethodName: "GetReport",
+			Handler:    _NodeService_GetReport_Handler,
+		},
+		{
+			MethodName: "LookUpKey",
+			Handler:    _NodeService_LookUpKey_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
