@@ -58,7 +58,7 @@ build: ## bin/holt
 run: build ## a cluster of three nodes on this machine (ARGS='--dir x --port 7001' goes to holt dev)
 	bin/holt dev $(ARGS)
 
-.PHONY: test race fuzz bench bugs scale diskfaults networkfaults elastic conformance robustness robustness-long figures deploy-check tools
+.PHONY: test race fuzz bench bugs scale diskfaults networkfaults elastic conformance robustness robustness-long hostile figures deploy-check tools
 test: tools build ## all tests: each package alone, then whole clusters
 	$(GO_TEST) -p 3 $(UNIT_PACKAGES)
 	$(GO_TEST) -p 1 -timeout 20m ./tests/...
@@ -107,6 +107,9 @@ robustness: tools ## whole clusters under faults and work: each fault and worklo
 
 robustness-long: tools ## the same for hours (TIME=2h, RESULTS=file)
 	$(ROBUSTNESS) -time $(TIME) $(ARGS)
+
+hostile: tools ## attack a node in every way there is: no crash, memory bounded, others wait for 100 ms at most (ARGS='-crowd'); wants a quiet machine
+	go build -o bin/robustness ./tests/robustness && bin/robustness hostile $(ARGS)
 
 figures: ## the tables of tests/FIGURES.md, from tests/figures.json (ARGS='-from results' makes that first)
 	go run ./tests/robustness figures $(ARGS)

@@ -177,6 +177,9 @@ func (c *conn) run() {
 		if !c.fill() {
 			return
 		}
+		if c.reader.Buffered() > flushBytes {
+			runtime.Gosched() // and between the pieces of a large command
+		}
 		for c.round() {
 			runtime.Gosched() // others come to their turn between the rounds of one who has sent many commands at once
 		}

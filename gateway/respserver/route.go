@@ -53,8 +53,17 @@ func (c *conn) data(spec *command.Spec, args [][]byte) {
 		}
 		return
 	}
+	if isLarge(args) {
+		c.writeLarge(func() { c.write(spec, &call, s) })
+		return
+	}
+	c.write(spec, &call, s)
+}
+
+// write makes a write an op.
+func (c *conn) write(spec *command.Spec, call *command.Call, s slot.ID) {
 	e := c.newEntry()
-	e.set(spec, &call)
+	e.set(spec, call)
 	e.op.Slot, e.op.Ack = s, c.ack
 	c.noteOwn(e, call.Keys)
 	c.route(e)

@@ -32,7 +32,8 @@ type Server struct {
 	started  time.Time
 	lastID   atomic.Int64
 	// held is what all connections hold (held.go).
-	held atomic.Int64
+	held  atomic.Int64
+	large turns
 
 	mu        sync.Mutex // protects the fields below
 	conns     map[int64]*conn
@@ -57,6 +58,7 @@ func New(cfg Config) *Server {
 		limits:    cfg.Limits.withDefaults(),
 		rows:      newRows(cfg.Table),
 		started:   time.Now(),
+		large:     make(turns, largeAtOnce),
 		conns:     map[int64]*conn{},
 		listeners: map[net.Listener]struct{}{},
 		stop:      make(chan struct{}),

@@ -94,8 +94,26 @@ func TestHostileRESPCostsItsConnectionOnly(t *testing.T) {
 	}
 }
 
+func TestHostileRESPBeforeAUTHCostsItsConnectionOnly(t *testing.T) {
+	t.Parallel()
+	c := cluster.Start(t, cluster.Options{Nodes: 1})
+	n := c.Nodes[0]
+	conn, err := workload.Dial(n.Addr.RESP, cluster.Deadline, []string{"CONFIG", "SET", "requirepass", "secret"}, []string{"AUTH", "secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	login := []string{"AUTH", "secret"}
+	for _, h := range hostile.BeforeAUTH {
+		t.Run(h.Name, func(t *testing.T) { attack(t, n, n.Addr.RESP, h, login) })
+	}
+	if reply, err := conn.Do(cluster.Deadline, "EXISTS", "x"); reply != int64(0) {
+		t.Errorf("a command of nobody was run: %v, %v", reply, err)
+	}
+}
+
 // attack sends hostile bytes to a port and looks whether the node took harm.
-func attack(t *testing.T, n *cluster.Node, addr string, h hostile.Input) {
+func attack(t *testing.T, n *cluster.Node, addr string, h hostile.Input, login ...[]string) {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", addr, cluster.Deadline)
 	if err != nil {
@@ -107,7 +125,7 @@ func attack(t *testing.T, n *cluster.Node, addr string, h hostile.Input) {
 	}
 	_, _ = conn.Write([]byte(h.Bytes)) // the other end may have closed it already
 	if !h.Closes && h.Says == "" {
-		unharmed(t, n)
+		unharmed(t, n, login...)
 		return
 	}
 	var got []byte
@@ -125,16 +143,16 @@ func attack(t *testing.T, n *cluster.Node, addr string, h hostile.Input) {
 	if !strings.Contains(string(got), h.Says) {
 		t.Errorf("got %.200q, want %q in it", got, h.Says)
 	}
-	unharmed(t, n)
+	unharmed(t, n, login...)
 }
 
 // unharmed looks whether a node serves another connection, by the process that was attacked.
-func unharmed(t *testing.T, n *cluster.Node) {
+func unharmed(t *testing.T, n *cluster.Node, login ...[]string) {
 	t.Helper()
 	if !n.Running() {
 		t.Fatalf("the node has ended")
 	}
-	conn, err := workload.Dial(n.Addr.RESP, cluster.Deadline)
+	conn, err := workload.Dial(n.Addr.RESP, cluster.Deadline, login...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,4 +56,51 @@ var RESP = []Input{
 	{"protocols that are none", "HELLO 4\r\nHELLO abc\r\n", false, "NOPROTO"},
 	{"half a transaction", "MULTI\r\nSET k v\r\nMULTI\r\n", false, "QUEUED"},
 	{"a slot of nobody", "CLUSTER KEYSLOT\r\nCLUSTER COUNTKEYSINSLOT 16384\r\n", false, "ERR"},
+	{"an argument too many", "*1048577\r\n", true, "invalid multibulk length"},
+	{"a length with a sign", "*1\r\n$+5\r\n", true, "invalid bulk length"},
+	{"a length with a space", "*1\r\n$ 5\r\n", true, "invalid bulk length"},
+	{"a length that begins with zero", "*1\r\n$05\r\n", true, "invalid bulk length"},
+	{"an empty length", "*1\r\n$\r\n", true, "invalid bulk length"},
+	{"a value with half of its end", "*1\r\n$4\r\nPING\n\n", true, "Protocol error"},
+	{"a value shorter than its length", "*2\r\n$3\r\nGET\r\n$8\r\nx\r\n*1\r\n$4\r\nPING\r\n", true, "Protocol error"},
+	{"nothing, a command, and nonsense", "\r\n*0\r\nPING\r\n*1\r\nfoo\r\n", true, "+PONG\r\n-ERR Protocol error: expected '$', got 'f'"},
+	{"escapes in a line", "ECHO \"\\x41\\r\\n\\x42\"\r\n", false, "$4\r\nA\r\nB\r\n"},
+	{"no key", "GET\r\n", false, "wrong number of arguments for 'get' command"},
+	{"a key too many", "GET a b\r\n", false, "wrong number of arguments for 'get' command"},
+	{"an empty key", "*3\r\n$3\r\nSET\r\n$0\r\n\r\n$1\r\nv\r\n", false, "OK"},
+	{"an option without its value", "SET k v EX\r\n", false, "syntax error"},
+	{"two expiries", "SET k v EX 1 PX 1\r\n", false, "syntax error"},
+	{"opposites", "SET k v NX XX\r\n", false, "syntax error"},
+	{"a text as a number", "SET t abc\r\nINCR t\r\n", false, "value is not an integer or out of range"},
+	{"a number that would overflow", "SET n 9223372036854775807\r\nINCR n\r\n", false, "increment or decrement would overflow"},
+	{"the smallest number taken away", "DECRBY n -9223372036854775808\r\n", false, "decrement would overflow"},
+	{"the slot of the standard", "CLUSTER KEYSLOT 123456789\r\n", false, ":12739\r\n"},
+	{"an empty tag before another", "CLUSTER KEYSLOT foo{}{bar}\r\n", false, ":8363\r\n"},
+	{"a tag that begins with a bracket", "CLUSTER KEYSLOT foo{{bar}}zap\r\n", false, ":4015\r\n"},
+	{"two tags", "CLUSTER KEYSLOT foo{bar}{zap}\r\n", false, ":5061\r\n"},
+	{"a client's name of two words", "*4\r\n$5\r\nHELLO\r\n$1\r\n3\r\n$7\r\nSETNAME\r\n$3\r\na b\r\n", false, "ERR"},
+	{"the end of no transaction", "EXEC\r\nDISCARD\r\n", false, "EXEC without MULTI"},
+	{"ASKING again and again", strings.Repeat("ASKING\r\n", 100) + "GET k\r\nGET k\r\nPING\r\n", false, "PONG"},
+	{"a replication of nobody", "SYNC\r\n", false, "ERR"},
+}
+
+// BeforeAUTH are inputs to the RESP port of a node whose clients need a password, from one that has not said it.
+var BeforeAUTH = []Input{
+	{"a command", "SET x 5\r\n", false, "NOAUTH"},
+	{"settings", "CONFIG SET requirepass x\r\n", false, "NOAUTH"},
+	{"the end of the node", "SHUTDOWN NOSAVE\r\n", false, "NOAUTH"},
+	{"100 arguments", "*100\r\n", true, "unauthenticated multibulk length"},
+	{"an argument of 100 MB", "*1\r\n$100000000\r\n", true, "unauthenticated bulk length"},
+	{"a wrong password", "AUTH wrong\r\n", false, "WRONGPASS"},
+	{"a wrong password in HELLO", "HELLO 3 AUTH default wrong\r\n", false, "WRONGPASS"},
+	{"a password of 0 to 255", "*2\r\n$4\r\nAUTH\r\n$256\r\n" + allBytes() + "\r\n", false, "WRONGPASS"},
+	{"refusals that nobody reads", strings.Repeat("SET x 5\r\n", 10000), true, "NOAUTH"},
+}
+
+func allBytes() string {
+	var b []byte
+	for i := range 256 {
+		b = append(b, byte(i))
+	}
+	return string(b)
 }

@@ -13,10 +13,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/holtcache/holt/tests/bench/system"
 	"github.com/holtcache/holt/tests/cluster"
@@ -27,11 +26,21 @@ import (
 // hostileMax is how long a client may wait while others attack.
 const hostileMax = 100 * time.Millisecond
 
+const (
+	// clientsMax is what the node lets clients hold together, --maxmemory-clients.
+	clientsMax = 192 << 20
+	// grownMax is what the node may take more than before: what clients hold, as much again until the garbage collector has
+	// looked, and what it works on.
+	grownMax = 2*clientsMax + 96<<20
+)
+
 // siege is a node that is attacked, and what came of it.
 type siege struct {
 	c     *cluster.Cluster
 	node  *cluster.Node
 	table *tabwriter.Writer
+	// before is the memory that the node had when nobody attacked it yet.
+	before int64
 	// profiles is where profiles are put; empty: there are none.
 	profiles string
 	// broken are the promises that were.
@@ -50,7 +59,7 @@ func runHostile(ctx context.Context, args []string) error {
 	t := &step{out: os.Stderr}
 	s := &siege{profiles: *profiles, table: tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)}
 	t.do(func() {
-		s.c = cluster.Start(t, cluster.Options{Nodes: 1, Args: []string{"--pprof"}})
+		s.c = cluster.Start(t, cluster.Options{Nodes: 1, Args: []string{"--pprof", "--maxmemory-clients", strconv.Itoa(clientsMax)}})
 		s.node = s.c.Nodes[0]
 		if err := s.all(ctx, *only, *crowd, *span); err != nil {
 			t.Fatalf("%v", err)
@@ -72,7 +81,10 @@ func (s *siege) all(ctx context.Context, only string, crowd bool, span time.Dura
 		return err
 	}
 	conn.Close()
-	fmt.Fprintln(s.table, "attack\tmedian\tp99\tlongest\twork\trequests\tMiB\t")
+	if s.before, err = system.ResidentBytes(s.node.PID()); err != nil {
+		return err
+	}
+	fmt.Fprintln(s.table, "attack\tmedian\tp99\tlongest\twork\trequests\tMiB more\t")
 	attacks := append([]hostile.Attack{{Name: "none"}}, hostile.Attacks("big")...)
 	for _, a := range attacks {
 		if !strings.Contains(a.Name, only) || ctx.Err() != nil {
@@ -101,24 +113,28 @@ func (s *siege) under(ctx context.Context, a hostile.Attack, span time.Duration)
 	}()
 	attack, stop := context.WithTimeout(ctx, span)
 	defer stop()
+	var peak atomic.Int64
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		s.watch(ask, &peak)
+	}()
 	profiled := make(chan error, 1)
 	go func() { profiled <- s.profile(attack, a.Name, span) }()
 	a.Run(attack, s.addr(a.Port))
 	<-attack.Done()
 	end()
+	<-watched
 	if err := <-profiled; err != nil {
 		return err
 	}
 	if err := <-waits; err != nil {
 		return err
 	}
-	resident, err := system.ResidentBytes(s.node.PID())
-	if err != nil {
-		return err
-	}
+	grown := peak.Load() - s.before
 	micros := func(n int64) Duration { return Duration(time.Duration(n) * time.Microsecond) }
-	fmt.Fprintf(s.table, "%s\t%v\t%v\t%v\t%v\t%d\t%d\t\n", a.Name, micros(w.Median), micros(w.P99), micros(w.Max), micros(w.Work), w.Requests, resident>>20)
-	s.judge(a, w)
+	fmt.Fprintf(s.table, "%s\t%v\t%v\t%v\t%v\t%d\t%d\t\n", a.Name, micros(w.Median), micros(w.P99), micros(w.Max), micros(w.Work), w.Requests, grown>>20)
+	s.judge(a, w, grown)
 	return nil
 }
 
@@ -130,35 +146,49 @@ func (s *siege) profile(ctx context.Context, attack string, span time.Duration) 
 	if err := os.MkdirAll(s.profiles, 0o755); err != nil {
 		return err
 	}
-	name := strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return r
-		}
-		return '-'
-	}, attack)
-	var all sync.WaitGroup
-	for _, what := range []string{"profile", "heap", "trace"} {
-		all.Go(func() {
-			url := fmt.Sprintf("http://%s/debug/pprof/%s?seconds=%d", s.node.Addr.HTTP, what, max(1, int(span.Seconds())-1))
-			if what == "heap" {
-				<-ctx.Done()
-				url = fmt.Sprintf("http://%s/debug/pprof/heap", s.node.Addr.HTTP)
-			}
-			response, err := http.Get(url)
-			if err != nil {
-				return
-			}
-			defer response.Body.Close()
-			body, _ := io.ReadAll(response.Body)
-			_ = os.WriteFile(filepath.Join(s.profiles, name+"."+what), body, 0o644)
-		})
+	seconds := fmt.Sprintf("?seconds=%d", max(1, int(span.Seconds())-1))
+	fetched := make(chan error)
+	go func() { fetched <- s.fetch("profile"+seconds, attack+".profile") }()
+	go func() { fetched <- s.fetch("trace"+seconds, attack+".trace") }()
+	go func() {
+		<-ctx.Done()
+		fetched <- s.fetch("heap", attack+".heap")
+	}()
+	return errors.Join(<-fetched, <-fetched, <-fetched)
+}
+
+// fetch puts a profile into a file.
+func (s *siege) fetch(what, name string) error {
+	response, err := http.Get(fmt.Sprintf("http://%s/debug/pprof/%s", s.node.Addr.HTTP, what))
+	if err != nil {
+		return err
 	}
-	all.Wait()
-	return nil
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(s.profiles, strings.NewReplacer(" ", "-", ":", "", ",", "").Replace(name)), body, 0o644)
+}
+
+// watch notes the most memory that the node has until ctx ends.
+func (s *siege) watch(ctx context.Context, peak *atomic.Int64) {
+	every := time.NewTicker(20 * time.Millisecond)
+	defer every.Stop()
+	for {
+		if now, err := system.ResidentBytes(s.node.PID()); err == nil {
+			peak.Store(max(peak.Load(), now))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+	}
 }
 
 // judge tells what should not have been.
-func (s *siege) judge(a hostile.Attack, w hostile.Waits) {
+func (s *siege) judge(a hostile.Attack, w hostile.Waits, grown int64) {
 	say := func(format string, args ...any) {
 		s.broken = append(s.broken, a.Name+": "+fmt.Sprintf(format, args...))
 	}
@@ -170,6 +200,9 @@ func (s *siege) judge(a hostile.Attack, w hostile.Waits) {
 	}
 	if waited := time.Duration(w.Max) * time.Microsecond; waited > hostileMax {
 		say("another client waited for %v, and %v is the most", waited, hostileMax)
+	}
+	if grown > grownMax {
+		say("the node took %d MiB more than before, and %d MiB is the most", grown>>20, int64(grownMax)>>20)
 	}
 	for _, f := range w.Failures {
 		say("another client got %s", f)
