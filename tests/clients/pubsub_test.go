@@ -3,6 +3,7 @@ package clients
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,7 +43,7 @@ func heard(ctx context.Context, t *testing.T, ear *redis.PubSub) string {
 	return fmt.Sprintf("%s %s %s", m.Pattern, m.Channel, m.Payload)
 }
 
-// Messages reach the clients of every node, once and in the order in which they were published, whatever becomes of other nodes.
+// Messages reach the clients of every node and of a gateway, once and in the order in which they were published, whatever becomes of other nodes.
 func TestMessagesReachTheListenersOfEveryNode(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
 	ctx, cancel := context.WithTimeout(t.Context(), 2*cluster.Deadline)
@@ -69,7 +70,23 @@ func TestMessagesReachTheListenersOfEveryNode(t *testing.T) {
 			}
 		}
 	}
+	plain := redis.NewClient(&redis.Options{Addr: c.Gateway()})
+	defer plain.Close()
+	atGateway := listening(ctx, t, plain.PSubscribe(ctx, "n*"), 1)
 	publish(0, 200, ears)
+	for i := range 200 {
+		if got, want := heard(ctx, t, atGateway), fmt.Sprintf("n* news %d", i); got != want {
+			t.Fatalf("gateway: got %q, want %q", got, want)
+		}
+	}
+	if err := plain.Publish(ctx, "news", "by the gateway").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for i, ear := range append(ears, atGateway) {
+		if got, want := heard(ctx, t, ear), "news by the gateway"; !strings.HasSuffix(got, want) {
+			t.Fatalf("listener %d: got %q, want %q", i, got, want)
+		}
+	}
 	c.Kill(c.Nodes[2])
 	publish(200, 300, ears[:2])
 	c.Nodes[2].Start()
