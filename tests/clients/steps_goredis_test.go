@@ -19,7 +19,10 @@ type goRedis struct {
 	client *redis.ClusterClient
 }
 
-var _ library = (*goRedis)(nil)
+var (
+	_ library = (*goRedis)(nil)
+	_ sharder = (*goRedis)(nil)
+)
 
 func runGoRedis(ctx context.Context, s *steps) error {
 	config, err := s.to.tls()
@@ -158,6 +161,54 @@ func (g *goRedis) scan() {
 	slices.Sort(want)
 	slices.Sort(found)
 	equal(g.steps, "SCAN", want)(found, err)
+}
+
+func (g *goRedis) pubsub() {
+	news := g.key("news")
+	listener := g.client.Subscribe(g.ctx, news)
+	defer listener.Close()
+	if err := listener.PSubscribe(g.ctx, g.key("n?ws")); err != nil {
+		g.wrong("PSUBSCRIBE: %w", err)
+	}
+	for range 2 {
+		if _, err := listener.ReceiveTimeout(g.ctx, half); err != nil {
+			g.wrong("subscription: %w", err)
+		}
+	}
+	var mu sync.Mutex // no two nodes at a time
+	err := g.client.ForEachMaster(g.ctx, func(ctx context.Context, node *redis.Client) error {
+		mu.Lock()
+		defer mu.Unlock()
+		from := node.Options().Addr
+		if err := node.Publish(ctx, news, from).Err(); err != nil {
+			return err
+		}
+		for range 2 { // by channel, and by pattern
+			got, err := listener.ReceiveTimeout(ctx, half)
+			if message, ok := got.(*redis.Message); !ok || message.Payload != from || message.Channel != news {
+				return fmt.Errorf("of %q heard %v, %w", from, got, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		g.wrong("PUBLISH: %w", err)
+	}
+	g.refused("another's channel", "NOPERM", g.client.Publish(g.ctx, "another's", "v").Err())
+}
+
+func (g *goRedis) shardChannels() {
+	listener := g.client.SSubscribe(g.ctx, g.key("shard news"))
+	defer listener.Close()
+	if _, err := listener.ReceiveTimeout(g.ctx, half); err != nil {
+		g.wrong("SSUBSCRIBE: %w", err)
+		return
+	}
+	equal(g.steps, "SPUBLISH", int64(1))(g.client.SPublish(g.ctx, g.key("shard news"), "v").Result())
+	got, err := listener.ReceiveTimeout(g.ctx, half)
+	if message, ok := got.(*redis.Message); !ok || message.Payload != "v" {
+		g.wrong("heard %v, %w", got, err)
+	}
 }
 
 func (g *goRedis) attempt(counter, fields, field string) error {

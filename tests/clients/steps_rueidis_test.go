@@ -20,6 +20,7 @@ type rueidisSteps struct {
 var (
 	_ library = (*rueidisSteps)(nil)
 	_ cacher  = (*rueidisSteps)(nil)
+	_ sharder = (*rueidisSteps)(nil)
 )
 
 func runRueidis(ctx context.Context, s *steps) error {
@@ -200,6 +201,62 @@ func (r *rueidisSteps) scan() {
 	slices.Sort(want)
 	slices.Sort(found)
 	equal(r.steps, "SCAN", want)(found, nil)
+}
+
+func (r *rueidisSteps) pubsub() {
+	news := r.key("news")
+	byName, endName := r.listen(r.client.B().Subscribe().Channel(news).Build())
+	defer endName()
+	byPattern, endPattern := r.listen(r.client.B().Psubscribe().Pattern(r.key("n?ws")).Build())
+	defer endPattern()
+	for from, node := range r.client.Nodes() {
+		if err := node.Do(r.ctx, node.B().Publish().Channel(news).Message(from).Build()).Error(); err != nil {
+			r.wrong("PUBLISH: %w", err)
+		}
+		r.hear(byName, from)
+		r.hear(byPattern, from)
+	}
+	r.refused("another's channel", "NOPERM", r.client.Do(r.ctx, r.client.B().Publish().Channel("another's").Message("v").Build()).Error())
+}
+
+func (r *rueidisSteps) shardChannels() {
+	heard, end := r.listen(r.client.B().Ssubscribe().Channel(r.key("shard news")).Build())
+	defer end()
+	publish := r.client.B().Spublish().Channel(r.key("shard news")).Message("v").Build()
+	equal(r.steps, "SPUBLISH", int64(1))(r.client.Do(r.ctx, publish).AsInt64())
+	r.hear(heard, "v")
+}
+
+// listen returns once a subscription is confirmed. What it hears comes from the channel.
+func (r *rueidisSteps) listen(subscribe rueidis.Completed) (heard chan string, end func()) {
+	ctx, cancel := context.WithCancel(r.ctx)
+	heard = make(chan string, 100)
+	confirmed, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		listening := rueidis.WithOnSubscriptionHook(ctx, func(rueidis.PubSubSubscription) { close(confirmed) })
+		_ = r.client.Receive(listening, subscribe, func(m rueidis.PubSubMessage) { heard <- m.Message })
+	}()
+	select {
+	case <-confirmed:
+	case <-ended:
+		r.wrong("%v ended", subscribe.Commands())
+	case <-time.After(half):
+		r.wrong("%v was not confirmed", subscribe.Commands())
+	}
+	return heard, func() {
+		cancel()
+		<-ended
+	}
+}
+
+func (r *rueidisSteps) hear(heard <-chan string, want string) {
+	select {
+	case got := <-heard:
+		equal(r.steps, "heard", want)(got, nil)
+	case <-time.After(half):
+		r.wrong("%q was not heard", want)
+	}
 }
 
 func (r *rueidisSteps) attempt(counter, fields, field string) error {

@@ -75,6 +75,7 @@ type library interface {
 	watch()
 	permissions()
 	scan()
+	pubsub()
 	// attempt sets a field and counts.
 	attempt(counter, fields, field string) error
 }
@@ -82,23 +83,29 @@ type library interface {
 // cacher is a library with a cache of its own.
 type cacher interface{ caching() }
 
+// sharder is a library that listens to shard channels without being told how.
+type sharder interface{ shardChannels() }
+
 // theSteps are those of every library.
 var theSteps = []string{
-	"connect", "strings", "counters", "expiry", "hashes", "pipeline", "transaction", "watch", "permissions", "scan", "writing",
+	"connect", "strings", "counters", "expiry", "hashes", "pipeline", "transaction", "watch", "permissions", "scan", "pubsub",
+	"writing",
 }
 
 func (s *steps) run(ctx context.Context, l library) error {
 	do := map[string]func(){
 		"connect": l.connect, "strings": l.strings, "counters": l.counters, "expiry": l.expiry, "hashes": l.hashes, "pipeline": l.pipeline,
-		"transaction": l.transaction, "watch": l.watch, "permissions": l.permissions, "scan": l.scan,
+		"transaction": l.transaction, "watch": l.watch, "permissions": l.permissions, "scan": l.scan, "pubsub": l.pubsub,
 		"writing": func() { s.write(ctx, l) },
 	}
+	names := theSteps
 	if c, ok := l.(cacher); ok {
-		if err := s.step("caching", c.caching); err != nil {
-			return err
-		}
+		names, do["caching"] = append([]string{"caching"}, names...), c.caching
 	}
-	for _, name := range theSteps {
+	if c, ok := l.(sharder); ok {
+		names, do["shard channels"] = append([]string{"shard channels"}, names...), c.shardChannels
+	}
+	for _, name := range names {
 		if err := s.step(name, do[name]); err != nil {
 			return err
 		}
@@ -139,9 +146,12 @@ func (s *steps) refused(what, prefix string, err error) {
 	}
 }
 
+// half a minute is how long a step waits for what takes moments.
+const half = 30 * time.Second
+
 // eventually looks at a condition until it holds.
 func (s *steps) eventually(what string, condition func() bool) {
-	for end := time.Now().Add(30 * time.Second); !condition(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(half); !condition(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			s.wrong("%s: not within half a minute", what)
 			return

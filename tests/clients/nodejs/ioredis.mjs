@@ -81,6 +81,24 @@ for (const node of client.nodes('master')) {
 equal('SCAN', found.sort(), range(60).map((i) => key(`scan:${i}`)).sort());
 ok('scan');
 
+const heard = [];
+const listener = client.duplicate();
+listener.on('error', () => {});
+listener.on('message', (channel, message) => heard.push(['message', channel, message]));
+listener.on('pmessage', (_, channel, message) => heard.push(['pmessage', channel, message]));
+equal('SUBSCRIBE', await listener.subscribe(key('news')), 1);
+equal('PSUBSCRIBE', await listener.psubscribe(key('n?ws')), 2);
+for (const node of client.nodes('master')) {
+  const message = `from ${node.options.port}`;
+  heard.length = 0;
+  await node.publish(key('news'), message);
+  await eventually('a message is heard twice', () => heard.length >= 2);
+  equal('heard', heard.sort(), [['message', key('news'), message], ['pmessage', key('news'), message]]);
+}
+await refused("another's channel", 'NOPERM', client.publish("another's", 'v'));
+listener.disconnect();
+ok('pubsub');
+
 await write(async (counter, fields, number) => {
   await client.hset(fields, number, 'v');
   await client.incr(counter);

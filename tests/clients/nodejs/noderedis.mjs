@@ -88,6 +88,28 @@ for (const { client: connecting } of client.masters) {
 equal('SCAN', found.sort(), range(60).map((i) => key(`scan:${i}`)).sort());
 ok('scan');
 
+const heard = [];
+await client.subscribe(key('news'), (message, channel) => heard.push(['message', channel, message]));
+await client.pSubscribe(key('n?ws'), (message, channel) => heard.push(['pmessage', channel, message]));
+for (const { address, client: connecting } of client.masters) {
+  heard.length = 0;
+  await (await connecting).publish(key('news'), address);
+  await eventually('a message is heard twice', () => heard.length >= 2);
+  equal('heard', heard.sort(), [['message', key('news'), address], ['pmessage', key('news'), address]]);
+}
+await refused("another's channel", 'NOPERM', client.publish("another's", 'v'));
+await client.unsubscribe(key('news'));
+await client.pUnsubscribe(key('n?ws'));
+ok('pubsub');
+
+heard.length = 0;
+await client.sSubscribe(key('shard news'), (message, channel) => heard.push([channel, message]));
+equal('SPUBLISH', await client.sPublish(key('shard news'), 'v'), 1);
+await eventually('a message of the shard is heard', () => heard.length > 0);
+equal('heard', heard, [[key('shard news'), 'v']]);
+await client.sUnsubscribe(key('shard news'));
+ok('shard channels');
+
 await write(async (counter, fields, number) => {
   await client.hSet(fields, `${number}`, 'v');
   await client.incr(counter);

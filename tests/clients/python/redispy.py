@@ -79,6 +79,20 @@ found = sorted(client.scan_iter(match=key("scan:*"), count=7))
 equal("SCAN", found, sorted(key(f"scan:{i}").encode() for i in range(60)))
 steps.ok("scan")
 
+listener = client.pubsub()
+listener.subscribe(key("news"))
+eventually("SUBSCRIBE is confirmed", lambda: (listener.get_message(timeout=0.1) or {}).get("type") == "subscribe")
+listener.psubscribe(key("n?ws"))
+eventually("PSUBSCRIBE is confirmed", lambda: (listener.get_message(timeout=0.1) or {}).get("type") == "psubscribe")
+for node in client.get_primaries():
+    client.get_redis_connection(node).publish(key("news"), node.name)
+    heard = []
+    eventually("a message is heard twice", lambda: heard.append(listener.get_message(timeout=0.1)) or len(list(filter(None, heard))) == 2)
+    equal("heard", sorted((m["type"], m["data"]) for m in heard if m), [("message", node.name.encode()), ("pmessage", node.name.encode())])
+refused("another's channel", NoPermissionError, "", lambda: client.publish("another's", "v"))
+listener.close()
+steps.ok("pubsub")
+
 
 def attempt(counter, fields, number):
     client.hset(fields, str(number), "v")
