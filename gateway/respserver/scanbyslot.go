@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/holtcache/holt/gateway/command"
+	"github.com/holtcache/holt/gateway/ops"
 	"github.com/holtcache/holt/gateway/resp"
 	"github.com/holtcache/holt/gateway/router"
 	"github.com/holtcache/holt/proto/apierr"
@@ -78,7 +79,7 @@ func (c *conn) keysBySlot(q *command.ScanQuery) resp.Value {
 			return found.refused
 		}
 		keys = append(keys, found.keys...)
-		if left -= found.size + len(found.keys)*valueOverheadBytes; left < 0 {
+		if left -= found.size + len(found.keys)*ops.ValueOverheadBytes; left < 0 {
 			return tooLarge(c.server.limits.OutputBufferBytesMax)
 		}
 		c.releaseAsked()
