@@ -41,6 +41,7 @@ type dev struct {
 
 	logStore, appendfsync string
 	maxMemory             string
+	respMode              string
 	// setPolicy: the flag was given, so that a cluster that exists already is told too.
 	setPolicy bool
 	program   string
@@ -68,6 +69,7 @@ start finds it again. Ctrl-C stops all nodes.`,
 	f.Uint32Var(&d.shards, "shards", 0, "number of shards; 0 makes one for each node")
 	f.StringVar(&d.logStore, "log-store", "wal", "what keeps the logs: wal or bolt")
 	f.StringVar(&d.appendfsync, "appendfsync", "always", "when the logs are synced to disk: always, everysec or no; also changes that of a cluster in --dir")
+	f.StringVar(&d.respMode, "resp-mode", "cluster", "what RESP clients are told whose keys are elsewhere: cluster (MOVED and ASK) or proxy (nothing: any node takes any command)")
 	f.StringVar(&d.maxMemory, "maxmemory", "", "memory that keys and values may take on each node, such as 100mb; 0 is no limit; empty keeps what CONFIG SET has left")
 	return c
 }
@@ -342,7 +344,11 @@ func (d *dev) explain() {
 		fmt.Printf("  node %d  RESP %s  gRPC %s  HTTP %s  pid %d\n", n.number, d.addr(0, n.number), d.addr(grpcOffset, n.number), d.addr(httpOffset, n.number), n.cmd.Process.Pid)
 	}
 	fmt.Printf("\nTry:\n")
-	fmt.Printf("  redis-cli -c -p %d set foo bar\n", d.port)
+	if d.respMode == "proxy" {
+		fmt.Printf("  redis-cli -p %d set foo bar\n", d.port)
+	} else {
+		fmt.Printf("  redis-cli -c -p %d set foo bar\n", d.port)
+	}
 	fmt.Printf("  http://%s/ in a browser\n", d.addr(httpOffset, 1))
 	fmt.Printf("  %s cluster shards --addr %s\n", quoted(d.program), d.addr(grpcOffset, 1))
 	fmt.Printf("  grpcurl -plaintext -d '{\"key\":\"Zm9v\"}' %s holt.cache.v1.CacheService/Get\n", d.addr(grpcOffset, 1))

@@ -27,7 +27,7 @@ func (d *dev) start(i int) error {
 		"server", "--dir", filepath.Join(d.dir, fmt.Sprint("node-", i)),
 		"--resp", d.addr(0, i), "--grpc", d.addr(grpcOffset, i), "--cluster", d.addr(clusterOffset, i),
 		"--gossip", d.addr(gossipOffset, i), "--http", d.addr(httpOffset, i),
-		"--log-store", d.logStore, "--appendfsync", d.appendfsync,
+		"--log-store", d.logStore, "--appendfsync", d.appendfsync, "--resp-mode", d.respMode,
 	}
 	if d.maxMemory != "" {
 		n.args = append(n.args, "--maxmemory", d.maxMemory)

@@ -34,9 +34,9 @@ func devPort(t *testing.T, nodes int) int {
 var pidText = regexp.MustCompile(`pid (\d+)`)
 
 // startDev starts a development cluster and returns it with the ids of its nodes' processes, once it says that it is up.
-func startDev(t *testing.T, dir string, port, nodes int) (*cluster.Program, []int) {
+func startDev(t *testing.T, dir string, port, nodes int, flags ...string) (*cluster.Program, []int) {
 	t.Helper()
-	p := cluster.Run(t, "dev", "--dir", dir, "--port", strconv.Itoa(port), "--nodes", strconv.Itoa(nodes))
+	p := cluster.Run(t, append([]string{"dev", "--dir", dir, "--port", strconv.Itoa(port), "--nodes", strconv.Itoa(nodes)}, flags...)...)
 	cluster.Eventually(t, "holt dev says that it is up", func() error {
 		if !p.Running() {
 			return cluster.Never(errors.New(p.Output()))
@@ -88,13 +88,32 @@ func TestDevelopmentClusterStartsStopsAndFindsItsDataAgain(t *testing.T) {
 			cluster.Eventually(t, "SET foo bar", func() error { return attempt(run, client, "foo", "bar") })
 			stopDev(t, p, pids, syscall.SIGTERM)
 
-			p, pids = startDev(t, dir, port, nodes)
+			p, pids = startDev(t, dir, port, nodes, "--resp-mode", "proxy")
 			if got := finalRead(t, run, client, "foo"); got.Value != "bar" {
 				t.Errorf("after the second start: %s", got)
+			}
+			for i := range nodes { // none of which redirects anybody now
+				readPlainly(t, fmt.Sprintf("127.0.0.1:%d", port+i))
 			}
 			stopDev(t, p, pids, syscall.SIGINT)
 		})
 	}
+}
+
+// readPlainly reads at one address what a client for clusters has written.
+func readPlainly(t *testing.T, addr string) {
+	t.Helper()
+	conn, err := workload.Dial(addr, cluster.Deadline)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	cluster.Eventually(t, "GET foo at "+addr, func() error {
+		if got, err := conn.Do(cluster.Deadline, "GET", "foo"); err != nil || fmt.Sprint(got) != "bar" {
+			return fmt.Errorf("got %v, %w", got, err)
+		}
+		return nil
+	})
 }
 
 // What `holt dev` prints is a promise: the named process may be killed, and the printed command starts it again.

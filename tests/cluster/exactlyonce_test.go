@@ -121,6 +121,7 @@ func (n *counting) judge() {
 			n.t.Fatalf("%s: %v", key, err)
 		}
 		acknowledged, unknown := n.acknowledged[i].Load(), n.unknown[i].Load()
+		n.t.Logf("%s is %d: %d acknowledged calls, %d of unknown outcome", key, r.Int, acknowledged, unknown)
 		if r.Int < acknowledged || r.Int > acknowledged+unknown {
 			n.t.Errorf("%s is %d after %d acknowledged calls and %d of unknown outcome", key, r.Int, acknowledged, unknown)
 		}
