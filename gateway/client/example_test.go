@@ -147,3 +147,44 @@ func ExampleClient_Do() {
 	// true <nil>
 	// false <nil>
 }
+
+// A watcher hears of every change behind its token, also of those that came while nobody listened.
+func ExampleClient_Watch() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	addr, stop := server(ctx)
+	defer stop()
+	c, err := client.Dial(ctx, client.Config{Addrs: []string{addr}, RetryMax: 30 * time.Second})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+
+	watch := client.Watch{Prefix: "user:"}
+	set := func(key, value string) {
+		if _, err := c.Set(ctx, client.Set{Key: key, Value: []byte(value)}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for _, name := range []string{"ann", "bob"} {
+		w, err := c.Watch(ctx, watch)
+		if err != nil {
+			log.Fatal(err)
+		}
+		set("other:1", "not watched")
+		set("user:1", name)
+		update, err := w.Next(ctx)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s is %s\n", update.Event.Key, update.Event.Value)
+		watch.From = w.Token()
+		if err := w.Close(); err != nil {
+			log.Fatal(err)
+		}
+		set("user:2", "behind the token of "+name)
+	}
+	// Output:
+	// user:1 is ann
+	// user:2 is behind the token of ann
+}
