@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -125,6 +126,9 @@ func (l *lane) send(encode func(dst []byte) []byte, what ...*sending) error {
 		return nil
 	}
 	l.writing = true
+	l.mu.Unlock()
+	runtime.Gosched() // whoever is ready to send adds to the same write: with many clients writes are what a gateway costs
+	l.mu.Lock()
 	for len(l.out) > 0 && l.err == nil {
 		b := l.out
 		l.out, l.spare = l.spare[:0], nil
