@@ -228,13 +228,13 @@ func (l *lane) read(nc net.Conn) {
 	for {
 		n, err := nc.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
-		used := 0
+		now, used := time.Now(), 0
 		for err == nil {
 			length, whole, bad := resp.ReplyLength(buf[used:])
 			if err = bad; err != nil || !whole {
 				break
 			}
-			if err = l.land(buf[used : used+length]); err == nil {
+			if err = l.land(now, buf[used:used+length]); err == nil {
 				used += length
 			}
 		}
@@ -256,15 +256,15 @@ func (l *lane) read(nc net.Conn) {
 	}
 }
 
-// land gives the reply to whom it is for.
-func (l *lane) land(reply []byte) error {
+// land gives a reply that came now to whom it is for.
+func (l *lane) land(now time.Time, reply []byte) error {
 	l.mu.Lock()
 	if l.next == len(l.open) {
 		l.mu.Unlock()
 		return errors.New("a reply that nobody asked for")
 	}
 	s := l.open[l.next]
-	l.quietSince = time.Now()
+	l.quietSince = now
 	s.replies--
 	last := s.replies == 0
 	if last {
