@@ -38,7 +38,6 @@ var (
 	errUserName     = apierr.New(apierr.KindInvalid, "Usernames can't contain spaces or null characters")
 	errACLFile      = apierr.New(apierr.KindInvalid, "This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store users in the Redis configuration.")
 	errGenPass      = apierr.New(apierr.KindInvalid, "ACL GENPASS argument must be the number of bits for the output password, a positive number up to %d", genPassBitsMax)
-	errACLLog       = apierr.New(apierr.KindInvalid, "unknown subcommand or wrong number of arguments for 'LOG'. Try ACL HELP.")
 )
 
 // noACLFile: users are in the meta group, durable as soon as ACL SETUSER has answered.
@@ -63,7 +62,7 @@ func (c *conn) aclUsers([][]byte) resp.Value {
 func (c *conn) aclCat(args [][]byte) resp.Value {
 	list := command.Categories()
 	if len(args) > 3 {
-		return errorReply(apierr.New(apierr.KindInvalid, "unknown subcommand or wrong number of arguments for 'CAT'. Try ACL HELP."))
+		return subcommandSyntax(args)
 	}
 	if len(args) == 3 {
 		category := command.CategoryByName(string(args[2]))
@@ -168,7 +167,7 @@ const (
 func (c *conn) aclGenPass(args [][]byte) resp.Value {
 	bits := int64(genPassBits)
 	if len(args) > 3 {
-		return errorReply(apierr.New(apierr.KindInvalid, "unknown subcommand or wrong number of arguments for 'GENPASS'. Try ACL HELP."))
+		return subcommandSyntax(args)
 	}
 	if len(args) == 3 {
 		var err error
@@ -209,7 +208,7 @@ func (c *conn) aclLog(args [][]byte) resp.Value {
 	log, count := &c.server.cfg.Access.Denials, int64(aclLogShown)
 	switch {
 	case len(args) > 3:
-		return errorReply(errACLLog)
+		return subcommandSyntax(args)
 	case len(args) == 3 && word(args[2], "RESET"):
 		log.Reset()
 		return resp.OK()
