@@ -9,7 +9,8 @@ import (
 
 const (
 	// floatPrecBits, floatExpMax and floatExpMin are the format of Redis' long double on x86-64: 64 bits of mantissa;
-	// in the notation of math/big, 0.mantissa * 2^exponent, the exponents of its largest and smallest number.
+	// in the notation of math/big, 0.mantissa * 2^exponent, the exponents of its largest and smallest number. What is
+	// more than half of the smallest is rounded up to it.
 	floatPrecBits = 64
 	floatExpMax   = 16384
 	floatExpMin   = -16444
@@ -80,14 +81,29 @@ func ParseFloat(text []byte) (*big.Float, error) {
 	if !isNumber(digits, base) {
 		return nil, ErrNotFloat
 	}
+	if isZero(digits, base) {
+		return newFloat(), nil // whatever the exponent, which may be more than math/big reads
+	}
 	f, _, err := newFloat().Parse(string(text), base)
 	if err != nil || f.IsInf() {
 		return nil, ErrNotFloat
 	}
-	if exp := f.MantExp(nil); f.Sign() != 0 && (exp > floatExpMax || exp < floatExpMin) {
+	if exp := f.MantExp(nil); exp > floatExpMax || exp < floatExpMin && f.MinPrec() == 1 || exp < floatExpMin-1 {
 		return nil, ErrNotFloat
 	}
 	return f, nil
+}
+
+// isZero tells whether a number as isNumber takes it has no other digit than 0 before its exponent.
+func isZero(number []byte, base int) bool {
+	exponent := "eE"
+	if base == 0 {
+		number, exponent = number[2:], "pP"
+	}
+	if end := bytes.IndexAny(number, exponent); end >= 0 {
+		number = number[:end]
+	}
+	return len(bytes.Trim(number, "0.")) == 0
 }
 
 // isNumber tells whether all of text is an unsigned number as strtold reads it; base 0 means that it begins with 0x.

@@ -57,6 +57,21 @@ func TestFloatSumsHaveNoExponentAndNoTrailingZeros(t *testing.T) {
 	}
 }
 
+// strtold takes what rounds to its smallest number, 2^-16445, and a zero with any exponent; what rounds to zero but is
+// none is out of its range.
+func TestNumbersAtTheEdgeOfTheRangeAreReadAsStrtoldDoes(t *testing.T) {
+	for text, taken := range map[string]bool{
+		"0x1p-16445": true, "0x1.8p-16446": true, "-0x1.0000001p-16446": true, "-33071045453846418841.8055155317223e-4970": true,
+		"0x1p-16446": false, "-0x1p-16446": false, "0x1.fp-16447": false, "1e-4951": false, "1e-99999999999999999999": false,
+		"0e99999999999999999999": true, "-0.00e-99999999999999999999": true, "0x0p99999999999999999999": true,
+		"1.18973149535723176502e4932": true, "1.1897314953572317651e4932": false, "1e99999999999999999999": false,
+	} {
+		if _, err := ParseFloat([]byte(text)); (err == nil) != taken {
+			t.Errorf("%s: %v, want it taken: %v", text, err, taken)
+		}
+	}
+}
+
 func TestSumsWithoutFiniteValueAreRefused(t *testing.T) {
 	largest := []byte("1.18973149535723176502e4932")
 	for old, delta := range map[string]string{"inf": "1", "1": "inf", "-inf": "inf", string(largest): string(largest)} {
