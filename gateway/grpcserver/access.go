@@ -3,7 +3,6 @@ package grpcserver
 import (
 	"context"
 	"encoding/base64"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -39,7 +38,7 @@ var (
 func (s *Server) authenticate(ctx context.Context) (*caller, error) {
 	users := s.cfg.Access.Users()
 	from, _ := peer.FromContext(ctx)
-	if s.cfg.Protected != nil && s.cfg.Protected() && users.Default().NoPassword() && !isLoopback(from) {
+	if s.cfg.Protected != nil && s.cfg.Protected() && users.Default().NoPassword() && !acl.IsLocal(fromText(from)) {
 		return nil, errKeptOut
 	}
 	words := metadata.ValueFromIncomingContext(ctx, "authorization")
@@ -87,11 +86,6 @@ func readToken(text string) (name, password string, err error) {
 		return "", "", errToken
 	}
 	return name, password, nil
-}
-
-func isLoopback(from *peer.Peer) bool {
-	at, err := netip.ParseAddrPort(fromText(from))
-	return err == nil && at.Addr().Unmap().IsLoopback()
 }
 
 func fromText(from *peer.Peer) string {

@@ -2,7 +2,6 @@ package node
 
 import (
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/holtcache/holt/gateway/acl"
@@ -22,8 +21,7 @@ var (
 func (n *Node) visitor(r *http.Request) (u *acl.User, said bool, err error) {
 	users := n.access.Users()
 	u = users.Default()
-	from, unknown := netip.ParseAddrPort(r.RemoteAddr)
-	elsewhere := unknown != nil || !from.Addr().Unmap().IsLoopback()
+	elsewhere := !acl.IsLocal(r.RemoteAddr)
 	name, password, said := r.BasicAuth()
 	if said {
 		who, wrong := users.Authenticate(name, []byte(password))

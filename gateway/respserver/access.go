@@ -1,8 +1,6 @@
 package respserver
 
 import (
-	"net/netip"
-
 	"github.com/holtcache/holt/gateway/acl"
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/proxy"
@@ -140,7 +138,7 @@ const denied = "-DENIED Redis is running in protected mode because protected mod
 // keptOut refuses a client from elsewhere where anybody could do everything (Redis, networking.c, clientAcceptHandler).
 func (c *conn) keptOut() bool {
 	protected := c.server.cfg.Protected
-	if protected == nil || !protected() || !c.server.cfg.Access.Users().Default().NoPassword() || isLoopback(c.remote) {
+	if protected == nil || !protected() || !c.server.cfg.Access.Users().Default().NoPassword() || acl.IsLocal(c.remote) {
 		return false
 	}
 	c.server.stats.refused.Add(1)
@@ -150,9 +148,4 @@ func (c *conn) keptOut() bool {
 	c.out.write([]byte(denied))
 	c.linger()
 	return true
-}
-
-func isLoopback(addr string) bool {
-	from, err := netip.ParseAddrPort(addr)
-	return err == nil && from.Addr().Unmap().IsLoopback()
 }
