@@ -1,6 +1,8 @@
 package respserver
 
 import (
+	"sync/atomic"
+
 	"github.com/holtcache/holt/gateway/acl"
 	"github.com/holtcache/holt/gateway/command"
 	"github.com/holtcache/holt/gateway/pubsub"
@@ -117,11 +119,16 @@ func (c *conn) ears(k pubsub.Kind) *pubsub.Subscriber {
 	if c.listensElsewhere(k) {
 		return c.away()
 	}
-	s := c.listener.Load()
+	return c.subscriber(&c.listener, c.server.hub)
+}
+
+// subscriber is the connection as a subscriber at a hub, which it is from its first subscription on.
+func (c *conn) subscriber(at *atomic.Pointer[pubsub.Subscriber], hub *pubsub.Hub) *pubsub.Subscriber {
+	s := at.Load()
 	if s == nil {
 		c.startPushing()
-		s = c.server.hub.NewSubscriber(ear{c})
-		c.listener.Store(s)
+		s = hub.NewSubscriber(ear{c})
+		at.Store(s)
 	}
 	return s
 }

@@ -24,13 +24,7 @@ func (c *conn) listensElsewhere(k pubsub.Kind) bool {
 
 // away notes the subscriptions that the connection has elsewhere.
 func (c *conn) away() *pubsub.Subscriber {
-	s := c.listenerAway.Load()
-	if s == nil {
-		c.startPushing()
-		s = c.server.hubAway.NewSubscriber(ear{c})
-		c.listenerAway.Store(s)
-	}
-	return s
+	return c.subscriber(&c.listenerAway, c.server.hubAway)
 }
 
 // earAt is the connection's ear at a node.
