@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/holtcache/holt/gateway/client"
-	"github.com/holtcache/holt/raftfsm/meta"
 	"github.com/holtcache/holt/tests/cluster"
 )
 
@@ -151,33 +150,7 @@ func TestWatcherSeesEveryWriteOnceWhenLeadersAreKilledAndSlotsMove(t *testing.T)
 	c := cluster.Start(t, cluster.Options{})
 	shards := c.ShardIDs()
 	from, to := shards[0], shards[1]
-	ranges := c.Slots(from)
 	w := startWatched(t, c)
-	kills := 2
-	if *all {
-		kills = 12
-	}
-	for i := range kills {
-		w.more("before a kill", 200)
-		victim := c.Leader([]uint64{from, to}[i%2])
-		victim.Node.Kill()
-		w.more("after a kill", 200)
-		victim.Node.Start()
-		c.WaitReady()
-		id := c.StartMigration(from, to, ranges)
-		if i%2 == 1 { // in the middle of it
-			leader := c.Leader(from)
-			leader.Node.Kill()
-			w.more("after the source's leader was killed", 50)
-			leader.Node.Start()
-		}
-		ended := c.MigrationEnded(id)
-		t.Logf("migration %d is %v %s", id, ended.Phase, ended.Reason)
-		c.WaitReady()
-		if ended.Phase == meta.MigrationCommitted {
-			from, to = to, from
-		}
-	}
-	w.more("at the end", 200)
+	killAndMove(t, c, from, to, w.more, func(from, _ uint64) (uint64, string) { return from, "source" })
 	w.judge()
 }
