@@ -108,9 +108,11 @@ func TestACLCommandsAnswerAsRedis(t *testing.T) {
 	if got := c.do("ACL SAVE"); got != c.do("ACL LOAD") || !strings.HasPrefix(got, "-ERR This Redis instance is not configured to use an ACL file.") {
 		t.Errorf("ACL SAVE: %s", got)
 	}
-	c.raw("*3\r\n$3\r\nACL\r\n$7\r\nSETUSER\r\n$3\r\na b\r\n")
-	if got := c.recv(); got != "-ERR Usernames can't contain spaces or null characters" {
-		t.Errorf("a name with a space: %s", got)
+	for _, name := range []string{"a b", "a\tb", "a\nb", "a\vb", "a\fb", "a\rb", "a\x00b"} {
+		c.raw("*3\r\n$3\r\nACL\r\n$7\r\nSETUSER\r\n$3\r\n" + name + "\r\n")
+		if got := c.recv(); got != "-ERR Usernames can't contain spaces or null characters" {
+			t.Errorf("%q: %s", name, got)
+		}
 	}
 }
 

@@ -1,10 +1,10 @@
 package respserver
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"slices"
 	"strings"
 	"time"
 
@@ -94,7 +94,7 @@ func (c *conn) aclSetUser(args [][]byte) resp.Value {
 	if keeper == nil {
 		return errorReply(errNoUserKeeper)
 	}
-	if slices.ContainsFunc(args[2], func(b byte) bool { return b == ' ' || b == 0 }) {
+	if bytes.ContainsAny(args[2], " \t\n\v\f\r\x00") {
 		return errorReply(errUserName)
 	}
 	rules := make([]string, len(args)-3)

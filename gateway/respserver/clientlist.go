@@ -20,10 +20,10 @@ var (
 
 // clientFilter selects connections; what is not set does not count.
 type clientFilter struct {
-	ids         []int64
-	kind, user  string
-	addr, local *string
-	skip        *conn
+	ids               []int64
+	kind              string
+	user, addr, local *string
+	skip              *conn
 }
 
 func (f *clientFilter) match(c *conn) bool {
@@ -31,7 +31,7 @@ func (f *clientFilter) match(c *conn) bool {
 	case c == f.skip,
 		f.ids != nil && !slices.Contains(f.ids, c.id),
 		f.kind != "" && f.kind != c.kind(),
-		f.user != "" && f.user != c.userLabel(),
+		f.user != nil && *f.user != c.userLabel(),
 		f.addr != nil && *f.addr != c.remote,
 		f.local != nil && *f.local != c.local:
 		return false
@@ -121,8 +121,9 @@ func (f *clientFilter) option(c *conn, name, value []byte) *apierr.Error {
 	case word(name, "TYPE"):
 		return f.setKind(value)
 	case word(name, "USER"):
-		f.user = string(value)
-		if _, known := c.server.cfg.Access.Users().User(f.user); !known {
+		user := string(value)
+		f.user = &user
+		if _, known := c.server.cfg.Access.Users().User(user); !known {
 			return apierr.New(apierr.KindInvalid, "No such user '%s'", clip(value))
 		}
 	case word(name, "ADDR"):
