@@ -25,22 +25,24 @@ func clientHandlers() map[string]handler {
 	}
 }
 
-var (
-	errClientName = apierr.New(apierr.KindInvalid, "Client names cannot contain spaces, newlines or special characters.")
-)
-
 // nameBytesMax bounds what clients call themselves, since CLIENT LIST repeats it for all of them.
 const nameBytesMax = 256
 
-// validName tells whether a name fits into a line of CLIENT LIST.
-func validName(name []byte) bool {
+// checkName refuses a name that does not fit into a line of CLIENT LIST.
+func checkName(what string, name []byte) *apierr.Error {
 	for _, ch := range name {
 		if ch < '!' || ch > '~' {
-			return false
+			return apierr.New(apierr.KindInvalid, "%s cannot contain spaces, newlines or special characters.", what)
 		}
 	}
-	return len(name) <= nameBytesMax
+	if len(name) > nameBytesMax {
+		return apierr.New(apierr.KindInvalid, "%s cannot be longer than %d bytes (limit nameBytesMax)", what, nameBytesMax)
+	}
+	return nil
 }
+
+// clientNames is what CLIENT SETNAME sets, in the words of Redis.
+const clientNames = "Client names"
 
 func (c *conn) setProfile(change func(*profile)) {
 	c.mu.Lock()
@@ -55,8 +57,8 @@ func (c *conn) profile() profile {
 }
 
 func (c *conn) clientSetName(args [][]byte) resp.Value {
-	if !validName(args[2]) {
-		return errorReply(errClientName)
+	if err := checkName(clientNames, args[2]); err != nil {
+		return errorReply(err)
 	}
 	c.setProfile(func(p *profile) { p.name = string(args[2]) })
 	return resp.OK()
@@ -74,8 +76,8 @@ func (c *conn) clientSetInfo(args [][]byte) resp.Value {
 	if attribute != "lib-name" && attribute != "lib-ver" {
 		return errorReply(apierr.New(apierr.KindInvalid, "Unrecognized option '%s'", clip(args[2])))
 	}
-	if !validName(args[3]) {
-		return errorReply(apierr.New(apierr.KindInvalid, "%s cannot contain spaces, newlines or special characters.", attribute))
+	if err := checkName(attribute, args[3]); err != nil {
+		return errorReply(err)
 	}
 	c.setProfile(func(p *profile) {
 		if attribute == "lib-name" {

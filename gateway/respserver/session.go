@@ -140,9 +140,10 @@ func (c *conn) hello(args [][]byte) resp.Value {
 			}
 		}
 	}
+	if err := checkName(clientNames, name); err != nil {
+		return errorReply(err)
+	}
 	switch {
-	case name != nil && !validName(name):
-		return errorReply(errClientName)
 	case proto == 2 && c.track.tracker != nil && c.track.tracker.redirect.Load() == nil:
 		return errorReply(errHelloTracks)
 	case user != nil:

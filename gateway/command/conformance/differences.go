@@ -101,6 +101,12 @@ var Differences = []Difference{
 		Reason: "All arguments are checked before any counts.",
 	},
 	{
+		Rows:    []string{"hello", "client|setname", "client|setinfo"},
+		Example: []string{"CLIENT", "SETNAME", strings.Repeat("x", 257)},
+		Got:     `-ERR .* cannot be longer than 256 bytes .*`, Want: anyReply,
+		Reason: "What clients call themselves has at most 256 bytes, since CLIENT LIST repeats it for all of them.",
+	},
+	{
 		Rows:    []string{"eval", "eval_ro", "script|load"},
 		Example: []string{"EVAL", "hello", "0"},
 		Got:     `-ERR Error compiling script .*`, Want: `-ERR Error compiling script .*`,
