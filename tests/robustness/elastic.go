@@ -25,6 +25,7 @@ type growing struct {
 	ctx     context.Context
 	c       *cluster.Cluster
 	load    *pace.Load
+	only    string // what names of stages contain
 	verbose bool
 	logs    string // folder for the nodes' logs; empty: nowhere
 	result  Elastic
@@ -38,6 +39,7 @@ func runElastic(ctx context.Context, args []string) error {
 	keys := flags.Int("keys", 200_000, "keys of 64 bytes that the cluster holds besides")
 	steady := flags.Duration("steady", 15*time.Second, "how long nothing changes, at first")
 	checked := flags.Bool("check", false, "also let the workloads append, counter, register and ttl run, whose histories are judged; for these the rate is a quarter")
+	only := flags.String("only", "", "only the stages whose names contain this, after the steady one")
 	verbose := flags.Bool("v", false, "tell for each stage which requests waited longest")
 	logs := flags.String("logs", "", "folder to copy the nodes' logs into")
 	out := flags.String("results", "", "file to append the results to, for `figures`")
@@ -47,7 +49,7 @@ func runElastic(ctx context.Context, args []string) error {
 	var all []*Elastic
 	for i := range *n {
 		s := &step{out: os.Stderr}
-		g := &growing{t: s, ctx: ctx, verbose: *verbose, logs: *logs, result: Elastic{Rate: *rate, Keys: *keys, Checked: *checked}}
+		g := &growing{t: s, ctx: ctx, only: *only, verbose: *verbose, logs: *logs, result: Elastic{Rate: *rate, Keys: *keys, Checked: *checked}}
 		s.do(func() { g.run(*steady) })
 		if why := s.skip(); why != "" {
 			return invalidError(why)
@@ -105,6 +107,9 @@ func (g *growing) run(steady time.Duration) {
 	g.wait(warmUp)
 	g.stage(stageSteady, func() { g.wait(steady) })
 	for _, s := range stages {
+		if !strings.Contains(s.name, g.only) {
+			continue
+		}
 		g.stage(s.name, func() { s.run(g) })
 	}
 	g.load.Stop()
