@@ -292,7 +292,10 @@ func (n *Node) close(ctx context.Context) error {
 	h := n.host.Load()
 	if h != nil {
 		h.Leave(ctx) // while clients can still be sent to the new leaders
+		var saved sync.WaitGroup
+		saved.Go(func() { h.SaveLast(ctx) })
 		n.drain(ctx)
+		saved.Wait()
 	}
 	close(n.closing)
 	n.cancel()

@@ -146,7 +146,7 @@ func clientOf(t *testing.T, nodes []*Node) *redis.ClusterClient {
 
 // set writes a key. On a busy machine a commit may take longer than a client is let wait; setting a value twice is as good
 // as once.
-func set(t *testing.T, c *redis.ClusterClient, key string, value int) {
+func set(t *testing.T, c *redis.ClusterClient, key string, value any) {
 	t.Helper()
 	await(t, "key "+key+" is set", func() bool {
 		err := c.Set(t.Context(), key, value, 0).Err()

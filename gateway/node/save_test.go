@@ -1,6 +1,7 @@
 package node
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,37 @@ func TestSaveWritesSnapshotsOfEveryShard(t *testing.T) {
 	awaitReady(t, n)
 	if got, err := clientOf(t, []*Node{n}).Get(t.Context(), "kxx").Int(); err != nil || got != 2 {
 		t.Errorf("kxx after a restart: %d, %v", got, err)
+	}
+}
+
+// A start replays what is little, and loads the snapshots that the stop before wrote of the rest.
+func TestAStopSavesWhatTheNextStartWouldHaveToReplay(t *testing.T) {
+	t.Parallel()
+	n := openCluster(t, 1)[0]
+	addrs, dir := n.Addresses(), n.cfg.Dir
+	again := func() (saved bool) {
+		closeNode(t, n)
+		n = open(t, Config{Dir: dir, Listen: addrs})
+		awaitReady(t, n)
+		return slices.ContainsFunc(n.host.Load().SaveStatus(), func(s shard.SaveStatus) bool { return !s.Last.IsZero() })
+	}
+	set(t, clientOf(t, []*Node{n}), "small", 1)
+	if again() {
+		t.Error("a snapshot was written for one small value")
+	}
+	long := strings.Repeat("x", 100_000)
+	for range 20 {
+		set(t, clientOf(t, []*Node{n}), "large", long)
+	}
+	if !again() {
+		t.Error("no snapshot was written for 2 MB of log")
+	}
+	c := clientOf(t, []*Node{n})
+	if got, err := c.Get(t.Context(), "large").Result(); err != nil || got != long {
+		t.Errorf("after the restart: %d bytes, %v", len(got), err)
+	}
+	if got, err := c.Get(t.Context(), "small").Int(); err != nil || got != 1 {
+		t.Errorf("after the restart: %d, %v", got, err)
 	}
 }
 
