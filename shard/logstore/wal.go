@@ -254,7 +254,7 @@ func (w *WAL) Close() error {
 }
 
 // seal makes everything durable, then writes where that was: after a clean end, damage anywhere is told from a torn
-// write.
+// write. What was reserved behind it is given back: the next start begins another segment and would only read zeros.
 func (w *WAL) seal() error {
 	if err := w.syncNow(); err != nil || w.newest.end == segmentHeaderBytes {
 		return err
@@ -262,7 +262,10 @@ func (w *WAL) seal() error {
 	if err := w.writeAtEnd(nil); err != nil {
 		return err
 	}
-	return w.syncNow()
+	if err := w.syncNow(); err != nil {
+		return err
+	}
+	return w.newest.file.Truncate(w.newest.end)
 }
 
 func (w *WAL) closeFiles() error {
