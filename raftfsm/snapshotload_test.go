@@ -65,6 +65,9 @@ func TestLargeSlotsAndValuesSurviveASnapshot(t *testing.T) {
 		load(s, fmt.Sprint("key", i), store.Item{Type: 200, Value: []byte("x"), Version: 1 << 40, ExpireAt: 1 << 41, Access: 1<<24 - 1})
 	}
 	load(s, "huge", store.Item{Type: entry.TypeString, Value: bytes.Repeat([]byte("0123456789abcdef"), 3*chunkBytes/16), Version: 9})
+	for i := range soloChunks + 8 { // so many that more than one worker loads them
+		load(s, fmt.Sprint("chunk", i), store.Item{Type: entry.TypeString, Value: bytes.Repeat([]byte{byte(i)}, chunkBytes), Version: uint64(i)})
+	}
 	load(s, "", store.Item{Type: entry.TypeString})
 	for id := slot.ID(100); id < 9000; id++ {
 		s.Slot(id).SetStateLocked(store.SlotOwned)
@@ -76,7 +79,7 @@ func TestLargeSlotsAndValuesSurviveASnapshot(t *testing.T) {
 		if got, want := to.store.Digest(), s.Digest(); got != want {
 			t.Errorf("pace %d: digest %x, want %x", pace, got, want)
 		}
-		for _, key := range []string{"{big}19999", "key7", "huge"} {
+		for _, key := range []string{"{big}19999", "key7", "huge", "chunk70"} {
 			want, _ := s.Slot(slot.Of([]byte(key))).GetLocked([]byte(key))
 			got, ok := to.store.Slot(slot.Of([]byte(key))).GetLocked([]byte(key))
 			if !ok || got.Access != want.Access {

@@ -37,15 +37,21 @@ func (f *FSM) Restore(r io.ReadCloser) error {
 	return nil
 }
 
+// soloChunks is how many chunks one worker loads alone, 16 MiB: a small snapshot is read in no time, and other processes keep
+// their processors.
+const soloChunks = 64
+
 // snapshotLoader fills an empty store: the caller of load reads and checks frames, workers unpack and load them.
 type snapshotLoader struct {
 	frames frameReader
 	group  uint64
 	store  *store.Store
 
-	chunks chan frame
-	spare  chan []byte // memory of frames that are loaded
-	keys   atomic.Uint64
+	chunks  chan frame
+	spare   chan []byte // memory of frames that are loaded
+	workers int         // how many may run
+	running sync.WaitGroup
+	keys    atomic.Uint64
 	// layout and now are the header's: its format version, and the time of the last record.
 	layout uint32
 	now    int64
@@ -57,7 +63,8 @@ type snapshotLoader struct {
 func newSnapshotLoader(r io.Reader, group uint64, empty *store.Store) *snapshotLoader {
 	workers := runtime.GOMAXPROCS(0)
 	return &snapshotLoader{
-		frames: frameReader{from: bufio.NewReaderSize(r, chunkBytes)}, group: group, store: empty,
+		workers: workers,
+		frames:  frameReader{from: bufio.NewReaderSize(r, chunkBytes)}, group: group, store: empty,
 		chunks: make(chan frame, workers), spare: make(chan []byte, 3*workers),
 	}
 }
@@ -77,13 +84,10 @@ func (l *snapshotLoader) load() (State, error) {
 		return State{}, err
 	}
 	l.layout, l.now = header.FormatVersion, header.TimeMs
-	var running sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		running.Go(l.run)
-	}
+	l.running.Go(l.run)
 	footer, read, err := l.readChunks()
 	close(l.chunks)
-	running.Wait()
+	l.running.Wait()
 	if err = errors.Join(l.fault(), err); err != nil {
 		return State{}, err
 	}
@@ -146,7 +150,11 @@ func (l *snapshotLoader) readChunks() (footer *storagev1.SnapshotFooter, read in
 		}
 		switch {
 		case f.kind == frameChunk, f.kind == frameResults && l.layout >= snapshotResults:
-			read++
+			if read++; read == soloChunks {
+				for range l.workers - 1 {
+					l.running.Go(l.run)
+				}
+			}
 			l.chunks <- f
 		case f.kind == frameFooter:
 			footer = &storagev1.SnapshotFooter{}

@@ -16,8 +16,8 @@ import (
 
 var errClosed = errors.New("the node is being stopped")
 
-// Load opens the replicas that this node has already, as many at a time as there are processors, before anybody can be
-// asked. From then on it opens what the meta group assigns. It ends early with ctx, with Close, and with the first replica
+// Load opens the replicas that this node has already, as many at a time as there are processors where there is much to read, before
+// anybody can be asked. From then on it opens what the meta group assigns. It ends early with ctx, with Close, and with the first replica
 // that cannot be opened for another reason than damage. It is called once.
 func (h *Host) Load(ctx context.Context) error {
 	h.mu.Lock()
@@ -98,10 +98,23 @@ func (h *Host) knownGroups() ([]knownGroup, error) {
 	return known, nil
 }
 
+// soloBytes is how much one processor reads of snapshots in about a third of a second. Where there is no more a start leaves the
+// others to their neighbours: nobody waits for it, but clients may for them.
+const soloBytes = 64 << 20
+
+// openers is how many replicas are opened at a time.
+func (h *Host) openers() int {
+	stats := h.cfg.Folder.loading.Stats()
+	if stats.TotalBytes-stats.LoadedBytes < soloBytes {
+		return 1
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
 func (h *Host) openAll(known []knownGroup) error {
 	next := make(chan knownGroup)
 	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(known)) {
+	for range min(h.openers(), len(known)) {
 		wg.Go(func() {
 			for g := range next {
 				if h.loadStopped() != nil {
