@@ -41,6 +41,7 @@ type WALConfig struct {
 	Loaded func(bytes int64, entries int) error
 
 	faults walFaults // for tests
+	window int       // for tests: see openWindow
 }
 
 // walFaults stand for a disk that fails. A nil one does nothing.

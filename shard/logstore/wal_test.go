@@ -18,6 +18,9 @@ import (
 	"github.com/hashicorp/raft"
 )
 
+// smallWindow makes a start read about a record at a time, so that records begin and end anywhere in it.
+const smallWindow = 500
+
 func openTestWAL(t *testing.T, cfg WALConfig) *WAL {
 	t.Helper()
 	if cfg.SegmentBytes == 0 {
@@ -29,6 +32,7 @@ func openTestWAL(t *testing.T, cfg WALConfig) *WAL {
 	if cfg.Fatal == nil {
 		cfg.Fatal = noFatal(t)
 	}
+	cfg.window = smallWindow
 	w, err := OpenWAL(cfg)
 	must(t, err)
 	t.Cleanup(func() { _ = w.Close() })
@@ -274,7 +278,7 @@ func checkDamaged(t *testing.T, image, path string, whole []byte, bit int, damag
 	}
 	file := filepath.Join(image, filepath.Base(path))
 	must(t, os.WriteFile(file, data, 0o600))
-	w, err := OpenWAL(WALConfig{Dir: image, Sync: SyncAlways, SegmentBytes: segmentBytesMin, Fatal: func(error) {}})
+	w, err := OpenWAL(WALConfig{Dir: image, Sync: SyncAlways, SegmentBytes: segmentBytesMin, window: smallWindow, Fatal: func(error) {}})
 	if err == nil {
 		w.Close()
 		t.Fatalf("bit %d: opened", bit)
@@ -352,7 +356,7 @@ func TestMissingSegmentIsDamage(t *testing.T) {
 	for _, number := range []uint32{2, 1} { // a hole, then a missing beginning
 		image := copyFolder(t, dir)
 		must(t, os.Remove(filepath.Join(image, segmentName(number))))
-		_, err := OpenWAL(WALConfig{Dir: image, Sync: SyncAlways, SegmentBytes: segmentBytesMin, Fatal: noFatal(t)})
+		_, err := OpenWAL(WALConfig{Dir: image, Sync: SyncAlways, SegmentBytes: segmentBytesMin, window: smallWindow, Fatal: noFatal(t)})
 		if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "missing") {
 			t.Errorf("without segment %d: %v, want ErrDamaged", number, err)
 		}

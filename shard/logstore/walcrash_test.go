@@ -148,7 +148,7 @@ func TestWALAgreesWithModelThroughCrashes(t *testing.T) {
 		var w *WAL
 		open := func() {
 			var err error
-			w, err = OpenWAL(WALConfig{Dir: dir, Sync: policy, SegmentBytes: segmentBytesMin, Fatal: func(err error) { rt.Errorf("fatal: %v", err) }})
+			w, err = OpenWAL(WALConfig{Dir: dir, Sync: policy, SegmentBytes: segmentBytesMin, window: smallWindow, Fatal: func(err error) { rt.Errorf("fatal: %v", err) }})
 			check(err)
 		}
 		open()

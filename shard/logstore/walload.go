@@ -1,7 +1,6 @@
 package logstore
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -36,10 +35,12 @@ func (w *WAL) load() error {
 	var buf []byte
 	for i, end := range ends {
 		s := w.segments[w.oldest+uint32(i)]
-		if buf, err = s.read(buf); err != nil {
+		window, err := openWindow(s, buf, w.cfg.window)
+		if err != nil {
 			return err
 		}
-		scan := segmentScan{wal: w, segment: s, buf: buf, synced: &synced, needed: &needed}
+		size := window.size
+		scan := segmentScan{wal: w, segment: s, window: window, synced: &synced, needed: &needed}
 		if i < len(ends)-1 {
 			err = scan.whole(end)
 		} else {
@@ -49,8 +50,9 @@ func (w *WAL) load() error {
 			return err
 		}
 		w.allBytes += s.end
+		buf = window.buf
 		if w.cfg.Loaded != nil {
-			if err := w.cfg.Loaded(int64(len(buf)), scan.entries); err != nil {
+			if err := w.cfg.Loaded(size, scan.entries); err != nil {
 				return err
 			}
 		}
@@ -124,11 +126,11 @@ func (w *WAL) openSegments(numbers []uint32) (ends []int64, err error) {
 
 // removeUnborn removes a segment that was never written to: its header is durable before its first batch.
 func (w *WAL) removeUnborn(s *segment) (bool, error) {
-	buf, err := s.read(nil)
+	whole, err := s.read()
 	if err != nil {
 		return false, errors.Join(err, s.file.Close())
 	}
-	if _, found := nextBatch(buf, 0, 0, func(uint64) bool { return true }); found {
+	if _, found := nextBatch(whole, 0, 0, func(uint64) bool { return true }); found {
 		return false, nil
 	}
 	if w.readOnly {
@@ -173,27 +175,24 @@ func (w *WAL) beginAfter(last *segment, synced place) error {
 	return last.file.Truncate(last.end)
 }
 
-// read returns the whole file, in buf's memory where it fits.
-func (s *segment) read(buf []byte) ([]byte, error) {
+// read returns the whole file.
+func (s *segment) read() ([]byte, error) {
 	info, err := s.file.Stat()
 	if err != nil {
-		return buf, err
+		return nil, err
 	}
-	if int64(cap(buf)) < info.Size() {
-		buf = make([]byte, info.Size())
+	whole := make([]byte, info.Size())
+	if _, err := io.ReadFull(io.NewSectionReader(s.file, 0, info.Size()), whole); err != nil {
+		return nil, fmt.Errorf("read %s: %w", s.path, err)
 	}
-	buf = buf[:info.Size()]
-	if _, err := io.ReadFull(io.NewSectionReader(s.file, 0, info.Size()), buf); err != nil {
-		return buf, fmt.Errorf("read %s: %w", s.path, err)
-	}
-	return buf, nil
+	return whole, nil
 }
 
 // segmentScan reads the records of one segment.
 type segmentScan struct {
 	wal     *WAL
 	segment *segment
-	buf     []byte
+	window  *segmentWindow
 	synced  *place  // the highest that any batch so far has known
 	needed  *uint32 // the oldest segment that was needed, as the last batch so far says
 	entries int     // that stand in the segment
@@ -201,12 +200,16 @@ type segmentScan struct {
 
 // whole scans a segment that must verify up to end.
 func (c *segmentScan) whole(end int64) error {
-	if end < segmentHeaderBytes || end > int64(len(c.buf)) {
-		return fmt.Errorf("%s has %d bytes, the next segment says that it ends at %d: %w", c.segment.path, len(c.buf), end, ErrDamaged)
+	if end < segmentHeaderBytes || end > c.window.size {
+		return fmt.Errorf("%s has %d bytes, the next segment says that it ends at %d: %w", c.segment.path, c.window.size, end, ErrDamaged)
 	}
-	c.buf = c.buf[:end]
+	c.window.size = end
 	for c.segment.end < end {
-		if err := c.step(); err != nil {
+		b, err := c.window.record(c.segment.end)
+		if err != nil {
+			return err
+		}
+		if err := c.step(b); err != nil {
 			return c.damaged(err)
 		}
 	}
@@ -215,22 +218,29 @@ func (c *segmentScan) whole(end int64) error {
 
 // tail scans the newest segment. Where a record does not verify, a batch further on tells whether it was synced once.
 func (c *segmentScan) tail() error {
-	for c.segment.end < int64(len(c.buf)) {
-		rest := c.buf[c.segment.end:]
-		if isZero(rest) {
-			return nil
+	for c.segment.end < c.window.size {
+		if zero, err := c.window.zeroFrom(c.segment.end); zero || err != nil {
+			return err
 		}
-		err := c.step()
-		if err == nil {
+		b, err := c.window.record(c.segment.end)
+		if err != nil {
+			return err
+		}
+		wrong := c.step(b)
+		if wrong == nil {
 			continue
 		}
-		if batch, found := nextBatch(c.buf, c.segment.end+recordAlignBytes, c.segment.at(c.segment.end), c.ofSegment); found {
-			return c.damaged(fmt.Errorf("%w; it was synced before what stands at offset %d", err, batch))
+		whole, err := c.segment.read()
+		if err != nil {
+			return err
 		}
-		if errors.Is(err, errReplay) {
-			return c.damaged(err)
+		if batch, found := nextBatch(whole, c.segment.end+recordAlignBytes, c.segment.at(c.segment.end), c.ofSegment); found {
+			return c.damaged(fmt.Errorf("%w; it was synced before what stands at offset %d", wrong, batch))
 		}
-		c.wal.cut = &TailCut{Path: c.segment.path, Offset: c.segment.end, Reason: err.Error()}
+		if errors.Is(wrong, errReplay) {
+			return c.damaged(wrong)
+		}
+		c.wal.cut = &TailCut{Path: c.segment.path, Offset: c.segment.end, Reason: wrong.Error()}
 		return nil
 	}
 	return nil
@@ -239,12 +249,13 @@ func (c *segmentScan) tail() error {
 // errReplay says that a record verifies but contradicts what stands before it.
 var errReplay = errors.New("record contradicts those before it")
 
-func (c *segmentScan) step() error {
-	r, room, err := decodeRecord(c.buf[c.segment.end:])
+// step takes the record that b begins with.
+func (c *segmentScan) step(b []byte) error {
+	r, room, err := decodeRecord(b)
 	if err != nil {
 		return err
 	}
-	room = min(room, len(c.buf)-int(c.segment.end)) // the padding of the last record may be missing
+	room = min(room, int(c.window.size-c.segment.end)) // the padding of the last record may be missing
 	here := spot{c.segment.at(c.segment.end), uint32(room)}
 	if r.kind == recordBatch {
 		if !c.ofSegment(r.group) {
@@ -281,16 +292,6 @@ func nextBatch(buf []byte, offset int64, beyond place, ours func(salt uint64) bo
 		}
 	}
 	return 0, false
-}
-
-func isZero(b []byte) bool {
-	for len(b) > len(zeros) {
-		if !bytes.Equal(b[:len(zeros)], zeros[:]) {
-			return false
-		}
-		b = b[len(zeros):]
-	}
-	return bytes.Equal(b, zeros[:len(b)])
 }
 
 // WALExists reports whether a folder holds a log.
