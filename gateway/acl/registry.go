@@ -35,18 +35,18 @@ func NewRegistry(table *command.Table, password string, log *slog.Logger) *Regis
 		log = slog.New(slog.DiscardHandler)
 	}
 	r := &Registry{table: table, password: password, log: log}
-	r.begin(beginning(table, password))
+	r.begin(beginning(table, password), false)
 	return r
 }
 
 // begin makes the default user the only one.
-func (r *Registry) begin(u *User) {
-	r.users.Store(&Users{byName: map[string]*User{DefaultName: u}})
+func (r *Registry) begin(u *User, waiting bool) {
+	r.users.Store(&Users{byName: map[string]*User{DefaultName: u}, waiting: waiting})
 }
 
 // LetNobodyIn refuses everybody until Replace is called: the node has become one of a cluster whose users it does not know.
 func (r *Registry) LetNobodyIn() {
-	r.begin(newUser(r.table, DefaultName).settle())
+	r.begin(newUser(r.table, DefaultName).settle(), true)
 }
 
 // Users are all users as of now.

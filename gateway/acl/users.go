@@ -13,11 +13,19 @@ type Users struct {
 	byName map[string]*User
 	// known: they are those of the cluster, not what a node begins with.
 	known bool
+	// waiting: there are users, and nobody has told this node who they are.
+	waiting bool
 }
+
+// ErrWaiting is the answer to everybody as long as Users.Waiting holds.
+var ErrWaiting = apierr.New(apierr.KindLoading, "this node has not heard yet who the users of its cluster are; not applied, try again, or ask another node")
 
 // Known tells whether these are the users of a cluster. Otherwise they are what a node begins with, and whoever was let in by
 // them has to say who he is once the cluster's are known.
 func (s *Users) Known() bool { return s.known }
+
+// Waiting tells that nobody is let in yet, whoever he is: a node has become one of a cluster and has not heard of its users.
+func (s *Users) Waiting() bool { return s.waiting }
 
 // User finds a user by name.
 func (s *Users) User(name string) (*User, bool) {
@@ -42,6 +50,9 @@ var errWrongPass = apierr.New(apierr.KindWrongPass, "invalid username-password p
 
 // Authenticate tells who has this name and password.
 func (s *Users) Authenticate(name string, password []byte) (*User, *apierr.Error) {
+	if s.waiting {
+		return nil, ErrWaiting
+	}
 	u, known := s.byName[name]
 	if !known {
 		u = s.Default() // takes as long

@@ -37,6 +37,9 @@ var (
 // authenticate tells who makes a call. Without a word it is the default user, where he needs no password.
 func (s *Server) authenticate(ctx context.Context) (*caller, error) {
 	users := s.cfg.Access.Users()
+	if users.Waiting() {
+		return nil, acl.ErrWaiting
+	}
 	from, _ := peer.FromContext(ctx)
 	if s.cfg.Protected != nil && s.cfg.Protected() && users.Default().NoPassword() && !acl.IsLocal(fromText(from)) {
 		return nil, errKeptOut

@@ -71,6 +71,18 @@ func TestEveryMethodSaysWhoMayCallIt(t *testing.T) {
 	}
 }
 
+// Who belongs to a cluster but has not heard of its users tells nobody that he is not one of them: it may be asked again.
+func TestCallsMayBeRepeatedWhereUsersAreNotKnownYet(t *testing.T) {
+	n := start(t, 1, Limits{})[0]
+	n.access.LetNobodyIn()
+	for _, ctx := range []context.Context{t.Context(), as(t.Context(), "Bearer default:x"), as(t.Context(), "nonsense")} {
+		_, err := n.cache.Get(ctx, &cachev1.GetRequest{Key: []byte("k")})
+		if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "has not heard yet who the users of its cluster are; not applied") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
 func TestCallsAreThoseOfUsersByToken(t *testing.T) {
 	n := start(t, 1, Limits{})[0]
 	users(t, n, "default", "on >secret ~* +@all", "alice", "on >p:1 ~app:* +get +set +cluster|slots", "eve", "off >p ~* +@all")

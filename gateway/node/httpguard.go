@@ -20,6 +20,9 @@ var (
 // then protected mode keeps others than this machine out. said tells that he has given a password.
 func (n *Node) visitor(r *http.Request) (u *acl.User, said bool, err error) {
 	users := n.access.Users()
+	if users.Waiting() {
+		return nil, false, acl.ErrWaiting
+	}
 	u = users.Default()
 	elsewhere := !acl.IsLocal(r.RemoteAddr)
 	name, password, said := r.BasicAuth()
@@ -52,6 +55,8 @@ func (n *Node) guarded(answer http.HandlerFunc) http.HandlerFunc {
 		switch {
 		case apierr.KindOf(err) == apierr.KindNoPermission:
 			http.Error(w, apierr.Of(err).Message, http.StatusForbidden)
+		case apierr.KindOf(err) == apierr.KindLoading:
+			http.Error(w, apierr.Of(err).Message, http.StatusServiceUnavailable)
 		case err != nil:
 			askWho(w)
 		case u.CheckKeys(n.access.Command("debug"), 0).Reason != 0:

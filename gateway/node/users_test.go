@@ -88,7 +88,7 @@ func TestUsersAreTheClustersAndOutliveARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	alone = open(t, Config{Dir: dir, Listen: listen})
-	if err := by(t, alone, "", "").Ping(t.Context()).Err(); err == nil || !strings.HasPrefix(err.Error(), "NOAUTH") {
+	if err := by(t, alone, "", "").Ping(t.Context()).Err(); err == nil || !strings.HasPrefix(err.Error(), "LOADING this node has not heard yet who") {
 		t.Errorf("without a password: %v", err)
 	}
 }

@@ -38,13 +38,21 @@ func (c *conn) allowed(spec *command.Spec, args [][]byte) *apierr.Error {
 		if spec.Flag(command.NoAuth) {
 			return nil
 		}
-		return errNoAuth
+		return c.nobody(errNoAuth)
 	}
 	if d := c.user.Check(spec, args); d.Reason != 0 {
 		c.noteDenied(d, c.user.Name())
 		return d.Err()
 	}
 	return nil
+}
+
+// nobody is the answer to a connection that is nobody.
+func (c *conn) nobody(otherwise *apierr.Error) *apierr.Error {
+	if c.server.cfg.Access.Users().Waiting() {
+		return acl.ErrWaiting
+	}
+	return otherwise
 }
 
 // followUsers makes the connection go by users that have changed: its own may do something else now, or may not be any more.

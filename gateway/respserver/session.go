@@ -95,6 +95,9 @@ func (c *conn) auth(args [][]byte) resp.Value {
 func (c *conn) authenticate(name, password, command []byte) *apierr.Error {
 	users := c.server.cfg.Access.Users()
 	u, err := users.Authenticate(string(name), password)
+	if err == acl.ErrWaiting {
+		return err
+	}
 	if err != nil {
 		c.server.stats.authFailures.Add(1)
 		if c.server.stats.warnNow() {
@@ -150,7 +153,7 @@ func (c *conn) hello(args [][]byte) resp.Value {
 		err = c.authenticate(user, password, args[0])
 	}
 	if err == nil && !c.authed() {
-		err = errHelloNoAuth
+		err = c.nobody(errHelloNoAuth)
 	}
 	if err != nil {
 		return errorReply(err)
