@@ -21,6 +21,8 @@ type Difference struct {
 	Got, Want string
 	// Reason says what differs and why.
 	Reason string
+	// Keys tells that what keys hold afterwards differs too.
+	Keys bool
 	// Proto, where not 0, is the version of the protocol in which alone the example shows it.
 	Proto int
 }
@@ -28,9 +30,14 @@ type Difference struct {
 // AnyRow is the name of all rows.
 const AnyRow = "*"
 
+// of tells whether the difference is about a command.
+func (d *Difference) of(row string, args []string) bool {
+	return (d.When == "" || matches(d.When, []byte(strings.Join(args, " ")))) && (slices.Contains(d.Rows, row) || slices.Contains(d.Rows, AnyRow))
+}
+
 // about tells whether the difference explains these replies.
 func (d *Difference) about(row string, args []string, got, want []byte) bool {
-	return (d.When == "" || matches(d.When, []byte(strings.Join(args, " ")))) && (slices.Contains(d.Rows, row) || slices.Contains(d.Rows, AnyRow)) && matches(d.Got, got) && matches(d.Want, want)
+	return d.of(row, args) && matches(d.Got, got) && matches(d.Want, want)
 }
 
 func matches(pattern string, reply []byte) bool {
@@ -45,6 +52,11 @@ func Explain(row string, args []string, got, want []byte) *Difference {
 		}
 	}
 	return nil
+}
+
+// ExplainKeys tells whether a known difference explains that keys hold something else after a command of a row.
+func ExplainKeys(row string, args []string) bool {
+	return slices.ContainsFunc(Differences, func(d Difference) bool { return d.Keys && d.of(row, args) })
 }
 
 // anyReply matches any reply.
@@ -81,6 +93,13 @@ var Differences = []Difference{
 		Example: []string{"BITFIELD", keyText, "SET", "i32", "8388607", "1"},
 		Got:     `-ERR string exceeds maximum allowed size .*`, Want: `\*.*`,
 		Reason: "A field whose first bit is within the limit of a value and whose last is not is refused; Redis lets such a value pass its limit.",
+	},
+	{
+		Rows:    []string{"bitfield"},
+		Example: []string{"BITFIELD", keyMissing, "OVERFLOW", "SAT", "SET", "i8", "0", "-9223372036854775807", "GET", "i8", "0"},
+		When:    `(?i).* sat .*set i.* -\d{19}.*`, Keys: true,
+		Got: `\*.*`, Want: `\*.*`,
+		Reason: "A SET of much less than a field holds saturates at its least number; in Redis a difference overflows, and it saturates at the greatest.",
 	},
 	{
 		Rows:    []string{"restore"},
